@@ -1,0 +1,109 @@
+#include "core/secret.h"
+
+#include "core/log.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct bs_secret {
+    uint8_t *data;
+    size_t size;
+    size_t mapped; /* size in whole pages */
+};
+
+static void protect_pages(uint8_t *data, size_t mapped)
+{
+    static atomic_bool has_complained;
+
+    if (mlock(data, mapped) != 0 && !atomic_exchange(&has_complained, true))
+        bs_debug("secret", "cannot lock memory (%m); secrets may reach a swap device, if there is one");
+
+    /* Both are refinements that an old kernel may not know; failing here would keep a device from booting. */
+    (void)madvise(data, mapped, MADV_DONTDUMP);
+    (void)madvise(data, mapped, MADV_WIPEONFORK);
+}
+
+enum bs_err bs_secret_new(size_t size, struct bs_secret **ret_secret)
+{
+    assert(size >= 1 && size <= BS_SECRET_MAX);
+
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t mapped = (size + page - 1) / page * page;
+
+    BS_OWN(memory) memory = malloc(sizeof(struct bs_secret));
+    if (!memory)
+        return BS_ERR_NOMEM;
+
+    void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return BS_ERR_NOMEM;
+    protect_pages(data, mapped);
+
+    struct bs_secret *secret = BS_TAKE(memory);
+    *secret = (struct bs_secret){ .data = data, .size = size, .mapped = mapped };
+    *ret_secret = secret;
+    return BS_OK;
+}
+
+enum bs_err bs_secret_copy(const void *data, size_t size, struct bs_secret **ret_secret)
+{
+    enum bs_err err = bs_secret_new(size, ret_secret);
+    if (err == BS_OK)
+        memcpy((*ret_secret)->data, data, size);
+    return err;
+}
+
+uint8_t *bs_secret_data(struct bs_secret *secret)
+{
+    return secret->data;
+}
+
+const uint8_t *bs_secret_view(const struct bs_secret *secret)
+{
+    return secret->data;
+}
+
+size_t bs_secret_size(const struct bs_secret *secret)
+{
+    return secret->size;
+}
+
+void bs_secret_truncate(struct bs_secret *secret, size_t size)
+{
+    assert(size >= 1 && size <= secret->size);
+
+    bs_wipe(secret->data + size, secret->size - size);
+    secret->size = size;
+}
+
+void bs_secret_free(struct bs_secret *secret)
+{
+    if (!secret)
+        return;
+
+    /* The whole mapping: a writer that went beyond the size must not leave anything behind either. */
+    bs_wipe(secret->data, secret->mapped);
+    (void)munlock(secret->data, secret->mapped);
+    (void)munmap(secret->data, secret->mapped);
+    free(secret);
+}
+
+void bs_wipe(void *data, size_t size)
+{
+    if (size > 0)
+        explicit_bzero(data, size);
+}
+
+_Bool bs_equal_ct(const void *a, const void *b, size_t size)
+{
+    const volatile uint8_t *x = a, *y = b;
+    uint8_t difference = 0;
+
+    for (size_t i = 0; i < size; i++)
+        difference |= x[i] ^ y[i];
+    return difference == 0;
+}

@@ -1,0 +1,64 @@
+/*
+ * Names, numbers and limits of the enrollment protocol, version 1 (docs/protocol.md, docs/bootseal.cddl).
+ * Messages are deterministic CBOR (RFC 8949 §4.2.1) over HTTP/1.1 over TLS 1.3.
+ */
+#pragma once
+
+#define BS_PROTOCOL_VERSION 1
+#define BS_MEDIA_TYPE "application/cbor"
+
+/* Limits, in bytes. A message over its limit is refused before it is parsed. */
+#define BS_REQUEST_MAX (256 * 1024)
+#define BS_ANSWER_MAX (192 * 1024)
+#define BS_BUNDLE_MAX (128 * 1024)
+#define BS_EVENTLOG_MAX (200 * 1024)
+#define BS_CERT_MAX 4096     /* one DER certificate */
+#define BS_ITEM_NAME_MAX 64  /* [A-Za-z0-9._-], not beginning with a dot */
+#define BS_ITEM_DATA_MAX (64 * 1024)
+#define BS_ITEMS_MAX 64
+#define BS_TOKEN_MAX 128
+#define BS_TPM_MAX 1024         /* one TPM structure in wire format */
+#define BS_FACT_MAX 128         /* one fact about the machine */
+#define BS_TEXT_MAX 512         /* a sentence for a person */
+#define BS_NAME_MAX 64          /* a reason or a note: [a-z0-9-] */
+#define BS_PROFILE_NAME_MAX 63  /* spelled as the name of an item */
+#define BS_RETRY_MAX 86400      /* seconds that a server may ask a device to wait */
+#define BS_TIME_MAX 253402300799 /* seconds since 1970: the end of the year 9999 (RFC 5280 §4.1.2.5) */
+
+#define BS_PATH_ATTEST "/v1/attest"
+#define BS_PATH_PROVE "/v1/prove"
+#define BS_PATH_CONFIRM "/v1/confirm"
+#define BS_PATH_WHOAMI "/v1/whoami"
+#define BS_PATH_HEALTH "/v1/health"
+
+/* RFC 9266: the channel binding is this exporter with an empty context. */
+#define BS_EXPORTER_LABEL "EXPORTER-Channel-Binding"
+#define BS_CHANNEL_SIZE 32
+
+/* Domain separation: each label is hashed with its terminating zero byte. */
+#define BS_LABEL_QUOTE "bootseal quote v1 tls"        /* qualifyingData of the quote */
+#define BS_LABEL_CERTIFY_DEVICE "bootseal device v1"  /* qualifyingData of TPM2_Certify(device key) */
+#define BS_LABEL_CERTIFY_SRK "bootseal srk v1"        /* qualifyingData of TPM2_Certify(SRK) */
+#define BS_LABEL_PROVE "bootseal prove v1"            /* HMAC of the answer to the challenge */
+#define BS_LABEL_BUNDLE_SIGNED "bootseal bundle v1"   /* external_aad of the bundle's COSE_Sign1 */
+#define BS_LABEL_BUNDLE_KEY "bootseal bundle v1"      /* HKDF info: content key of the bundle */
+#define BS_LABEL_CONFIRM_KEY "bootseal confirm v1"    /* HKDF info: key of the confirmation */
+
+/*
+ * Object identifiers of our own, below the UUID arc (ITU-T X.667): extended key usages of the keys under the server CA,
+ * and the otherName by which a device certificate carries its profile.
+ */
+#define BS_OID_EKU_BUNDLE "2.25.1948329173.1"
+#define BS_OID_EKU_POLICY "2.25.1948329173.2"
+#define BS_OID_SAN_PROFILE "2.25.1948329173.3"
+
+/* TCG registry: what an EK certificate must carry, and what permanentIdentifier of a device certificate says. */
+#define BS_OID_EKU_EK "2.23.133.8.1"
+#define BS_OID_EK_PERMANENT_ID "2.23.133.12.1"
+
+/* Kinds of items in a bundle. */
+enum bs_item_kind {
+    BS_ITEM_SECRET = 1,      /* opaque bytes, for the device alone */
+    BS_ITEM_FILE = 2,        /* configuration text */
+    BS_ITEM_CERTIFICATE = 3, /* PEM certificates */
+};
