@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # The three targets and the compiler flags of each. Sourced by deps/build and deps/build-one.
 
-targets_all="musl-x86_64 musl-aarch64 host"
+targets_all="host musl-x86_64 musl-aarch64"
 
 # Sets: triplet (for configure --host), cross (prefix of the binutils), headers (kernel headers),
 #       flags (for every package), lto (for every package but libc), visibility (where a library can take it)

@@ -9,7 +9,7 @@ build() {
     meson_files
     meson setup --cross-file "$work/cross.ini" --prefix "$placeholder" --libdir lib \
         --buildtype=plain --auto-features=disabled -Dmode=release -Dlibc=musl -Dstatic-libudev=true \
-        -Dtests=false -Dman=disabled -Dhtml=disabled \
+        -Dtests=false \
         -Dc_args="$flags $visibility $lto" "$work/obj" "$source_dir"
     ninja -C "$work/obj" -j"$jobs" libudev.a
     local to=$stage$placeholder
@@ -21,7 +21,7 @@ build() {
 # meson finds the compiler by a file; systemd wants a libucontext beside musl, which libudev never calls.
 meson_files() {
     mkdir -p "$work/pc"
-    pc_text libucontext "place holder" "" > "$work/pc/libucontext.pc"
+    printf 'Name: libucontext\nDescription: place holder\nVersion: 1\n' > "$work/pc/libucontext.pc"
     cat > "$work/cross.ini" <<INI
 [binaries]
 c = '$cc'
