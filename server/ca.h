@@ -1,0 +1,64 @@
+/*
+ * The server's keys and certificates, all in its folder: two roots that do not know each other (server CA: pinned in the
+ * images; device CA: signs device certificates), and under the server CA the server's certificate and the bundle key's.
+ * One CA for both would let a device certificate be the server.
+ *
+ * Files: server-ca.{key,pem} device-ca.{key,pem} server.{key,pem} bundle.{key,pem}; keys 0600.
+ */
+#pragma once
+
+#include "core/buf.h"
+#include "core/cert.h"
+#include "core/crypto.h"
+#include "core/err.h"
+#include "server/config.h"
+
+struct ca;
+
+/* Makes all of it in `dir`. INPUT when one of the files is already there: nothing is ever replaced. */
+enum bs_err ca_init(const char *dir, const struct config *config, int64_t now) BS_MUST_USE;
+
+enum bs_err ca_open(const char *dir, const struct config *config, struct ca **ret_ca) BS_MUST_USE;
+void ca_close(struct ca *ca);
+BS_DEFINE_OWN(ca, struct ca, ca_close)
+
+/*
+ * What the TLS side needs: the server's certificate with its chain (PEM), its key (PEM), the hash that enroll_peer carries,
+ * and the CA that client certificates must lead to. A snapshot, owned by the caller; `generation` rises with each renewal.
+ */
+struct ca_tls {
+    unsigned generation;
+    struct bs_buf chain_pem;
+    struct bs_secret *key_pem;
+    uint8_t cert_sha256[CRYPTO_SHA256_SIZE];
+    struct bs_buf device_ca_pem;
+};
+enum bs_err ca_tls(struct ca *ca, struct ca_tls *ret_tls) BS_MUST_USE;
+void ca_tls_free(struct ca_tls *tls);
+
+/*
+ * Makes new server and bundle certificates (with new keys, durable before they are used) when two thirds of the life of the
+ * present ones are over, or when the names of the configuration are no longer theirs. To be called once an hour; *ret_renewed
+ * says whether ca_tls() has something new.
+ */
+enum bs_err ca_renew(struct ca *ca, const struct config *config, int64_t now, bool *ret_renewed) BS_MUST_USE;
+
+/* Signs a device certificate; appends DER. */
+struct ca_device_request {
+    const uint8_t *device; /* WIRE_ID_SIZE bytes */
+    const char *profile;
+    const struct crypto_point *key;
+    int64_t not_before;
+    int64_t not_after;
+};
+enum bs_err ca_device_cert(struct ca *ca, const struct ca_device_request *request, uint8_t ret_serial[16],
+                           struct bs_buf *out) BS_MUST_USE;
+
+/* Signs a bundle with the bundle key; see bundle_sign(). */
+struct bundle;
+enum bs_err ca_bundle_sign(struct ca *ca, const struct bundle *bundle, struct bs_buf *out) BS_MUST_USE;
+
+/* For `ca show` and for chains: spans stay valid until the next ca_renew() or ca_close(). */
+enum ca_which { CA_SERVER_ROOT, CA_DEVICE_ROOT, CA_SERVER, CA_BUNDLE, CA_COUNT };
+struct bs_span ca_cert(const struct ca *ca, enum ca_which which);
+const char *ca_name(enum ca_which which); /* "server-ca", "device-ca", "server", "bundle" */

@@ -1,0 +1,135 @@
+/*
+ * Everything an operator can do, as functions; the admin socket and tests call them, nobody else changes what is approved.
+ * Each act is one transaction with its audit row. On failure `why` holds one sentence that says what to do.
+ *
+ * Errors: NOT_FOUND no such thing · INPUT the request is not what it should be · REFUSED it may not be done now · BUSY, IO the store.
+ */
+#pragma once
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "server/server.h"
+
+#define OPERATOR_WHY_SIZE 256
+
+struct operator_call {
+    struct server *server;
+    const char *actor; /* "uid:1000(anna)", from the socket's peer credentials */
+    char why[OPERATOR_WHY_SIZE];
+};
+
+/* `device`: hex of the id, or the beginning of it if that is unique (at least 4 digits). */
+
+enum bs_err operator_device_list(struct operator_call *call, store_device_fn row, void *context) BS_MUST_USE;
+
+/* A PCR in which the last boot differs from the nearest reference; texts as in message_finding. */
+struct operator_finding {
+    uint32_t pcr;
+    bool has_event;
+    uint32_t event;
+    char text[512];
+    char found[160];
+    char expected[160];
+};
+#define OPERATOR_FINDINGS_MAX 24
+struct operator_device {
+    struct store_device device;
+    bool has_question; /* it showed a boot that was proven */
+    uint8_t
+        question[STORE_DIGEST]; /* digest of EK, AK Name, PCRs and event list: what `device approve --learn` approves */
+    int64_t question_time;
+    struct store_boot boot;
+    bool boot_is_known;     /* equal to a reference of its profile */
+    size_t reference_count; /* living references of its profile */
+    struct operator_finding findings[OPERATOR_FINDINGS_MAX];
+    size_t finding_count;
+};
+#define OPERATOR_DEVICE_INIT ((struct operator_device){ .boot = { .log = BS_BUF(STORE_LOG_MAX) } })
+enum bs_err operator_device_show(struct operator_call *call, const char *device,
+                                 struct operator_device *ret_device) BS_MUST_USE;
+void operator_device_free(struct operator_device *device);
+
+/* Certificates of one device, newest first. */
+enum bs_err operator_device_certs(struct operator_call *call, const char *device, store_cert_fn row,
+                                  void *context) BS_MUST_USE;
+
+struct operator_approve {
+    const char *device;
+    const char *profile;  /* NULL: the one it has, else the configured default, else the only one there is */
+    bool learn;           /* and take its last boot as a reference of the profile */
+    const char *question; /* hex digest as shown, or its beginning (8 digits or more); NULL: whatever it showed last */
+    bool accept_reset;    /* its TPM was cleared or its reset counter went back, and that is all right */
+};
+struct operator_approved {
+    uint8_t id[WIRE_ID_SIZE];
+    char profile[STORE_NAME_SIZE];
+    uint64_t reference;   /* learned, or already there; 0: none asked for */
+    bool needs_reference; /* approved, but its profile has none: nobody gets anything yet */
+};
+enum bs_err operator_device_approve(struct operator_call *call, const struct operator_approve *request,
+                                    struct operator_approved *ret_approved) BS_MUST_USE;
+enum bs_err operator_device_refuse(struct operator_call *call, const char *device, const char *because) BS_MUST_USE;
+/* Blocks the device and revokes its certificates. */
+enum bs_err operator_device_revoke(struct operator_call *call, const char *device, const char *because,
+                                   uint64_t *ret_certs) BS_MUST_USE;
+/*
+ * CSV with a header line; columns ek_sha256 (needed), serial, profile, labels (NAME=VALUE;NAME=VALUE) in any order. All or nothing: a wrong
+ * line is named in `why`. A device that is already there gets the new values but keeps what it has proven; blocked ones stay blocked.
+ */
+struct operator_imported {
+    uint64_t added;
+    uint64_t changed;
+    uint64_t unchanged;
+};
+enum bs_err operator_device_import(struct operator_call *call, struct bs_span csv,
+                                   struct operator_imported *ret_imported) BS_MUST_USE;
+
+#define OPERATOR_TOKEN_SIZE 48
+struct operator_token {
+    const char *profile;
+    uint32_t uses;      /* 1 to 100000 */
+    uint64_t valid_for; /* seconds, at most ten years */
+};
+/* `ret_text` is shown once and is nowhere kept; the caller wipes it. */
+enum bs_err operator_token_create(struct operator_call *call, const struct operator_token *request, uint64_t *ret_id,
+                                  int64_t *ret_expires, char ret_text[OPERATOR_TOKEN_SIZE]) BS_MUST_USE;
+enum bs_err operator_token_list(struct operator_call *call, store_token_fn row, void *context) BS_MUST_USE;
+enum bs_err operator_token_revoke(struct operator_call *call, uint64_t id) BS_MUST_USE;
+
+/* The text of a profile file (bootseal-profile(5)); its name stands in it. A wrong one changes nothing; `why` has the line. */
+enum bs_err operator_profile_apply(struct operator_call *call, struct bs_span text,
+                                   struct store_profile *ret_profile) BS_MUST_USE;
+enum bs_err operator_profile_list(struct operator_call *call, store_profile_fn row, void *context) BS_MUST_USE;
+
+/* One item, without what is secret in it. */
+struct operator_item {
+    const char *name;
+    const char *kind;    /* "secret", "generated", "file", "certificate" */
+    size_t size;         /* of the data; of generated ones: to be generated */
+    struct bs_span text; /* file, certificate: as it stands in the profile; empty for secrets */
+};
+typedef enum bs_err (*operator_item_fn)(void *context, const struct operator_item *item);
+enum bs_err operator_profile_show(struct operator_call *call, const char *name, struct store_profile *ret_profile,
+                                  operator_item_fn row, void *context) BS_MUST_USE;
+
+/* `profile` NULL: all. */
+enum bs_err operator_reference_list(struct operator_call *call, const char *profile, store_reference_fn row,
+                                    void *context) BS_MUST_USE;
+/* `ret_boot` is initialized (STORE_BOOT_INIT) and freed by the caller; its log can be read with core/eventlog.h. */
+enum bs_err operator_reference_show(struct operator_call *call, uint64_t id, struct store_reference *ret_reference,
+                                    struct store_boot *ret_boot) BS_MUST_USE;
+enum bs_err operator_reference_revoke(struct operator_call *call, uint64_t id) BS_MUST_USE;
+
+enum bs_err operator_audit_list(struct operator_call *call, uint64_t after, uint64_t limit, const char *device,
+                                store_audit_fn row, void *context) BS_MUST_USE;
+/* Recomputes the chain of hashes; TAMPERED with the first sequence number that does not fit. */
+enum bs_err operator_audit_verify(struct operator_call *call, uint64_t *ret_rows, uint64_t *ret_wrong) BS_MUST_USE;
+
+struct operator_ca {
+    const char *name; /* ca_name() */
+    const struct cert_info *info;
+    struct bs_span der;
+    uint8_t sha256[CRYPTO_SHA256_SIZE];
+};
+typedef enum bs_err (*operator_ca_fn)(void *context, const struct operator_ca *ca);
+enum bs_err operator_ca_show(struct operator_call *call, operator_ca_fn row, void *context) BS_MUST_USE;

@@ -1,0 +1,38 @@
+/* The server as one value: configuration, store, keys, trusted TPM vendors, clock. Everything else gets a pointer to it. */
+#pragma once
+
+#include "core/cert.h"
+#include "core/err.h"
+#include "core/own.h"
+#include "server/ca.h"
+#include "server/config.h"
+#include "server/store.h"
+
+struct server {
+    char *dir;
+    struct config config;
+    struct store *store;
+    struct ca *ca;
+    struct cert_roots *ek_roots; /* NULL: no vendor is trusted, only registered EKs get in */
+    int64_t (*now)(void);        /* seconds since 1970; bs_clock_now but in tests */
+};
+
+/* Reads configuration and keys, opens the store (migrating it), loads the vendors' roots. Logs what is wrong, once. */
+enum bs_err server_open(const char *dir, struct server **ret_server) BS_MUST_USE;
+void server_close(struct server *server);
+BS_DEFINE_OWN(server, struct server, server_close)
+
+/* Path of a file in the server's folder; malloc'd. */
+enum bs_err server_path(const char *dir, const char *name, char **ret_path) BS_MUST_USE;
+
+/*
+ * `bootsealctl init DIR`: the folder with keys, configuration, empty database and image/. INPUT when DIR is not empty: nothing is
+ * ever replaced. `names` are those of the server certificate; the first one is what the image's bootseal.conf connects to.
+ */
+struct server_init {
+    const char *dir;
+    const char *const *names;
+    size_t name_count;
+    const char *listen; /* NULL: [::]:8443 */
+};
+enum bs_err server_init(const struct server_init *request) BS_MUST_USE;
