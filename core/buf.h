@@ -32,7 +32,8 @@ struct bs_buf {
 
 enum bs_err bs_buf_append(struct bs_buf *buf, const void *data, size_t size) BS_MUST_USE;
 enum bs_err bs_buf_append_string(struct bs_buf *buf, const char *s) BS_MUST_USE;
-enum bs_err bs_buf_printf(struct bs_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3))) BS_MUST_USE;
+enum bs_err bs_buf_printf(struct bs_buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3))) BS_MUST_USE;
 
 /* Makes room for `size` more bytes without changing the contents; *ret_tail points at them until the next call. Follow with bs_buf_grown. */
 enum bs_err bs_buf_reserve(struct bs_buf *buf, size_t size, uint8_t **ret_tail) BS_MUST_USE;

@@ -39,7 +39,8 @@ struct bs_file_attr {
  * leave one at most, which the next write replaces: one writer at a time for one name. `attr` NULL: 0600, as the process.
  */
 enum bs_err bs_file_write(const char *path, struct bs_span data, const struct bs_file_attr *attr) BS_MUST_USE;
-enum bs_err bs_file_write_at(int dir_fd, const char *name, struct bs_span data, const struct bs_file_attr *attr) BS_MUST_USE;
+enum bs_err bs_file_write_at(int dir_fd, const char *name, struct bs_span data,
+                             const struct bs_file_attr *attr) BS_MUST_USE;
 
 /* Makes a folder and its parents where missing; `mode` is for the last one if it is made here, 0755 for
  * parents. An existing non-folder is BS_ERR_IO. */

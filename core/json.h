@@ -20,7 +20,8 @@ void bs_json_object(struct bs_json *json, const char *key);
 void bs_json_array(struct bs_json *json, const char *key);
 void bs_json_close_object(struct bs_json *json);
 void bs_json_close_array(struct bs_json *json);
-void bs_json_string(struct bs_json *json, const char *key, const char *value); /* NULL value: null; bytes that are not UTF-8 become U+FFFD */
+void bs_json_string(struct bs_json *json, const char *key,
+                    const char *value); /* NULL value: null; bytes that are not UTF-8 become U+FFFD */
 void bs_json_text(struct bs_json *json, const char *key, struct bs_span value);
 void bs_json_hex(struct bs_json *json, const char *key, struct bs_span value);
 void bs_json_u64(struct bs_json *json, const char *key, uint64_t value);

@@ -16,8 +16,8 @@ static enum bs_log_format log_format = BS_LOG_TEXT;
 static enum bs_log_level log_level = BS_LOG_NOTICE;
 
 static const char *const level_names[] = {
-    [BS_LOG_ERROR] = "error",   [BS_LOG_WARNING] = "warning", [BS_LOG_NOTICE] = "notice",
-    [BS_LOG_INFO] = "info",     [BS_LOG_DEBUG] = "debug",
+    [BS_LOG_ERROR] = "error", [BS_LOG_WARNING] = "warning", [BS_LOG_NOTICE] = "notice",
+    [BS_LOG_INFO] = "info",   [BS_LOG_DEBUG] = "debug",
 };
 
 void bs_log_setup(const char *program, FILE *stream, enum bs_log_format format, enum bs_log_level level)

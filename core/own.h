@@ -7,12 +7,12 @@
 #include <stdlib.h>
 
 /* Makes BS_OWN(name) possible for pointers to `type`; `release` takes the pointer and must accept NULL. */
-#define BS_DEFINE_OWN(name, type, release)                  \
-    typedef type *bs_own_##name;                            \
-    static inline void bs_own_release_##name(type **p)      \
-    {                                                       \
-        release(*p);                                        \
-        *p = NULL;                                          \
+#define BS_DEFINE_OWN(name, type, release)             \
+    typedef type *bs_own_##name;                       \
+    static inline void bs_own_release_##name(type **p) \
+    {                                                  \
+        release(*p);                                   \
+        *p = NULL;                                     \
     }
 
 #define BS_OWN(name) __attribute__((cleanup(bs_own_release_##name), unused)) bs_own_##name

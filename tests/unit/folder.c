@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* nftw */
 #include "folder.h"
 
 #include "unit.h"

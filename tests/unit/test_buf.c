@@ -190,7 +190,9 @@ static void hex_goes_there_and_back(void **state)
 static void hex_that_is_not_strict_is_refused_and_nothing_written(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "0", "0g", "0x00", " 00", "00 ", "00\n", "+1", "-1", "0001020304", "0:", "@0" };
+    static const char *const wrong[] = {
+        "0", "0g", "0x00", " 00", "00 ", "00\n", "+1", "-1", "0001020304", "0:", "@0"
+    };
     uint8_t out[4] = { 7, 7, 7, 7 };
     size_t size = 99;
     for (size_t i = 0; i < COUNT(wrong); i++)
@@ -219,8 +221,26 @@ static void numbers_that_are_not_strict_are_refused(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "", " 1", "1 ", "+1", "-1", "-0", "1.0", "1e3", "0x", "0X10", "0x 1", "00", "010", "1a", "0xg", "256",
-        "0x100", "18446744073709551616", "99999999999999999999", "0x10000000000000000",
+        "",
+        " 1",
+        "1 ",
+        "+1",
+        "-1",
+        "-0",
+        "1.0",
+        "1e3",
+        "0x",
+        "0X10",
+        "0x 1",
+        "00",
+        "010",
+        "1a",
+        "0xg",
+        "256",
+        "0x100",
+        "18446744073709551616",
+        "99999999999999999999",
+        "0x10000000000000000",
     };
     uint64_t value = 99;
     for (size_t i = 0; i < COUNT(wrong); i++)

@@ -50,7 +50,11 @@ static void quotes_backslashes_and_controls_are_escaped(void **state)
 static void bytes_that_are_not_utf8_become_replacement_characters(void **state)
 {
     (void)state;
-    assert_written(BS_SPAN("a\xff" "b\xc3", 4), "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\"\n");
+    assert_written(BS_SPAN("a\xff"
+                           "b\xc3",
+                           4),
+                   "\"a\xef\xbf\xbd"
+                   "b\xef\xbf\xbd\"\n");
 }
 
 static void keys_are_escaped_too(void **state)

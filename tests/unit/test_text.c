@@ -21,8 +21,20 @@ static void what_is_not_wellformed_utf8_is_not_valid(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "\x80", "\xc0\xaf", "\xc1\x81", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-        "\xf5\x80\x80\x80", "\xff", "a\xc3", "\xe2\x82", "\xf0\x9f\x94", "\xc3(", "\xe2\x82z",
+        "\x80",
+        "\xc0\xaf",
+        "\xc1\x81",
+        "\xe0\x80\xaf",
+        "\xf0\x80\x80\xaf",
+        "\xed\xa0\x80",
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80",
+        "\xff",
+        "a\xc3",
+        "\xe2\x82",
+        "\xf0\x9f\x94",
+        "\xc3(",
+        "\xe2\x82z",
     };
     for (size_t i = 0; i < COUNT(wrong); i++)
         assert_false(bs_utf8_is_valid(bs_span_of_string(wrong[i])));
