@@ -1,0 +1,121 @@
+"""Initramfs, unified kernel image, ESP and state disk: what a boot is made of, without root or loop devices."""
+
+import re
+import tempfile
+from pathlib import Path
+
+from .kernel import kernel, stub
+from .run import run
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+MKINITRAMFS = REPOSITORY / "initramfs/busybox/mkinitramfs"
+BUSYBOX = Path("/bin/busybox")  # the package busybox-static
+BASE_CMDLINE = "console=ttyS0 quiet panic=-1"
+
+MIB = 1024 * 1024
+
+
+def initramfs(output, agent, *overlays):
+    """The busybox initramfs with the agent and overlay folders (DIR/etc/bootseal/bootseal.conf …)."""
+    run(MKINITRAMFS, f"--output={output}", f"--bootseal={agent}", f"--busybox={BUSYBOX}",
+        f"--modules-dir={kernel().modules}", *[f"--overlay={overlay}" for overlay in overlays])
+    return Path(output)
+
+
+def uki(output, initrd, cmdline=""):
+    """A unified kernel image; cmdline comes after what every test machine needs."""
+    with tempfile.TemporaryDirectory() as folder:
+        osrel, words = Path(folder, "osrel"), Path(folder, "cmdline")
+        osrel.write_text('ID=bootseal-test\nVERSION_ID=1\nPRETTY_NAME="bootseal test image"\n')
+        words.write_text(f"{BASE_CMDLINE} {cmdline}".strip())
+        sections = {".osrel": osrel, ".cmdline": words, ".linux": kernel().image, ".initrd": initrd}
+        run("objcopy", *_section_options(stub(), sections), stub(), output)
+    return Path(output)
+
+
+def _section_options(stub_path, sections):
+    """Places the sections one after the other behind the stub's last one, on page borders."""
+    end = 0
+    # Idx Name Size VMA LMA …: one line for each section.
+    for size, vma in re.findall(r"^ +\d+ \S+ +([0-9a-f]{8,}) +([0-9a-f]{8,})",
+                                run("objdump", "-h", stub_path), re.M):
+        end = max(end, int(size, 16) + int(vma, 16))
+    options = []
+    for name, path in sections.items():
+        end = (end + 4095) // 4096 * 4096
+        options += ["--add-section", f"{name}={path}", "--change-section-vma", f"{name}={end:#x}"]
+        end += Path(path).stat().st_size
+    return options
+
+
+def esp(output, uki_path, extra=None):
+    """A FAT file system (no partition table) that OVMF boots; extra: {path on the ESP: file}."""
+    files = {"EFI/BOOT/BOOTX64.EFI": uki_path, **(extra or {})}
+    size = sum(Path(path).stat().st_size for path in files.values()) // MIB + 8
+    output = Path(output)
+    output.unlink(missing_ok=True)
+    with open(output, "wb") as image:
+        image.truncate(max(size, 40) * MIB)  # mkfs.vfat makes no FAT32 of less
+    run("mkfs.vfat", "-F", "32", "-n", "ESP", "-i", "12345678", output)
+    made = set()
+    for name, path in files.items():
+        for folder in reversed(Path(name).parents[:-1]):
+            if folder not in made:
+                run("mmd", "-i", output, f"::/{folder}")
+                made.add(folder)
+        run("mcopy", "-i", output, path, f"::/{name}")
+    return output
+
+
+def ext4(output, label, size_mib, tree=None):
+    """An ext4 file system with the content of a folder, owned by whoever runs this."""
+    output = Path(output)
+    output.unlink(missing_ok=True)
+    run("mke2fs", "-q", "-t", "ext4", "-L", label, *(["-d", tree] if tree else []),
+        output, f"{size_mib}M")
+    return output
+
+
+def state_disk(output, tree=None):
+    """The file system of the vault, empty or with the files of a folder (a token, say)."""
+    return ext4(output, "bootseal-state", 16, tree)
+
+
+def copy_sparse(source, output):
+    """A copy that takes no longer and no more room than the data in it."""
+    run("cp", "--sparse=always", "--reflink=auto", source, output)
+    return Path(output)
+
+
+def add_files(image, tree):
+    """Writes the files of a folder into an ext4 image, as root's, without mounting it."""
+    commands = []
+    for path in sorted(Path(tree).rglob("*")):
+        name = "/" + str(path.relative_to(tree))
+        mode = path.lstat().st_mode
+        if path.is_symlink():
+            commands += [f"rm {name}", f"symlink {name} {path.readlink()}"]
+        elif path.is_dir():
+            commands += [f"mkdir {name}"]
+        else:
+            commands += [f"rm {name}", f"write {path} {name}", f"sif {name} mode {mode:#o}",
+                         f"sif {name} uid 0", f"sif {name} gid 0"]
+    with tempfile.NamedTemporaryFile("w", suffix=".debugfs") as script:
+        script.write("\n".join(commands) + "\n")
+        script.flush()
+        # Makes no difference between errors; rm and mkdir of what is (not) there are expected ones.
+        run("debugfs", "-w", "-f", script.name, image)
+    _check_files(image, tree)
+
+
+def _check_files(image, tree):
+    """debugfs ends with 0 whatever happened, so what was written is read back."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in Path(tree).rglob("*"):
+            if path.is_symlink() or path.is_dir():
+                continue
+            copy = Path(folder, "copy")
+            run("debugfs", "-R", f"dump /{path.relative_to(tree)} {copy}", image)
+            if not copy.exists() or copy.read_bytes() != path.read_bytes():
+                raise RuntimeError(f"{path} could not be written to {image}")
+            copy.unlink()
