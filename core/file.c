@@ -125,6 +125,17 @@ static enum bs_err read_all(int fd, struct bs_buf *buf)
     }
 }
 
+enum bs_err bs_file_read_fd(int fd, struct bs_buf *buf)
+{
+    size_t before = buf->size;
+    enum bs_err err = read_all(fd, buf);
+    if (err != BS_OK && buf->size > before) {
+        bs_wipe(buf->data + before, buf->size - before);
+        buf->size = before;
+    }
+    return err;
+}
+
 enum bs_err bs_file_read_at(int dir_fd, const char *name, struct bs_buf *buf)
 {
     BS_OWN_FD int fd = -1;
@@ -132,13 +143,7 @@ enum bs_err bs_file_read_at(int dir_fd, const char *name, struct bs_buf *buf)
     if (err != BS_OK)
         return err;
 
-    size_t before = buf->size;
-    err = read_all(fd, buf);
-    if (err != BS_OK && buf->size > before) {
-        bs_wipe(buf->data + before, buf->size - before);
-        buf->size = before;
-    }
-    return err;
+    return bs_file_read_fd(fd, buf);
 }
 
 enum bs_err bs_file_read(const char *path, struct bs_buf *buf)

@@ -24,6 +24,9 @@ enum bs_err bs_path_under(const char *root, const char *path, char **ret_path) B
 enum bs_err bs_file_read(const char *path, struct bs_buf *buf) BS_MUST_USE;
 enum bs_err bs_file_read_at(int dir_fd, const char *name, struct bs_buf *buf) BS_MUST_USE;
 
+/* The rest of what is open, with the same limit and errors. */
+enum bs_err bs_file_read_fd(int fd, struct bs_buf *buf) BS_MUST_USE;
+
 /* As bs_file_read, into a secret; *ret_secret holds at most `max` bytes. An empty file is BS_ERR_INPUT. */
 enum bs_err bs_file_read_secret(const char *path, size_t max, struct bs_secret **ret_secret) BS_MUST_USE;
 

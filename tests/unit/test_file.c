@@ -112,6 +112,19 @@ static void links_folders_and_pipes_are_not_read(void **state)
     assert_err(bs_file_read(folder_path(state, "a/b"), &buf), BS_ERR_NOT_FOUND);
 }
 
+static void the_rest_of_an_open_file_is_read(void **state)
+{
+    folder_put(state, "a", "12345");
+    BS_OWN_FD int fd = open(folder_path(state, "a"), O_RDONLY | O_CLOEXEC);
+    BS_SCOPED_BUF struct bs_buf buf = BS_BUF(3);
+    assert_int_equal(lseek(fd, 2, SEEK_SET), 2);
+    assert_ok(bs_file_read_fd(fd, &buf));
+    assert_span_text(bs_buf_span(&buf), "345");
+    assert_int_equal(lseek(fd, 1, SEEK_SET), 1);
+    bs_buf_reset(&buf);
+    assert_err(bs_file_read_fd(fd, &buf), BS_ERR_INPUT);
+}
+
 static void a_secret_is_read_within_its_maximum(void **state)
 {
     BS_OWN(secret) secret = NULL;
@@ -260,6 +273,7 @@ int main(void)
         file_test(a_file_that_stat_calls_empty_is_read_to_its_end),
         file_test(a_file_over_the_limit_is_refused_and_one_at_the_limit_is_not),
         file_test(links_folders_and_pipes_are_not_read),
+        file_test(the_rest_of_an_open_file_is_read),
         file_test(a_secret_is_read_within_its_maximum),
         file_test(a_write_is_made_durable_in_this_order),
         file_test(attributes_are_those_asked_for_and_private_without),
