@@ -1,0 +1,43 @@
+"""What the system tests share: their library, the tools they need, and the programs under test."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+REPOSITORY = Path(__file__).resolve().parents[2]
+TOOLS = ("qemu-system-x86_64", "swtpm", "swtpm_setup", "mkfs.vfat", "mcopy", "mke2fs", "debugfs", "cpio",
+         "objcopy", "openssl")
+
+
+def missing(what):
+    """A failure in CI, a skip by hand."""
+    if os.environ.get("BOOTSEAL_TEST_STRICT") == "1":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tools():
+    """Every tool is there, and so is the firmware."""
+    for tool in TOOLS:
+        if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
+            missing(f"{tool} is not installed")
+    if not Path("/usr/share/OVMF/OVMF_CODE.fd").exists():
+        missing("OVMF is not installed")
+
+
+def program(path):
+    """A program of bootseal, as ./dev build leaves it."""
+    if not (REPOSITORY / path).exists():
+        missing(f"{path} is not built: ./dev build")
+    return REPOSITORY / path
+
+
+@pytest.fixture(scope="session")
+def agent():
+    """The static agent."""
+    return program("build/static/bootseal")
