@@ -5,6 +5,7 @@ BS_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BS_DEPS=$BS_TOP/deps
 BS_CACHE=${BOOTSEAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootseal}
 BS_SOURCES=$BS_CACHE/sources
+# shellcheck disable=SC2034  # used by those who source this
 BS_JOBS=${BOOTSEAL_JOBS:-$(nproc)}
 # The lock as it could be followed here: equal to deps/lock unless a locked file has vanished.
 BS_EFFECTIVE_LOCK=$BS_SOURCES/lock.effective

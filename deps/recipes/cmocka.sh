@@ -10,6 +10,5 @@ build() {
         -DCMAKE_RANLIB="$(command -v "$ranlib")" -DCMAKE_C_FLAGS="$flags" -DCMAKE_INSTALL_PREFIX="$placeholder" \
         -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF -DWITH_STATIC_LIB=ON -DWITH_EXAMPLES=OFF -DUNIT_TESTING=OFF
     DESTDIR=$stage ninja -C "$work/obj" -j"$jobs" install
-    rm -rf "$stage$placeholder/lib/cmake"
     pc_file cmocka "unit tests" -lcmocka
 }

@@ -28,5 +28,5 @@ build() {
         CFLAGS="-std=gnu99 $flags $visibility $lto"
     make -j"$jobs"
     make DESTDIR="$stage" install
-    rm -rf "$stage$placeholder"/{drop,share,etc,var}
+    rm -rf "${stage:?}$placeholder"/{drop,share,etc,var}
 }

@@ -43,5 +43,5 @@ build() {
     autotools_configure "${options[@]}" CFLAGS="$flags $lto $defines"
     make -j"$jobs"
     make DESTDIR="$stage" install
-    rm -rf "$stage$placeholder"/{bin,share}
+    rm -rf "${stage:?}$placeholder"/{bin,share}
 }
