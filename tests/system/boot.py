@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bootlab import image, rootfs, vm  # noqa: E402 (the line above is what makes it found)
+from bootlab import image, programs, rootfs, vm  # noqa: E402 (the line above is what makes it found)
 
 
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="images, TPM and logs; TPM and state are kept when they are there")
-    parser.add_argument("--agent", type=Path, default=image.REPOSITORY / "build/static/bootseal")
+    parser.add_argument("--agent", type=Path, default=programs.agent())
     parser.add_argument("--overlay", type=Path, action="append", default=[], help="DIR/image of bootsealctl init")
     parser.add_argument("--root", choices=("busybox", "trixie"), default="busybox")
     parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
@@ -31,7 +31,7 @@ def build(options):
     else:
         root = rootfs.busybox_root()
     initrd = image.initramfs(folder / "initrd.img", options.agent, *options.overlay)
-    kernel_image = image.uki(folder / "uki.efi", initrd, f"{vm.ROOT_CMDLINE} {options.cmdline}")
+    kernel_image = image.uki(folder / "uki.efi", initrd, f"{image.ROOT_CMDLINE} {options.cmdline}")
     state = folder / "state.img"
     if not state.exists():
         image.state_disk(state)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-REPOSITORY = Path(__file__).resolve().parents[2]
+from bootlab import programs  # noqa: E402 (the line above is what makes it found)
+
 TOOLS = ("qemu-system-x86_64", "swtpm", "swtpm_setup", "mkfs.vfat", "mcopy", "mke2fs", "debugfs", "cpio",
          "objcopy", "openssl")
 
@@ -30,14 +31,14 @@ def tools():
         missing("OVMF is not installed")
 
 
-def program(path):
-    """A program of bootseal, as ./dev build leaves it."""
-    if not (REPOSITORY / path).exists():
+def built(path):
+    """A program of bootseal that must have been built."""
+    if not path.exists():
         missing(f"{path} is not built: ./dev build")
-    return REPOSITORY / path
+    return path
 
 
 @pytest.fixture(scope="session")
 def agent():
     """The static agent."""
-    return program("build/static/bootseal")
+    return built(programs.agent())

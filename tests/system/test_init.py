@@ -7,7 +7,6 @@ import pytest
 
 from bootlab import image, rootfs, vm
 
-ROOT = "root=/dev/vdb rootfstype=ext4"  # the second disk, after the state
 OFF = r"reboot: (Restarting system|System halted)"
 
 
@@ -16,7 +15,7 @@ def boot(tmp_path):
     """boot(script, …) → a machine that was switched on with this script in the agent's place."""
     machines = []
 
-    def start(script, settings="", state=True, cmdline=ROOT):
+    def start(script, settings="", state=True, cmdline=image.ROOT_CMDLINE):
         overlay = tmp_path / "overlay"
         (overlay / "etc/bootseal").mkdir(parents=True)
         (overlay / "etc/bootseal/initramfs.conf").write_text(settings)
@@ -70,7 +69,7 @@ def test_machine_halts_when_the_agent_ends_with_42(boot):
 
 
 def test_agent_is_not_started_without_the_file_system_of_its_vault(boot):
-    machine = boot("exit 0", settings="DEVICE_WAIT=1\n", state=False, cmdline="root=/dev/vda")
+    machine = boot("exit 0", settings="DEVICE_WAIT=1\n", state=False)
     machine.wait_off()
     assert "no file system LABEL=bootseal-state after 1 seconds; restarting" in machine.console.text
     assert "agent runs" not in machine.console.text

@@ -5,12 +5,14 @@ import tempfile
 from pathlib import Path
 
 from .kernel import kernel, stub
+from .programs import REPOSITORY
 from .run import run
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 MKINITRAMFS = REPOSITORY / "initramfs/busybox/mkinitramfs"
 BUSYBOX = Path("/bin/busybox")  # the package busybox-static
 BASE_CMDLINE = "console=ttyS0 quiet panic=-1"
+# For a machine with one of rootfs's roots. TERM keeps systemd from asking the console what it can do.
+ROOT_CMDLINE = "root=LABEL=root rootfstype=ext4 TERM=dumb systemd.show_status=0"
 
 MIB = 1024 * 1024
 

@@ -17,9 +17,6 @@ from .swtpm import Tpm
 
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS.fd"
-# For the disks ESP, state and root, which the guest sees in this order. TERM keeps systemd from asking the
-# console what it can do.
-ROOT_CMDLINE = "root=/dev/vdc rootfstype=ext4 TERM=dumb systemd.show_status=0"
 HOST_ADDRESS = "10.0.2.2"  # what the host's 127.0.0.1 is to the guest
 
 

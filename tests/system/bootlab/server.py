@@ -1,0 +1,83 @@
+"""bootseald in a folder of its own, and bootsealctl to operate it."""
+
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+from . import programs
+from .console import Console
+from .run import run
+from .vm import HOST_ADDRESS, wait_until
+
+
+class Server:
+    """One server: made by `bootsealctl init`, started and stopped at will; it always listens on one port."""
+
+    def __init__(self, folder, ek_roots=()):
+        """ek_roots: PEM files of the TPM makers that it trusts."""
+        self.folder = Path(folder).resolve()
+        self.port = _free_port()
+        self._process = None
+        self.log = None
+        run(programs.bootsealctl(), "init", self.folder, f"--name={HOST_ADDRESS}",
+            f"--listen=127.0.0.1:{self.port}")
+        for number, path in enumerate(ek_roots):
+            (self.folder / "ek-roots").mkdir(exist_ok=True)
+            shutil.copyfile(path, self.folder / "ek-roots" / f"{number}.pem")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def image(self):
+        """What goes into an initramfs of a device of this server."""
+        return self.folder / "image"
+
+    @property
+    def url(self):
+        """How the guest reaches it."""
+        return f"https://{HOST_ADDRESS}:{self.port}"
+
+    def start(self):
+        """Starts it and waits until it takes connections."""
+        assert self._process is None, "the server runs"
+        self._process = subprocess.Popen([programs.bootseald(), self.folder], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.log = Console(self._process.stdout.fileno(), self.folder / "bootseald.log")
+        wait_until(self._is_ready, 20, "bootseald takes connections")
+
+    def _is_ready(self):
+        if self._process.poll() is not None:
+            self.log.wait_closed(5)
+            raise RuntimeError(f"bootseald ended with {self._process.returncode}:\n{self.log.text}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        """Stops it in an orderly way; nothing happens when it does not run."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(20)
+            self.log.wait_closed(5)
+            self._process.stdout.close()
+            self._process = None
+
+    def ctl(self, *words):
+        """bootsealctl with these words; its output."""
+        return run(programs.bootsealctl(), f"--dir={self.folder}", *words)
+
+    def ctl_json(self, *words):
+        """bootsealctl --json with these words; what it said."""
+        return json.loads(self.ctl(*words, "--json"))
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
