@@ -27,8 +27,8 @@ struct message_certified {
 };
 
 struct message_pcrs {
-    uint16_t bank;                        /* TPM_ALG_ID */
-    uint32_t mask;                        /* bit n: PCR n */
+    uint16_t bank;                       /* TPM_ALG_ID */
+    uint32_t mask;                       /* bit n: PCR n */
     struct bs_span values[MESSAGE_PCRS]; /* by PCR number; empty where the mask has no bit */
 };
 
@@ -43,23 +43,23 @@ struct message_facts {
 
 struct message_statement {
     enum message_channel channel_kind;
-    struct bs_span channel;            /* 32 bytes; empty where the kind is "none" */
-    struct bs_span server_cert_sha256; /* 32 bytes: hash of the server's certificate (DER) as seen */
-    struct bs_span ek_public;          /* TPMT_PUBLIC */
+    struct bs_span channel;                     /* 32 bytes; empty where the kind is "none" */
+    struct bs_span server_cert_sha256;          /* 32 bytes: hash of the server's certificate (DER) as seen */
+    struct bs_span ek_public;                   /* TPMT_PUBLIC */
     struct bs_span ek_certs[MESSAGE_CERTS_MAX]; /* DER, leaf first, then whatever chain the TPM holds; may be none */
     size_t ek_cert_count;
-    struct bs_span ak_public;               /* TPMT_PUBLIC */
-    struct message_certified device_key;    /* qualifyingData = labelled(BS_LABEL_CERTIFY_DEVICE, channel) */
-    struct bs_span device_csr;              /* DER PKCS#10, signed by the device key */
-    struct message_certified srk;           /* qualifyingData = labelled(BS_LABEL_CERTIFY_SRK, channel) */
+    struct bs_span ak_public;            /* TPMT_PUBLIC */
+    struct message_certified device_key; /* qualifyingData = labelled(BS_LABEL_CERTIFY_DEVICE, channel) */
+    struct bs_span device_csr;           /* DER PKCS#10, signed by the device key */
+    struct message_certified srk;        /* qualifyingData = labelled(BS_LABEL_CERTIFY_SRK, channel) */
     struct message_pcrs pcrs;
-    struct bs_span firmware_log;            /* as found; empty where there is none */
+    struct bs_span firmware_log; /* as found; empty where there is none */
     struct message_facts facts;
-    struct bs_span counter_public;          /* TPMS_NV_PUBLIC */
+    struct bs_span counter_public; /* TPMS_NV_PUBLIC */
     uint64_t counter_value;
-    struct bs_span token;                   /* empty: none; text */
-    uint64_t held_serial;                   /* serial of the bundle the device holds, 0: none */
-    uint64_t device_time;                   /* seconds since 1970 by the device's clock, informative */
+    struct bs_span token;                    /* empty: none; text */
+    uint64_t held_serial;                    /* serial of the bundle the device holds, 0: none */
+    uint64_t device_time;                    /* seconds since 1970 by the device's clock, informative */
     struct bs_span notes[MESSAGE_NOTES_MAX]; /* BS_NOTE_* */
     size_t note_count;
 };
@@ -97,8 +97,8 @@ struct message_confirm {
 
 enum bs_err message_confirm_encode(const struct message_confirm *m, struct bs_buf *out) BS_MUST_USE;
 enum bs_err message_confirm_decode(struct bs_span in, struct message_confirm *ret_m) BS_MUST_USE;
-enum bs_err message_confirm_mac(struct bs_span confirm_key, struct bs_span channel, struct bs_span device, uint64_t serial,
-                                uint8_t ret_mac[32]) BS_MUST_USE;
+enum bs_err message_confirm_mac(struct bs_span confirm_key, struct bs_span channel, struct bs_span device,
+                                uint64_t serial, uint8_t ret_mac[32]) BS_MUST_USE;
 
 /* Answers to attest, prove and confirm. */
 enum message_kind {

@@ -28,11 +28,11 @@ struct shape_field {
     uint8_t key;
     enum shape_kind kind;
     bool is_required;
-    bool has_flag;      /* whether an optional member is there says a bool, not its value */
-    size_t offset;      /* of the member */
-    size_t size;        /* of the member; of a list, of one element */
-    size_t flag_offset; /* of the bool */
-    size_t list_max;    /* 0: not a list */
+    bool has_flag;       /* whether an optional member is there says a bool, not its value */
+    size_t offset;       /* of the member */
+    size_t size;         /* of the member; of a list, of one element */
+    size_t flag_offset;  /* of the bool */
+    size_t list_max;     /* 0: not a list */
     size_t count_offset; /* list: of the size_t that counts */
     uint64_t min, max;
     const char *const *words; /* ends with NULL */
@@ -51,13 +51,13 @@ struct shape {
 #define SHAPE_OPTIONAL .is_required = false
 #define SHAPE_MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 #define SHAPE_FLAG(type, member) .has_flag = true, .flag_offset = offsetof(type, member)
-#define SHAPE_LIST(type, member, count)                                                                                \
-    .offset = offsetof(type, member), .size = sizeof(((type *)0)->member[0]),                                          \
+#define SHAPE_LIST(type, member, count)                                       \
+    .offset = offsetof(type, member), .size = sizeof(((type *)0)->member[0]), \
     .list_max = sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]), .count_offset = offsetof(type, count)
 #define SHAPE_SIZE(lo, hi) .min = (lo), .max = (hi)
-#define SHAPE_OF(table, check)                                                                                         \
-    {                                                                                                                  \
-        .fields = (table), .field_count = sizeof(table) / sizeof((table)[0]), .is_sound = (check)                      \
+#define SHAPE_OF(table, check)                                                                    \
+    {                                                                                             \
+        .fields = (table), .field_count = sizeof(table) / sizeof((table)[0]), .is_sound = (check) \
     }
 
 /*

@@ -1,0 +1,348 @@
+#include "unit.h"
+
+#include "cbor_edit.h"
+#include "core/crypto.h"
+#include "core/message.h"
+
+/* The values of tests/vectors/make_messages.py. */
+#define TIME 1790000000
+
+static struct message_certified certified(uint8_t seed)
+{
+    return (struct message_certified){ fill(seed, 90), fill((uint8_t)(seed + 1), 160), fill((uint8_t)(seed + 2), 72) };
+}
+
+static struct message_statement statement_minimal(void)
+{
+    struct message_statement s = {
+        .channel_kind = MESSAGE_CHANNEL_NONE,
+        .server_cert_sha256 = fill(0x20, 32),
+        .ek_public = fill(0x30, 122),
+        .ak_public = fill(0x31, 90),
+        .device_key = certified(0x40),
+        .device_csr = fill(0x50, 250),
+        .srk = certified(0x60),
+        .pcrs = { .bank = CRYPTO_SHA256, .mask = 1u << 7 },
+        .counter_public = fill(0x70, 46),
+    };
+    s.pcrs.values[7] = fill(0x77, 32);
+    return s;
+}
+
+static struct message_statement statement_challenge(void)
+{
+    struct message_statement s = statement_minimal();
+    s.channel_kind = MESSAGE_CHANNEL_CHALLENGE;
+    s.channel = fill(0x10, 32);
+    s.pcrs = (struct message_pcrs){ .bank = CRYPTO_SHA384, .mask = 0xffffff };
+    static uint8_t values[MESSAGE_PCRS][48];
+    for (uint8_t n = 0; n < MESSAGE_PCRS; n++) {
+        memcpy(values[n], fill(n, 48).data, 48);
+        s.pcrs.values[n] = BS_SPAN(values[n], 48);
+    }
+    return s;
+}
+
+static struct message_statement statement_full(void)
+{
+    struct message_statement s = statement_minimal();
+    s.channel_kind = MESSAGE_CHANNEL_TLS_EXPORTER;
+    s.channel = fill(0x10, 32);
+    s.ek_certs[0] = fill(0x80, 300);
+    s.ek_certs[1] = fill(0x81, 260);
+    s.ek_cert_count = 2;
+    s.pcrs.mask = 0x801aff;
+    for (uint8_t n = 0; n < MESSAGE_PCRS; n++)
+        s.pcrs.values[n] = s.pcrs.mask & (1u << n) ? fill(n, 32) : BS_SPAN_NONE;
+    s.firmware_log = fill(0x90, 300);
+    s.facts.serial = bs_span_of_string("BS-0001");
+    s.facts.product = bs_span_of_string("Ger\xc3\xa4t 7");
+    s.facts.firmware = bs_span_of_string("1.2.3");
+    s.facts.kernel = bs_span_of_string("6.12.0-test");
+    s.facts.agent = bs_span_of_string("0.1.0");
+    s.counter_value = 4294967296;
+    s.token = bs_span_of_string("token-0123456789abcdef");
+    s.held_serial = 41;
+    s.device_time = TIME;
+    s.notes[0] = bs_span_of_string("clock-unknown");
+    s.notes[1] = bs_span_of_string("vault-boot-changed");
+    s.note_count = 2;
+    return s;
+}
+
+static struct message_answer answer_of(enum message_kind kind)
+{
+    struct message_answer m = { .kind = kind, .time = TIME };
+    if (kind == MESSAGE_PROVE || kind == MESSAGE_APPROVED) {
+        m.id_object = fill(0xb0, 70);
+        m.encrypted_secret = fill(0xb8, 70);
+    }
+    if (kind == MESSAGE_BUSY)
+        m.retry_after = 86400;
+    if (kind == MESSAGE_PENDING) {
+        m.retry_after = 30;
+        m.reason = bs_span_of_string("unknown-device");
+        m.text = bs_span_of_string("nobody has registered this device");
+    }
+    if (kind == MESSAGE_REFUSED) {
+        m.reason = bs_span_of_string("boot-not-approved");
+        m.text = bs_span_of_string("this boot equals no reference\nask an operator");
+        m.device = fill(0xd0, 32);
+        m.findings[0] = (struct message_finding){
+            .has_pcr = true,
+            .pcr = 4,
+            .has_event = true,
+            .event = 17,
+            .text = bs_span_of_string("PCR 4: event 17 is not the one of the reference"),
+            .found = bs_span_of_string("boot application a1b2"),
+            .expected = bs_span_of_string("boot application c3d4"),
+        };
+        m.findings[1] = (struct message_finding){ .has_pcr = true, .text = bs_span_of_string("PCR 0 differs") };
+        m.findings[2] = (struct message_finding){ .text = bs_span_of_string("two PCRs differ") };
+        m.finding_count = 3;
+    }
+    return m;
+}
+
+/* Encodes, demands the golden bytes, and that what comes back from them is encoded to the same again. */
+#define CHECK_GOLDEN(type, name, value)                                       \
+    do {                                                                      \
+        BS_SCOPED_BUF struct bs_buf golden = BS_BUF(BS_REQUEST_MAX);          \
+        BS_SCOPED_BUF struct bs_buf made = BS_BUF(BS_REQUEST_MAX);            \
+        struct message_##type in = (value), back;                             \
+        vector_read("messages/" name ".cbor", &golden);                       \
+        assert_ok(message_##type##_encode(&in, &made));                       \
+        assert_true(bs_span_equal(bs_buf_span(&golden), bs_buf_span(&made))); \
+        assert_ok(message_##type##_decode(bs_buf_span(&golden), &back));      \
+        bs_buf_reset(&made);                                                  \
+        assert_ok(message_##type##_encode(&back, &made));                     \
+        assert_true(bs_span_equal(bs_buf_span(&golden), bs_buf_span(&made))); \
+    } while (0)
+
+static void every_message_is_encoded_as_its_golden_vector(void **state)
+{
+    (void)state;
+    CHECK_GOLDEN(statement, "statement-full", statement_full());
+    CHECK_GOLDEN(statement, "statement-minimal", statement_minimal());
+    CHECK_GOLDEN(statement, "statement-challenge", statement_challenge());
+
+    BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
+    vector_read("messages/statement-full.cbor", &statement);
+    CHECK_GOLDEN(attest, "attest",
+                 ((struct message_attest){ bs_buf_span(&statement), fill(0x91, 140), fill(0x92, 72) }));
+    CHECK_GOLDEN(answer, "answer-prove", answer_of(MESSAGE_PROVE));
+    CHECK_GOLDEN(answer, "answer-pending", answer_of(MESSAGE_PENDING));
+    CHECK_GOLDEN(answer, "answer-refused", answer_of(MESSAGE_REFUSED));
+    CHECK_GOLDEN(answer, "answer-confirmed", answer_of(MESSAGE_CONFIRMED));
+    CHECK_GOLDEN(answer, "answer-busy", answer_of(MESSAGE_BUSY));
+
+    BS_SCOPED_BUF struct bs_buf bundle = BS_BUF(BS_BUNDLE_MAX);
+    vector_read("messages/bundle-encrypt0.cbor", &bundle);
+    struct message_answer approved = answer_of(MESSAGE_APPROVED);
+    approved.bundle = bs_buf_span(&bundle);
+    CHECK_GOLDEN(answer, "answer-approved", approved);
+}
+
+static void the_members_of_a_statement_come_back_each_in_its_place(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf in = BS_BUF(BS_REQUEST_MAX);
+    struct message_statement s;
+    vector_read("messages/statement-full.cbor", &in);
+    assert_ok(message_statement_decode(bs_buf_span(&in), &s));
+    assert_int_equal(s.channel_kind, MESSAGE_CHANNEL_TLS_EXPORTER);
+    assert_true(bs_span_equal(s.channel, fill(0x10, 32)));
+    assert_true(bs_span_equal(s.ek_public, fill(0x30, 122)));
+    assert_int_equal(s.ek_cert_count, 2);
+    assert_true(bs_span_equal(s.ek_certs[1], fill(0x81, 260)));
+    assert_true(bs_span_equal(s.device_key.signature, fill(0x42, 72)));
+    assert_true(bs_span_equal(s.srk.attest, fill(0x61, 160)));
+    assert_int_equal(s.pcrs.bank, CRYPTO_SHA256);
+    assert_int_equal(s.pcrs.mask, 0x801aff);
+    assert_true(bs_span_equal(s.pcrs.values[23], fill(23, 32)));
+    assert_int_equal(s.pcrs.values[8].size, 0);
+    assert_span_text(s.facts.product, "Ger\xc3\xa4t 7");
+    assert_true(s.counter_value == 4294967296);
+    assert_span_text(s.token, "token-0123456789abcdef");
+    assert_int_equal(s.held_serial, 41);
+    assert_int_equal(s.device_time, TIME);
+    assert_int_equal(s.note_count, 2);
+    assert_span_text(s.notes[1], "vault-boot-changed");
+}
+
+static void findings_keep_zero_apart_from_absent(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf in = BS_BUF(BS_ANSWER_MAX);
+    struct message_answer m;
+    vector_read("messages/answer-refused.cbor", &in);
+    assert_ok(message_answer_decode(bs_buf_span(&in), &m));
+    assert_int_equal(m.finding_count, 3);
+    assert_true(m.findings[0].has_pcr && m.findings[0].has_event && m.findings[0].event == 17);
+    assert_true(m.findings[1].has_pcr && m.findings[1].pcr == 0 && !m.findings[1].has_event);
+    assert_false(m.findings[2].has_pcr);
+    assert_span_text(m.findings[2].text, "two PCRs differ");
+}
+
+static void an_answer_has_the_members_of_its_kind_and_no_others(void **state)
+{
+    (void)state;
+    enum {
+        CREDENTIAL = 1,
+        SECRET = 2,
+        BUNDLE = 4,
+        RETRY = 8,
+        REASON = 16,
+        TEXT = 32,
+        DEVICE = 64,
+        FINDINGS = 128,
+        ALL = 256
+    };
+    static const struct {
+        unsigned must, may;
+    } kinds[] = {
+        [MESSAGE_PROVE] = { CREDENTIAL | SECRET, 0 },
+        [MESSAGE_APPROVED] = { CREDENTIAL | SECRET | BUNDLE, 0 },
+        [MESSAGE_PENDING] = { RETRY | REASON | TEXT, DEVICE | FINDINGS },
+        [MESSAGE_REFUSED] = { REASON | TEXT, DEVICE | FINDINGS },
+        [MESSAGE_CONFIRMED] = { 0, 0 },
+        [MESSAGE_BUSY] = { RETRY, 0 },
+    };
+    for (enum message_kind kind = MESSAGE_PROVE; kind <= MESSAGE_BUSY; kind++) {
+        for (unsigned members = 0; members < ALL; members++) {
+            struct message_answer m = { .kind = kind };
+            m.id_object = members & CREDENTIAL ? fill(1, 70) : BS_SPAN_NONE;
+            m.encrypted_secret = members & SECRET ? fill(2, 70) : BS_SPAN_NONE;
+            m.bundle = members & BUNDLE ? fill(3, 100) : BS_SPAN_NONE;
+            m.retry_after = members & RETRY ? 1 : 0;
+            m.reason = members & REASON ? bs_span_of_string("capped") : BS_SPAN_NONE;
+            m.text = members & TEXT ? bs_span_of_string("no") : BS_SPAN_NONE;
+            m.device = members & DEVICE ? fill(4, 32) : BS_SPAN_NONE;
+            m.findings[0].text = bs_span_of_string("x");
+            m.finding_count = members & FINDINGS ? 1 : 0;
+
+            const bool is_right = (members & ~kinds[kind].may) == kinds[kind].must;
+            BS_SCOPED_BUF struct bs_buf out = BS_BUF(BS_ANSWER_MAX);
+            assert_err(message_answer_encode(&m, &out), is_right ? BS_OK : BS_ERR_INPUT);
+            assert_true((out.size > 0) == is_right);
+        }
+    }
+}
+
+static void an_encoder_refuses_what_its_decoder_would_and_appends_nothing(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(BS_REQUEST_MAX);
+    assert_ok(bs_buf_append_string(&out, "before"));
+
+    struct message_statement s = statement_full();
+    s.facts.product = bs_span_of_string("bell \a");
+    assert_err(message_statement_encode(&s, &out), BS_ERR_INPUT);
+    s = statement_full();
+    s.pcrs.values[4] = fill(4, 20);
+    assert_err(message_statement_encode(&s, &out), BS_ERR_INPUT);
+    s = statement_full();
+    s.ek_public = BS_SPAN_NONE;
+    assert_err(message_statement_encode(&s, &out), BS_ERR_INPUT);
+    assert_span_text(bs_buf_span(&out), "before");
+
+    BS_SCOPED_BUF struct bs_buf small = BS_BUF(100);
+    s = statement_full();
+    assert_err(message_statement_encode(&s, &small), BS_ERR_NOMEM);
+    assert_int_equal(small.size, 0);
+}
+
+static void a_failed_decoder_leaves_its_output_alone(void **state)
+{
+    (void)state;
+    struct message_confirm m = { .serial = 77 };
+    assert_err(message_confirm_decode(BS_SPAN("\xa1\1\0", 3), &m), BS_ERR_PROTOCOL);
+    assert_int_equal(m.serial, 77);
+}
+
+/* A value of bindings.json. */
+static struct bs_span binding(const char *name, uint8_t room[32])
+{
+    BS_SCOPED_BUF struct bs_buf json = BS_BUF(4096);
+    char wanted[64], hex[65];
+    size_t size;
+    vector_read("messages/bindings.json", &json);
+    assert_ok(bs_buf_append(&json, "", 1));
+    snprintf(wanted, sizeof(wanted), "\"%s\": \"", name);
+    const char *at = strstr((const char *)json.data, wanted);
+    assert_non_null(at);
+    memcpy(hex, at + strlen(wanted), 64);
+    hex[64] = '\0';
+    assert_ok(bs_unhex(hex, room, 32, &size));
+    return BS_SPAN(room, size);
+}
+
+static void hashes_and_macs_are_those_of_the_vectors(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
+    uint8_t room[32], value[32];
+    const struct bs_span channel = fill(0x10, 32), secret = fill(0xa0, 32), made = BS_SPAN(value, 32);
+    vector_read("messages/statement-full.cbor", &statement);
+
+    assert_ok(message_quote_data(bs_buf_span(&statement), value));
+    assert_true(bs_span_equal(made, binding("quote_data", room)));
+    assert_ok(message_prove_mac(secret, channel, bs_buf_span(&statement), value));
+    assert_true(bs_span_equal(made, binding("prove_mac", room)));
+    assert_ok(crypto_labelled(BS_LABEL_CERTIFY_DEVICE, &channel, 1, value));
+    assert_true(bs_span_equal(made, binding("certify_device", room)));
+    assert_ok(crypto_labelled(BS_LABEL_CERTIFY_SRK, &channel, 1, value));
+    assert_true(bs_span_equal(made, binding("certify_srk", room)));
+
+    BS_SCOPED_BUF struct bs_buf golden = BS_BUF(256);
+    struct message_prove prove;
+    vector_read("messages/prove.cbor", &golden);
+    assert_ok(message_prove_decode(bs_buf_span(&golden), &prove));
+    assert_true(bs_span_equal(prove.mac, binding("prove_mac", room)));
+
+    struct message_confirm confirm;
+    vector_read("messages/confirm.cbor", &golden);
+    assert_ok(message_confirm_decode(bs_buf_span(&golden), &confirm));
+    assert_int_equal(confirm.serial, 42);
+    assert_ok(message_confirm_mac(binding("confirm_key", room), channel, confirm.device, 42, value));
+    assert_true(bs_span_equal(made, confirm.mac));
+}
+
+static void text_of_others_is_cleaned_and_cut_between_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from;
+        size_t max;
+        const char *to;
+    } cases[] = {
+        { "", 8, "" },
+        { "plain", 8, "plain" },
+        { "plain", 5, "plain" },
+        { "plain", 4, "plai" },
+        { "plain", 0, "" },
+        { "a\xc3\xa4", 3, "a\xc3\xa4" },
+        { "a\xc3\xa4", 2, "a" },
+        { "a\tb\nc\x1b[0m", 32, "a?b?c?[0m" },
+        { "\xff\xc3x", 8, "??x" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint8_t room[32];
+        assert_span_text(message_text_clean(bs_span_of_string(cases[i].from), room, cases[i].max), cases[i].to);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_is_encoded_as_its_golden_vector),
+        cmocka_unit_test(the_members_of_a_statement_come_back_each_in_its_place),
+        cmocka_unit_test(findings_keep_zero_apart_from_absent),
+        cmocka_unit_test(an_answer_has_the_members_of_its_kind_and_no_others),
+        cmocka_unit_test(an_encoder_refuses_what_its_decoder_would_and_appends_nothing),
+        cmocka_unit_test(a_failed_decoder_leaves_its_output_alone),
+        cmocka_unit_test(hashes_and_macs_are_those_of_the_vectors),
+        cmocka_unit_test(text_of_others_is_cleaned_and_cut_between_characters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Makes tests/vectors/messages/: every message of the protocol, from values that tests/unit/test_message.c repeats.
+
+Plain Python, no randomness, nothing taken from the C code: run it again and the files must come out the same.
+NAME.cbor is the message, NAME.hex the same for people, NAME.json the values: bytes in hex, keys by name.
+`make_messages.py --check` only compares.
+"""
+import json
+import pathlib
+import sys
+
+from plain_crypto import certificate, es256, gcm_seal, hkdf, mac, pem, private_key, private_pem, sha256
+from strict_cbor import Tag, encode
+
+HERE = pathlib.Path(__file__).resolve().parent / "messages"
+files = {}
+
+
+def fill(seed, size):
+    """Bytes seed, seed + 1, ...: easy to make again in any language."""
+    return bytes((seed + i) & 255 for i in range(size))
+
+
+def add(name, rule, message, values):
+    def readable(v):
+        if isinstance(v, bytes):
+            return v.hex()
+        if isinstance(v, list):
+            return [readable(x) for x in v]
+        if isinstance(v, dict):
+            return {str(k): readable(x) for k, x in v.items()}
+        return v
+
+    text = message.hex()
+    files[name + ".cbor"] = message
+    files[name + ".hex"] = "".join(text[i:i + 96] + "\n" for i in range(0, len(text), 96)).encode()
+    files[name + ".json"] = (json.dumps({"rule": rule, "values": readable(values)}, indent=2) + "\n").encode()
+    return message
+
+
+def message(name, rule, keys, values):
+    """`keys`: the names of the CDDL in the order of their numbers."""
+    def numbered(names, v):
+        return {names.index(k) + 1: (numbered(NESTED[k], x) if k in NESTED and isinstance(x, dict) else
+                                     [numbered(NESTED[k], y) for y in x] if k in NESTED else x) for k, x in v.items()}
+    return add(name, rule, encode(numbered(keys, values)), values)
+
+
+CERTIFIED = ["public_area", "attest", "signature"]
+FINDING = ["pcr", "event", "text", "found", "expected"]
+NESTED = {
+    "device_key": CERTIFIED, "srk": CERTIFIED, "pcrs": ["bank", "values"], "findings": FINDING,
+    "facts": ["serial", "product", "firmware", "kernel", "agent"], "items": ["name", "kind", "data"],
+}
+STATEMENT = ["version", "role", "channel_kind", "channel", "server_cert_sha256", "ek_public", "ek_certs", "ak_public",
+             "device_key", "device_csr", "srk", "pcrs", "firmware_log", "facts", "counter_public", "counter_value",
+             "token", "held_serial", "device_time", "notes"]
+ANSWER = ["kind", "time", "id_object", "encrypted_secret", "bundle", "retry_after", "reason", "text", "device", "findings"]
+BUNDLE = ["device", "ak_name", "srk_name", "serial", "issued", "renew_after", "profile", "chain", "items"]
+
+CHANNEL, SECRET, DEVICE = fill(0x10, 32), fill(0xA0, 32), fill(0xD0, 32)
+TIME = 1790000000
+
+
+def certified(seed):
+    return {"public_area": fill(seed, 90), "attest": fill(seed + 1, 160), "signature": fill(seed + 2, 72)}
+
+
+MINIMAL = {
+    "version": 1, "role": "attester", "channel_kind": "none", "server_cert_sha256": fill(0x20, 32),
+    "ek_public": fill(0x30, 122), "ak_public": fill(0x31, 90), "device_key": certified(0x40), "device_csr": fill(0x50, 250),
+    "srk": certified(0x60), "pcrs": {"bank": 0x0B, "values": {7: fill(0x77, 32)}}, "facts": {},
+    "counter_public": fill(0x70, 46), "counter_value": 0, "device_time": 0,
+}
+FULL = {
+    **MINIMAL, "channel_kind": "tls-exporter", "channel": CHANNEL, "ek_certs": [fill(0x80, 300), fill(0x81, 260)],
+    "pcrs": {"bank": 0x0B, "values": {n: fill(n, 32) for n in (0, 1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 23)}},
+    "firmware_log": fill(0x90, 300),
+    "facts": {"serial": "BS-0001", "product": "Gerät 7", "firmware": "1.2.3", "kernel": "6.12.0-test", "agent": "0.1.0"},
+    "counter_value": 4294967296, "token": "token-0123456789abcdef", "held_serial": 41, "device_time": TIME,
+    "notes": ["clock-unknown", "vault-boot-changed"],
+}
+CREDENTIAL = {"id_object": fill(0xB0, 70), "encrypted_secret": fill(0xB8, 70)}
+FINDINGS = [
+    {"pcr": 4, "event": 17, "text": "PCR 4: event 17 is not the one of the reference",
+     "found": "boot application a1b2", "expected": "boot application c3d4"},
+    {"pcr": 0, "text": "PCR 0 differs"},
+    {"text": "two PCRs differ"},
+]
+
+
+def bundle():
+    ca, signer = private_key("bootseal test server CA"), private_key("bootseal test bundle key")
+    ca_cert = certificate(1, "bootseal test server CA", ca, "bootseal test server CA", ca)
+    cert = certificate(2, "bootseal test bundle signer", signer, "bootseal test server CA", ca, "2.25.1948329173.1")
+    values = {
+        "device": DEVICE, "ak_name": b"\0\x0b" + fill(1, 32), "srk_name": b"\0\x0b" + fill(2, 32), "serial": 42,
+        "issued": TIME, "renew_after": TIME + 86400, "profile": "gateway", "chain": [fill(0xC0, 300), fill(0xC1, 260)],
+        "items": [{"name": "app.key", "kind": 1, "data": fill(0xE0, 48)},
+                  {"name": "10-wired.network", "kind": 2, "data": b"[Match]\nName=eth0\n\n[Network]\nDHCP=yes\n"},
+                  {"name": "empty", "kind": 2, "data": b""},
+                  {"name": "ca.pem", "kind": 3, "data": b"-----BEGIN CERTIFICATE-----\n"}],
+    }
+    payload = message("bundle-payload", "bundle", BUNDLE, values)
+    least = {k: v for k, v in values.items() if k not in ("renew_after", "items")}
+    message("bundle-payload-minimal", "bundle", BUNDLE, {**least, "serial": 1, "issued": 0, "chain": [fill(0xC0, 300)]})
+
+    protected = encode({1: -7, 33: cert})
+    to_sign = encode(["Signature1", protected, b"bootseal bundle v1\0", payload])
+    signature = es256(signer, to_sign)
+    sign1 = add("bundle-sign1", "bundle-sign1", encode(Tag(18, [protected, {}, payload, signature])),
+                {"protected": protected, "payload": payload, "signature": signature, "to_sign_sha256": sha256(to_sign)})
+
+    statement, nonce = files["statement-full.cbor"], fill(0xF0, 12)
+    key = hkdf(SECRET, CHANNEL, b"bootseal bundle v1")
+    protected = encode({1: 3})
+    aad = encode(["Encrypt0", protected, sha256(statement)])
+    encrypt0 = encode(Tag(16, [protected, {5: nonce}, gcm_seal(key, nonce, aad, sign1)]))
+    add("bundle-encrypt0", "bundle-encrypt0", encrypt0, {"secret": SECRET, "channel": CHANNEL, "key": key, "aad": aad})
+
+    files["bundle-ca.pem"] = pem("CERTIFICATE", ca_cert).encode()
+    files["bundle-cert.der"] = cert
+    files["bundle-key.pem"] = private_pem(signer).encode()
+    return encrypt0
+
+
+def main():
+    statement = message("statement-full", "statement", STATEMENT, FULL)
+    message("statement-minimal", "statement", STATEMENT, MINIMAL)
+    message("statement-challenge", "statement", STATEMENT,
+            {**MINIMAL, "channel_kind": "challenge", "channel": CHANNEL,
+             "pcrs": {"bank": 0x0C, "values": {n: fill(n, 48) for n in range(24)}}})
+    message("attest", "attest", ["statement", "quote", "signature"],
+            {"statement": statement, "quote": fill(0x91, 140), "signature": fill(0x92, 72)})
+
+    prove = mac(SECRET, b"bootseal prove v1\0", CHANNEL, sha256(statement))
+    message("prove", "prove", ["mac"], {"mac": prove})
+    confirm_key = hkdf(SECRET, CHANNEL, b"bootseal confirm v1")
+    confirm = mac(confirm_key, CHANNEL, DEVICE, (42).to_bytes(8, "big"))
+    message("confirm", "confirm", ["device", "serial", "mac"], {"device": DEVICE, "serial": 42, "mac": confirm})
+
+    def answer(name, kind, **values):
+        message("answer-" + name, "answer", ANSWER, {"kind": kind, "time": TIME, **values})
+
+    answer("prove", 1, **CREDENTIAL)
+    answer("approved", 2, **CREDENTIAL, bundle=bundle())
+    answer("pending", 3, retry_after=30, reason="unknown-device", text="nobody has registered this device")
+    answer("refused", 4, reason="boot-not-approved", text="this boot equals no reference\nask an operator",
+           device=DEVICE, findings=FINDINGS)
+    answer("confirmed", 5)
+    answer("busy", 6, retry_after=86400)
+
+    values = {"secret": SECRET, "channel": CHANNEL, "statement_sha256": sha256(statement), "prove_mac": prove,
+              "quote_data": sha256(b"bootseal quote v1 tls\0", sha256(statement)), "confirm_key": confirm_key,
+              "certify_device": sha256(b"bootseal device v1\0", CHANNEL), "certify_srk": sha256(b"bootseal srk v1\0", CHANNEL)}
+    files["bindings.json"] = (json.dumps({k: v.hex() for k, v in values.items()}, indent=2) + "\n").encode()
+
+    if "--check" in sys.argv:
+        wrong = [n for n, b in files.items() if not (HERE / n).exists() or (HERE / n).read_bytes() != b]
+        wrong += [p.name for p in HERE.iterdir() if p.name not in files]
+        sys.exit(f"not as made by make_messages.py: {', '.join(sorted(wrong))}" if wrong else 0)
+    HERE.mkdir(exist_ok=True)
+    for n, b in files.items():
+        (HERE / n).write_bytes(b)
+
+
+if __name__ == "__main__":
+    main()
