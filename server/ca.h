@@ -3,7 +3,8 @@
  * images; device CA: signs device certificates), and under the server CA the server's certificate and the bundle key's.
  * One CA for both would let a device certificate be the server.
  *
- * Files: server-ca.{key,pem} device-ca.{key,pem} server.{key,pem} bundle.{key,pem}; keys 0600.
+ * Files: keys/NAME.pem (0600), each a certificate and its key, so that a renewal replaces both in one rename. The device CA's
+ * certificate lies in device-ca.pem too, for relying parties, and the server CA's in image/server-ca.pem.
  */
 #pragma once
 
@@ -18,7 +19,7 @@ struct ca;
 /* Makes all of it in `dir`. INPUT when one of the files is already there: nothing is ever replaced. */
 enum bs_err ca_init(const char *dir, const struct config *config, int64_t now) BS_MUST_USE;
 
-enum bs_err ca_open(const char *dir, const struct config *config, struct ca **ret_ca) BS_MUST_USE;
+enum bs_err ca_open(const char *dir, struct ca **ret_ca) BS_MUST_USE;
 void ca_close(struct ca *ca);
 BS_DEFINE_OWN(ca, struct ca, ca_close)
 

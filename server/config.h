@@ -1,6 +1,6 @@
 /*
  * bootseald.conf: what the server demands and where it listens. Read once at start; unknown keys, wrong types and
- * values that would make a check empty are refused with file and line.
+ * values that would make a check empty are refused with file and line. (No config_read() here: libconfig has that name.)
  */
 #pragma once
 
@@ -41,6 +41,7 @@ struct config {
     uint16_t measure_bank; /* TPM_ALG_ID */
     uint32_t measure_mask; /* PCRs that must be quoted, without the cap's */
     uint32_t measure_cap_pcr;
+    bool measure_boot_required; /* a boot that no firmware measured is refused */
 
     char default_profile[65];  /* for `device approve` without one; empty: none */
     uint32_t pending_max;      /* devices that wait for an operator */
@@ -52,14 +53,14 @@ struct config {
 };
 
 /* CONFIG when it is missing or wrong, logged with line and reason. */
-enum bs_err config_read(const char *path, struct config *ret_config) BS_MUST_USE;
+enum bs_err config_load(const char *path, struct config *ret_config) BS_MUST_USE;
 
 /* What holds where the file says nothing; `names` and `listen` are empty. */
 void config_defaults(struct config *ret_config);
 
 /* bootseald.conf as `bootsealctl init` writes it, and the bootseal.conf of an image that fits to it. */
-enum bs_err config_write(const struct config *config, struct bs_buf *out) BS_MUST_USE;
-enum bs_err config_write_image(const struct config *config, struct bs_buf *out) BS_MUST_USE;
+enum bs_err config_print(const struct config *config, struct bs_buf *out) BS_MUST_USE;
+enum bs_err config_print_image(const struct config *config, struct bs_buf *out) BS_MUST_USE;
 
 /* All PCRs of a quote: the demanded ones and the cap's. */
 uint32_t config_quote_mask(const struct config *config);

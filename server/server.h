@@ -10,6 +10,7 @@
 
 struct server {
     char *dir;
+    int dir_fd; /* locked: one bootseald to a folder */
     struct config config;
     struct store *store;
     struct ca *ca;

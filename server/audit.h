@@ -1,0 +1,21 @@
+/* The audit log: every verdict and every act of an operator is a row, chained by hash so that no row can vanish unseen. */
+#pragma once
+
+#include "core/err.h"
+#include "server/server.h"
+
+#define AUDIT_DETAIL_MAX 1024
+
+struct audit_entry {
+    const char *actor;     /* "device", "bootseald", or the operator */
+    const char *act;       /* "verdict", "device.approve", ... */
+    const uint8_t *device; /* or NULL */
+    const char *reason;    /* stable name, or NULL */
+};
+
+/* Adds a row inside the caller's transaction; the detail follows printf and is cut at AUDIT_DETAIL_MAX. */
+enum bs_err audit_add(struct server *server, const struct audit_entry *entry, const char *format, ...)
+    __attribute__((format(printf, 3, 4))) BS_MUST_USE;
+
+/* TAMPERED when a row's hash is not that of its contents after the one before; *ret_wrong is its sequence number. */
+enum bs_err audit_verify(struct store *store, uint64_t *ret_rows, uint64_t *ret_wrong) BS_MUST_USE;
