@@ -18,4 +18,22 @@ function(bs_install_programs component destination)
 endfunction()
 
 bs_install(dev "${CMAKE_INSTALL_INCLUDEDIR}/bootseal"
-    include/bootseal/protocol.h include/bootseal/exit.h include/bootseal/report.h include/bootseal/cap.h)
+    include/bootseal/protocol.h include/bootseal/exit.h include/bootseal/report.h include/bootseal/cap.h
+    include/bootseal/reason.h)
+
+if(BOOTSEAL_AGENT)
+    bs_install(agent "${CMAKE_INSTALL_MANDIR}/man8" docs/man/bootseal.8)
+    bs_install(agent "${CMAKE_INSTALL_MANDIR}/man5" docs/man/bootseal.conf.5)
+    bs_install(systemd lib/systemd/system systemd/bootseal.service)
+    bs_install_programs(initramfs "${CMAKE_INSTALL_DATADIR}/bootseal/initramfs/busybox"
+        initramfs/busybox/init initramfs/busybox/bootseal-net initramfs/busybox/udhcpc.script
+        initramfs/busybox/mkinitramfs)
+endif()
+
+if(BOOTSEAL_SERVER)
+    bs_install(server "${CMAKE_INSTALL_MANDIR}/man8" docs/man/bootseald.8 docs/man/bootsealctl.8)
+    bs_install(server "${CMAKE_INSTALL_MANDIR}/man5" docs/man/bootseal-profile.5)
+    bs_install(systemd lib/systemd/system systemd/bootseald.service)
+    bs_install(systemd lib/sysusers.d systemd/sysusers.d/bootseald.conf)
+    bs_install(systemd lib/tmpfiles.d systemd/tmpfiles.d/bootseald.conf)
+endif()

@@ -8,7 +8,7 @@ prepare() {
 build() {
     autotools_configure --disable-shared --enable-static --disable-dependency-tracking \
         --disable-cxx --disable-examples --disable-doc CFLAGS="$flags $visibility $lto"
-    make -C lib -j"$jobs"
+    make -C lib
     make -C lib DESTDIR="$stage" install
     pc_file libconfig "configuration files" -lconfig
 }

@@ -19,7 +19,7 @@ build() {
     # No LTO for libc: the compiler invents calls to memcpy and the like after it has decided what to keep.
     CC="${cross}gcc" AR="${cross}ar" RANLIB="${cross}ranlib" CFLAGS="$flags -fno-stack-protector" \
         "$source_dir/configure" --target="$triplet" --prefix="$placeholder" --disable-shared --disable-wrapper
-    make -j"$jobs" all
+    make all
     make DESTDIR="$stage" install
     kernel_headers
     wrapper

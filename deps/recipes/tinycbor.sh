@@ -9,7 +9,7 @@ build() {
     # It builds in its source folder only.
     cp -a "$source_dir/." "$work/tree"
     cd "$work/tree" || return
-    make -j"$jobs" CC="$cc" AR="$ar" CFLAGS="$flags $visibility $lto" BUILD_SHARED=0 BUILD_STATIC=1 lib/libtinycbor.a
+    make CC="$cc" AR="$ar" CFLAGS="$flags $visibility $lto" BUILD_SHARED=0 BUILD_STATIC=1 lib/libtinycbor.a
     local to=$stage$placeholder header
     install -D -m 644 lib/libtinycbor.a "$to/lib/libtinycbor.a"
     for header in cbor.h cborjson.h tinycbor-version.h; do

@@ -41,7 +41,7 @@ build() {
         ;;
     esac
     autotools_configure "${options[@]}" CFLAGS="$flags $lto $defines"
-    make -j"$jobs"
+    make
     make DESTDIR="$stage" install
     rm -rf "${stage:?}$placeholder"/{bin,share}
 }

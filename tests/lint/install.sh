@@ -8,13 +8,14 @@ list=$(dirname "${BASH_SOURCE[0]}")/install.list
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-for component in agent server dev initramfs systemd docs; do
+export LC_ALL=C
+for component in agent server dev initramfs systemd; do
     DESTDIR=$tmp/$component cmake --install "$build" --prefix /usr --component "$component" > "$tmp/log" 2>&1 || {
         cat "$tmp/log" >&2
         exit 1
     }
     mkdir -p "$tmp/$component"
-    (cd "$tmp/$component" && find . ! -type d -printf "$component %m /%P\n" | sort -k3)
+    (cd "$tmp/$component" && find . ! -type d -printf "$component %m /%P\n" | sort -k3,3)
 done > "$tmp/found"
 
 if [ "${2:-}" = --update ]; then
