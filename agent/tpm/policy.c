@@ -1,0 +1,155 @@
+/*
+ * The vault's policy: PolicyPCR(boot) → PolicyPCR(cap) → PolicyNV(counter = value), in this order, so that nothing that may
+ * once stand in the place of the first can leave the other two out. The digest is computed here, without a trial session.
+ */
+#include "agent/tpm/internal.h"
+
+#include <string.h>
+
+/* policyDigest' = H(policyDigest ‖ command code ‖ arguments), Part 1 §19.7.5. */
+static enum bs_err extend(uint8_t digest[CRYPTO_SHA256_SIZE], uint32_t command, struct bs_span first,
+                          struct bs_span second)
+{
+    const uint8_t code[4] = { (uint8_t)(command >> 24), (uint8_t)(command >> 16), (uint8_t)(command >> 8),
+                              (uint8_t)command };
+    const struct bs_span pieces[] = { BS_SPAN(digest, CRYPTO_SHA256_SIZE), BS_SPAN(code, 4), first, second };
+    uint8_t extended[CRYPTO_SHA256_SIZE];
+
+    enum bs_err err = crypto_sha256(pieces, sizeof(pieces) / sizeof(pieces[0]), extended);
+    if (err == BS_OK)
+        memcpy(digest, extended, sizeof(extended));
+    return err;
+}
+
+/* Part 3 §23.7: the arguments are the marshalled selection and the digest of the values. */
+static enum bs_err extend_pcr(uint8_t digest[CRYPTO_SHA256_SIZE], uint16_t bank, uint32_t mask,
+                              const uint8_t values[32])
+{
+    /* TPML_PCR_SELECTION: count, then hash, size of the bitmap, bitmap. */
+    const uint8_t selection[] = {
+        0, 0, 0, 1, (uint8_t)(bank >> 8), (uint8_t)bank, 3, (uint8_t)mask, (uint8_t)(mask >> 8), (uint8_t)(mask >> 16),
+    };
+    return extend(digest, TPM2_CC_PolicyPCR, BS_SPAN(selection, sizeof(selection)), BS_SPAN(values, 32));
+}
+
+static void counter_operand(uint64_t value, uint8_t ret_operand[8])
+{
+    for (int i = 0; i < 8; i++)
+        ret_operand[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+/* Part 3 §23.9: the arguments are H(operandB ‖ offset ‖ operation) and the index's Name. */
+static enum bs_err extend_nv(uint8_t digest[CRYPTO_SHA256_SIZE], const struct wire_name *name, uint64_t value)
+{
+    uint8_t operands[8 + 2 + 2] = { 0 }, hashed[CRYPTO_SHA256_SIZE];
+    counter_operand(value, operands);
+    operands[11] = TPM2_EO_EQ;
+
+    const struct bs_span piece = BS_SPAN(operands, sizeof(operands));
+    enum bs_err err = crypto_sha256(&piece, 1, hashed);
+    if (err != BS_OK)
+        return err;
+    return extend(digest, TPM2_CC_PolicyNV, BS_SPAN(hashed, sizeof(hashed)), wire_name_span(name));
+}
+
+enum bs_err tpm_policy_digest(const struct tpm_policy *policy, uint8_t ret_digest[CRYPTO_SHA256_SIZE])
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE] = { 0 };
+
+    enum bs_err err = extend_pcr(digest, policy->bank, policy->boot_mask, policy->boot_digest);
+    if (err == BS_OK)
+        err = extend_pcr(digest, policy->bank, 1u << policy->cap_pcr, policy->cap_digest);
+    if (err == BS_OK)
+        err = extend_nv(digest, &policy->counter->name, policy->counter_value);
+    if (err == BS_OK)
+        memcpy(ret_digest, digest, sizeof(digest));
+    return err;
+}
+
+/* With an empty digest the TPM takes the values of now and remembers that they must not change until the session is used. */
+static TSS2_RC policy_pcr(struct tpm *tpm, const struct tpm_loaded *session, uint16_t bank, uint32_t mask)
+{
+    const TPM2B_DIGEST of_now = { .size = 0 };
+    TPML_PCR_SELECTION selection;
+    tpm_selection(bank, mask, &selection);
+    return Esys_PolicyPCR(tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &of_now, &selection);
+}
+
+static TSS2_RC policy_nv(struct tpm *tpm, const struct tpm_loaded *session, const struct tpm_loaded *index,
+                         uint64_t value)
+{
+    TPM2B_OPERAND operand = { .size = 8 };
+    counter_operand(value, operand.buffer);
+    return Esys_PolicyNV(tpm->esys, index->tr, index->tr, session->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                         &operand, 0, TPM2_EO_EQ);
+}
+
+enum bs_err tpm_policy_fulfil(struct tpm *tpm, const struct tpm_loaded *session, uint16_t bank, uint32_t boot_mask,
+                              uint32_t cap_pcr, const struct tpm_counter *counter, TSS2_RC *ret_rc)
+{
+    TPM_LOADED struct tpm_loaded index = TPM_LOADED_NONE;
+    enum bs_err err = tpm_view_nv(tpm, &counter->public_area, &counter->name, &index);
+    if (err != BS_OK)
+        return err;
+
+    const char *command = "TPM2_PolicyPCR";
+    *ret_rc = policy_pcr(tpm, session, bank, boot_mask);
+    if (*ret_rc == TSS2_RC_SUCCESS)
+        *ret_rc = policy_pcr(tpm, session, bank, 1u << cap_pcr);
+    if (*ret_rc == TSS2_RC_SUCCESS) {
+        command = "TPM2_PolicyNV";
+        *ret_rc = policy_nv(tpm, session, &index, counter->value);
+    }
+    err = tpm_check(tpm, *ret_rc, command);
+    return tpm_rc_base(*ret_rc) == TPM2_RC_POLICY ? BS_ERR_BOOT : err;
+}
+
+/* A PCR at its reset value was measured by nobody: a policy on it is met by any boot. */
+static bool is_at_reset(const uint8_t *value, size_t size)
+{
+    if (value[0] != 0x00 && value[0] != 0xff)
+        return false;
+    for (size_t i = 1; i < size; i++)
+        if (value[i] != value[0])
+            return false;
+    return true;
+}
+
+static enum bs_err digest_of(const struct tpm_pcrs *pcrs, uint32_t mask, uint8_t ret_digest[CRYPTO_SHA256_SIZE])
+{
+    struct bs_span values[TPM_PCRS];
+    size_t count = 0;
+    for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
+        if (mask >> pcr & 1)
+            values[count++] = BS_SPAN(pcrs->values[pcr], pcrs->digest_size);
+    return crypto_sha256(values, count, ret_digest);
+}
+
+enum bs_err tpm_policy_now(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr,
+                           const struct tpm_counter *counter, uint64_t counter_value, struct tpm_policy *ret_policy)
+{
+    struct tpm_policy policy = {
+        .bank = bank,
+        .boot_mask = boot_mask,
+        .cap_pcr = cap_pcr,
+        .counter = counter,
+        .counter_value = counter_value,
+    };
+    struct tpm_pcrs pcrs;
+
+    if (boot_mask == 0 || cap_pcr >= TPM_PCRS)
+        return BS_ERR_CONFIG;
+    enum bs_err err = tpm_pcr_read(tpm, bank, boot_mask | 1u << cap_pcr, &pcrs);
+    if (err != BS_OK)
+        return err;
+    for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
+        if ((boot_mask >> pcr & 1) && is_at_reset(pcrs.values[pcr], pcrs.digest_size))
+            return BS_ERR_BOOT;
+
+    err = digest_of(&pcrs, boot_mask, policy.boot_digest);
+    if (err == BS_OK)
+        err = digest_of(&pcrs, 1u << cap_pcr, policy.cap_digest);
+    if (err == BS_OK)
+        *ret_policy = policy;
+    return err;
+}
