@@ -34,7 +34,7 @@ LAYERS = [
 ]
 
 # The server's listener is a few files: socket and loop, connection, framing, TLS.
-LISTENER = ["server/listen*", "server/connection*", "server/http*", "server/tls*"]
+LISTENER = ["server/listen*", "server/serve*", "server/connection*", "server/http*", "server/tls*"]
 
 # (foreign headers, who may include them). Tests may include anything: they look behind the owners' backs.
 OWNERS = [
@@ -85,9 +85,7 @@ def sources(root):
 
 def our_name(root, path, quoted):
     """The include's name seen from the top, if it is one of our files."""
-    if quoted.startswith("bootseal/"):
-        return quoted
-    if os.path.exists(os.path.join(root, quoted)):
+    if quoted.split("/")[0] in ("bootseal", "core", "agent", "server", "tests"):
         return quoted
     beside = os.path.normpath(os.path.join(os.path.dirname(path), quoted))
     return beside if os.path.exists(os.path.join(root, beside)) else None
