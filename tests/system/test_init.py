@@ -61,10 +61,14 @@ def test_machine_restarts_when_the_agent_does_not_end_with_0(boot, end, says):
     assert "Restarting system" in machine.console.text
 
 
-def test_machine_halts_when_the_agent_ends_with_42(boot):
-    machine = boot("exit 42")
+@pytest.mark.parametrize("end, status", [
+    ("exit 42", 42),
+    ("mkdir /run/bootseal; echo halt >/run/bootseal/action; exit 40", 40),
+])
+def test_machine_halts_when_the_agent_asks_for_it(boot, end, status):
+    machine = boot(end)
     machine.wait_for("reboot: System halted")
-    assert "bootseal ended with status 42; stopping here" in machine.console.text
+    assert f"bootseal ended with status {status}; stopping here" in machine.console.text
     assert "real root reached" not in machine.console.text
 
 

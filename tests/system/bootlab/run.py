@@ -3,7 +3,7 @@
 import subprocess
 
 
-class ToolFailed(Exception):
+class ToolFailed(RuntimeError):
     """A tool that ended with an error, with its command and the end of its output."""
 
 

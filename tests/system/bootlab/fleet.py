@@ -1,0 +1,35 @@
+"""Boards of one product: the same image, a state disk each, the real root shared."""
+
+import shutil
+from pathlib import Path
+
+from . import image, programs, vm
+
+
+class Product:
+    """The image that every board gets: the server's image/ folder and what the product adds to it."""
+
+    def __init__(self, folder, server_image, agent_conf=""):
+        self.folder = Path(folder).resolve()
+        self.overlay = self.folder / "overlay"
+        shutil.copytree(server_image, self.overlay)
+        with open(self.overlay / "etc/bootseal/bootseal.conf", "a", encoding="utf-8") as conf:
+            conf.write(agent_conf)
+        self.initrd = image.initramfs(self.folder / "initrd.img", programs.agent(), self.overlay)
+
+    def esp(self, cmdline=""):
+        """An ESP that boots the product; other words on the command line are another boot for the TPM."""
+        number = len(list(self.folder.glob("esp-*.img")))
+        kernel_image = image.uki(self.folder / f"uki-{number}.efi", self.initrd,
+                                 f"{image.ROOT_CMDLINE} {cmdline}".strip())
+        return image.esp(self.folder / f"esp-{number}.img", kernel_image)
+
+    def board(self, name, esp, root, tpm=None, state_files=None, echo=None):
+        """A new board; state_files: {name: content} on its state file system."""
+        folder = self.folder / name
+        files = folder / "state-files"
+        files.mkdir(parents=True)
+        for path, content in (state_files or {}).items():
+            (files / path).write_text(content)
+        state = image.state_disk(folder / "state.img", files)
+        return vm.Machine(folder, vm.Disks(esp=esp, state=state, root=root), tpm=tpm, echo=echo)
