@@ -12,17 +12,17 @@
 #define BS_ANSWER_MAX (192 * 1024)
 #define BS_BUNDLE_MAX (128 * 1024)
 #define BS_EVENTLOG_MAX (200 * 1024)
-#define BS_CERT_MAX 4096     /* one DER certificate */
-#define BS_ITEM_NAME_MAX 64  /* [A-Za-z0-9._-], not beginning with a dot */
+#define BS_CERT_MAX 4096    /* one DER certificate */
+#define BS_ITEM_NAME_MAX 64 /* [A-Za-z0-9._-], not beginning with a dot */
 #define BS_ITEM_DATA_MAX (64 * 1024)
 #define BS_ITEMS_MAX 64
 #define BS_TOKEN_MAX 128
-#define BS_TPM_MAX 1024         /* one TPM structure in wire format */
-#define BS_FACT_MAX 128         /* one fact about the machine */
-#define BS_TEXT_MAX 512         /* a sentence for a person */
-#define BS_NAME_MAX 64          /* a reason or a note: [a-z0-9-] */
-#define BS_PROFILE_NAME_MAX 63  /* spelled as the name of an item */
-#define BS_RETRY_MAX 86400      /* seconds that a server may ask a device to wait */
+#define BS_TPM_MAX 1024          /* one TPM structure in wire format */
+#define BS_FACT_MAX 128          /* one fact about the machine */
+#define BS_TEXT_MAX 512          /* a sentence for a person */
+#define BS_NAME_MAX 64           /* a reason or a note: [a-z0-9-] */
+#define BS_PROFILE_NAME_MAX 63   /* spelled as the name of an item */
+#define BS_RETRY_MAX 86400       /* seconds that a server may ask a device to wait */
 #define BS_TIME_MAX 253402300799 /* seconds since 1970: the end of the year 9999 (RFC 5280 §4.1.2.5) */
 
 #define BS_PATH_ATTEST "/v1/attest"
@@ -35,14 +35,17 @@
 #define BS_EXPORTER_LABEL "EXPORTER-Channel-Binding"
 #define BS_CHANNEL_SIZE 32
 
-/* Domain separation: each label is hashed with its terminating zero byte. */
-#define BS_LABEL_QUOTE "bootseal quote v1 tls"        /* qualifyingData of the quote */
-#define BS_LABEL_CERTIFY_DEVICE "bootseal device v1"  /* qualifyingData of TPM2_Certify(device key) */
-#define BS_LABEL_CERTIFY_SRK "bootseal srk v1"        /* qualifyingData of TPM2_Certify(SRK) */
-#define BS_LABEL_PROVE "bootseal prove v1"            /* HMAC of the answer to the challenge */
-#define BS_LABEL_BUNDLE_SIGNED "bootseal bundle v1"   /* external_aad of the bundle's COSE_Sign1 */
-#define BS_LABEL_BUNDLE_KEY "bootseal bundle v1"      /* HKDF info: content key of the bundle */
-#define BS_LABEL_CONFIRM_KEY "bootseal confirm v1"    /* HKDF info: key of the confirmation */
+/*
+ * Domain separation. In hashes, MACs and external_aad a label stands with its terminating zero byte; as HKDF info without it
+ * (RFC 5869 takes a string as it is).
+ */
+#define BS_LABEL_QUOTE "bootseal quote v1 tls"       /* qualifyingData of the quote */
+#define BS_LABEL_CERTIFY_DEVICE "bootseal device v1" /* qualifyingData of TPM2_Certify(device key) */
+#define BS_LABEL_CERTIFY_SRK "bootseal srk v1"       /* qualifyingData of TPM2_Certify(SRK) */
+#define BS_LABEL_PROVE "bootseal prove v1"           /* HMAC of the answer to the challenge */
+#define BS_LABEL_BUNDLE_SIGNED "bootseal bundle v1"  /* external_aad of the bundle's COSE_Sign1 */
+#define BS_LABEL_BUNDLE_KEY "bootseal bundle v1"     /* HKDF info: content key of the bundle */
+#define BS_LABEL_CONFIRM_KEY "bootseal confirm v1"   /* HKDF info: key of the confirmation */
 
 /*
  * Object identifiers of our own, below the UUID arc (ITU-T X.667): extended key usages of the keys under the server CA,

@@ -103,7 +103,7 @@ def bundle():
     }
     payload = message("bundle-payload", "bundle", BUNDLE, values)
     least = {k: v for k, v in values.items() if k not in ("renew_after", "items")}
-    message("bundle-payload-minimal", "bundle", BUNDLE, {**least, "serial": 1, "issued": 0, "chain": [fill(0xC0, 300)]})
+    message("bundle-payload-minimal", "bundle", BUNDLE, {**least, "serial": 1, "issued": 0, "chain": [fill(0xC0, 20)]})
 
     protected = encode({1: -7, 33: cert})
     to_sign = encode(["Signature1", protected, b"bootseal bundle v1\0", payload])
@@ -118,7 +118,15 @@ def bundle():
     encrypt0 = encode(Tag(16, [protected, {5: nonce}, gcm_seal(key, nonce, aad, sign1)]))
     add("bundle-encrypt0", "bundle-encrypt0", encrypt0, {"secret": SECRET, "channel": CHANNEL, "key": key, "aad": aad})
 
+    other = private_key("bootseal test other CA")
+    other_cert = certificate(1, "bootseal test server CA", other, "bootseal test server CA", other)
+    wrong_eku = certificate(3, "bootseal test policy signer", signer, "bootseal test server CA", ca, "2.25.1948329173.2")
+    expired = certificate(4, "bootseal test old signer", signer, "bootseal test server CA", ca, "2.25.1948329173.1",
+                          not_after="20250102000000Z")
     files["bundle-ca.pem"] = pem("CERTIFICATE", ca_cert).encode()
+    files["other-ca.pem"] = pem("CERTIFICATE", other_cert).encode()
+    files["bundle-cert-wrong-eku.der"] = wrong_eku
+    files["bundle-cert-expired.der"] = expired
     files["bundle-cert.der"] = cert
     files["bundle-key.pem"] = private_pem(signer).encode()
     return encrypt0
