@@ -1,0 +1,219 @@
+/*
+ * One request a connection: 4 bytes of length (big endian) and the request; the answer likewise. Everybody who can open the socket is
+ * the superuser or the user that bootseald runs as; the kernel says which.
+ */
+#include "server/admin.h"
+#include "core/log.h"
+#include "server/admin_request.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LENGTH_SIZE 4
+#define TIMEOUT_SECONDS 30
+
+struct admin {
+    struct server *server;
+    struct evconnlistener *accepting;
+    char *path;
+};
+
+struct caller {
+    struct admin *admin;
+    struct bufferevent *stream;
+    char actor[64];
+    bool is_answered;
+};
+
+static void hang_up(struct caller *caller)
+{
+    bufferevent_free(caller->stream);
+    free(caller);
+}
+
+static void answer(struct caller *caller, struct bs_span request)
+{
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(DOCUMENT_MAX);
+    uint8_t length[LENGTH_SIZE];
+
+    if (admin_run(caller->admin->server, caller->actor, request, &out) != BS_OK || out.size > UINT32_MAX) {
+        hang_up(caller);
+        return;
+    }
+    for (size_t i = 0; i < LENGTH_SIZE; i++)
+        length[i] = (uint8_t)(out.size >> (8 * (LENGTH_SIZE - 1 - i)));
+    caller->is_answered = true;
+    (void)bufferevent_write(caller->stream, length, sizeof(length));
+    (void)bufferevent_write(caller->stream, out.data, out.size);
+}
+
+static void on_input(struct bufferevent *stream, void *context)
+{
+    struct caller *caller = context;
+    struct evbuffer *input = bufferevent_get_input(stream);
+    uint8_t head[LENGTH_SIZE];
+    struct bs_reader reader = BS_READER(BS_SPAN(head, sizeof(head)));
+    uint32_t size = 0;
+    uint8_t *request;
+
+    if (caller->is_answered || evbuffer_copyout(input, head, sizeof(head)) != LENGTH_SIZE)
+        return;
+    if (!bs_read_be32(&reader, &size) || size > ADMIN_REQUEST_MAX) {
+        hang_up(caller);
+        return;
+    }
+    if (evbuffer_get_length(input) < LENGTH_SIZE + (size_t)size)
+        return;
+    request = evbuffer_pullup(input, LENGTH_SIZE + (ssize_t)size);
+    if (request == NULL)
+        hang_up(caller);
+    else
+        answer(caller, BS_SPAN(request + LENGTH_SIZE, size));
+}
+
+static void on_sent(struct bufferevent *stream, void *context)
+{
+    struct caller *caller = context;
+
+    (void)stream;
+    if (caller->is_answered)
+        hang_up(caller);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *context)
+{
+    (void)stream;
+    (void)what;
+    hang_up(context);
+}
+
+/* Who is at the other end, by the kernel's word; false when he may not be. */
+static bool identify(int fd, char *actor, size_t size)
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    struct passwd *user;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+        return false;
+    user = getpwuid(peer.uid);
+    (void)snprintf(actor, size, "uid:%u(%s)", peer.uid, user != NULL ? user->pw_name : "?");
+    return peer.uid == 0 || peer.uid == geteuid();
+}
+
+static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr *address, int size,
+                      void *context)
+{
+    struct caller *caller = calloc(1, sizeof(*caller));
+    struct timeval patience = { .tv_sec = TIMEOUT_SECONDS };
+
+    (void)address;
+    (void)size;
+    if (caller == NULL || !identify(fd, caller->actor, sizeof(caller->actor))) {
+        bs_warning("admin", "%s may not use the admin socket", caller != NULL ? caller->actor : "?");
+        free(caller);
+        (void)close(fd);
+        return;
+    }
+    caller->admin = context;
+    caller->stream = bufferevent_socket_new(evconnlistener_get_base(accepting), fd, BEV_OPT_CLOSE_ON_FREE);
+    if (caller->stream == NULL) {
+        free(caller);
+        (void)close(fd);
+        return;
+    }
+    bufferevent_setcb(caller->stream, on_input, on_sent, on_event, caller);
+    bufferevent_setwatermark(caller->stream, EV_READ, 0, LENGTH_SIZE + ADMIN_REQUEST_MAX);
+    bufferevent_set_timeouts(caller->stream, &patience, &patience);
+    (void)bufferevent_enable(caller->stream, EV_READ | EV_WRITE);
+}
+
+/* True when somebody answers at this address: then it is not ours to take. */
+static bool is_served(const struct sockaddr_un *address)
+{
+    BS_OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+}
+
+static enum bs_err bind_to(const char *path, int *ret_fd)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    mode_t mask;
+    int fd;
+    int result;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        bs_error("admin", "%s is too long for a Unix socket; serve a folder with a shorter path", path);
+        return BS_ERR_CONFIG;
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    if (is_served(&address)) {
+        bs_error("admin", "another bootseald serves %s", path);
+        return BS_ERR_CONFIG;
+    }
+    (void)unlink(path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return BS_ERR_IO;
+    /* The mode is there from the first moment on. */
+    mask = umask(0177);
+    result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+    (void)umask(mask);
+    if (result != 0) {
+        bs_error("admin", "cannot bind %s: %s", path, strerror(errno));
+        (void)close(fd);
+        return BS_ERR_IO;
+    }
+    *ret_fd = fd;
+    return BS_OK;
+}
+
+enum bs_err admin_start(struct event_base *base, struct server *server, struct admin **ret_admin)
+{
+    struct admin *admin = calloc(1, sizeof(*admin));
+    int fd = -1;
+    enum bs_err err;
+
+    if (admin == NULL)
+        return BS_ERR_NOMEM;
+    admin->server = server;
+    err = server_path(server->dir, CONFIG_SOCKET, &admin->path);
+    if (err == BS_OK)
+        err = bind_to(admin->path, &fd);
+    if (err == BS_OK) {
+        admin->accepting =
+            evconnlistener_new(base, on_accept, admin, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
+        err = admin->accepting != NULL ? BS_OK : BS_ERR_NOMEM;
+    }
+    if (err != BS_OK) {
+        /* Not admin_free(): the socket of another bootseald is not ours to remove. */
+        free(admin->path);
+        free(admin);
+        return err;
+    }
+    *ret_admin = admin;
+    return BS_OK;
+}
+
+void admin_free(struct admin *admin)
+{
+    if (admin == NULL)
+        return;
+    evconnlistener_free(admin->accepting);
+    (void)unlink(admin->path);
+    free(admin->path);
+    free(admin);
+}

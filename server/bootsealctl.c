@@ -1,0 +1,200 @@
+/* bootsealctl: the operator's program. Everything but `init` is an act of bootseald, asked for over its admin socket. */
+#include "bootseal/exit.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "server/ctl/client.h"
+#include "server/ctl/commands.h"
+#include "server/ctl/init.h"
+#include "server/ctl/render.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_DIR "/var/lib/bootseald"
+
+struct call {
+    const char *dir;
+    bool is_json;
+    const struct command *command;
+    struct admin_request request;
+    struct bs_buf file;
+};
+
+static void print_usage(void)
+{
+    (void)puts("usage: bootsealctl init DIR --name=HOST[,HOST...] [--listen=ADDRESS:PORT]\n"
+               "       bootsealctl [--dir=DIR] [--json] NOUN VERB [ARGUMENT] [--OPTION[=VALUE]...]\n");
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *command = &commands[i];
+        char line[128];
+        int used = snprintf(line, sizeof(line), "%s%s%s%s%s", command->noun, command->verb != NULL ? " " : "",
+                            command->verb != NULL ? command->verb : "", command->argument != NULL ? " " : "",
+                            command->argument != NULL ? command->argument : "");
+
+        for (size_t k = 0; k < COMMAND_OPTIONS_MAX && command->options[k].name != NULL; k++)
+            used += snprintf(line + used, sizeof(line) - (size_t)used, " [--%s%s%s]", command->options[k].name,
+                             command->options[k].value != NULL ? "=" : "",
+                             command->options[k].value != NULL ? command->options[k].value : "");
+        (void)printf("  %s\n        %s\n", line, command->help);
+    }
+    (void)puts("\nDIR is " DEFAULT_DIR " unless named. See bootsealctl(8).");
+}
+
+static int fail_usage(const char *what, const char *about)
+{
+    (void)fprintf(stderr, "bootsealctl: %s%s; see bootsealctl --help\n", what, about);
+    return BS_EXIT_USAGE;
+}
+
+static void add(struct call *call, const char *name, struct bs_span value)
+{
+    call->request.arguments[call->request.count++] = (struct admin_argument){ bs_span_of_string(name), value };
+}
+
+/* Reads a file, or standard input for "-", whole into call->file. */
+static enum bs_err read_input(struct call *call, const char *path)
+{
+    enum bs_err err = BS_OK;
+
+    if (strcmp(path, "-") != 0) {
+        err = bs_file_read(path, &call->file);
+    } else {
+        uint8_t *tail;
+        ssize_t got = 1;
+
+        while (err == BS_OK && got > 0) {
+            err = bs_buf_reserve(&call->file, 4096, &tail);
+            got = err == BS_OK ? read(STDIN_FILENO, tail, 4096) : 0;
+            if (got > 0)
+                bs_buf_grown(&call->file, (size_t)got);
+        }
+        if (got < 0)
+            err = BS_ERR_IO;
+    }
+    if (err != BS_OK)
+        bs_error("admin", "cannot read %s: %s", path, bs_err_name(err));
+    return err;
+}
+
+static const struct command_option *find_option(const struct command *command, const char *text, size_t size)
+{
+    for (size_t i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name != NULL; i++)
+        if (strlen(command->options[i].name) == size && strncmp(command->options[i].name, text, size) == 0)
+            return &command->options[i];
+    return NULL;
+}
+
+/* --dir=, --json and what the command takes, in any order. Returns an exit code, 0 to go on. */
+static int take_option(struct call *call, const char *text)
+{
+    size_t size = strcspn(text, "=");
+    const char *value = text[size] == '=' ? text + size + 1 : NULL;
+    const struct command_option *option;
+
+    if (strcmp(text, "json") == 0) {
+        call->is_json = true;
+        return 0;
+    }
+    if (strncmp(text, "dir=", 4) == 0) {
+        call->dir = text + 4;
+        return 0;
+    }
+    option = call->command != NULL ? find_option(call->command, text, size) : NULL;
+    if (option == NULL)
+        return fail_usage("unknown option --", text);
+    if ((option->value != NULL) != (value != NULL))
+        return fail_usage(option->value != NULL ? "a value is wanted: --" : "no value is wanted: --", option->name);
+    add(call, option->name, value != NULL ? bs_span_of_string(value) : BS_SPAN("1", 1));
+    return 0;
+}
+
+static int take_argument(struct call *call, const char *text, bool *is_taken)
+{
+    const char *name = call->command->argument;
+
+    if (name == NULL || *is_taken)
+        return fail_usage("one word too many: ", text);
+    *is_taken = true;
+    if (strcmp(name, "FILE") != 0) {
+        add(call, name, bs_span_of_string(text));
+        return 0;
+    }
+    if (read_input(call, text) != BS_OK)
+        return BS_EXIT_INPUT;
+    add(call, name, bs_buf_span(&call->file));
+    return 0;
+}
+
+static int show(const struct call *call, struct bs_span document)
+{
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(2 * DOCUMENT_MAX);
+    struct render_end end = { 0 };
+    enum bs_err err = call->is_json ? render_json(document, &out, &end) : render_text(document, &out, &end);
+
+    if (err != BS_OK) {
+        bs_error("admin", "bootseald's answer makes no sense to this bootsealctl: %s", bs_err_name(err));
+        return bs_err_exit(err);
+    }
+    if (end.exit_code != 0) {
+        (void)fprintf(stderr, "bootsealctl: %s\n", end.why);
+        return end.exit_code;
+    }
+    (void)fwrite(out.data, 1, out.size, stdout);
+    return fflush(stdout) == 0 ? BS_EXIT_DONE : BS_EXIT_LOCAL;
+}
+
+static int run(struct call *call)
+{
+    BS_SCOPED_BUF struct bs_buf document = BS_BUF(DOCUMENT_MAX);
+    enum bs_err err;
+
+    call->request.act = bs_span_of_string(call->command->act);
+    err = client_call(call->dir, &call->request, &document);
+    return err == BS_OK ? show(call, bs_buf_span(&document)) : bs_err_exit(err);
+}
+
+static int parse_and_run(struct call *call, int argc, char **argv)
+{
+    bool is_taken = false;
+    int words = 0;
+    int code = 0;
+    int at = 0;
+
+    while (at < argc && strncmp(argv[at], "--", 2) == 0 && code == 0)
+        code = take_option(call, argv[at++] + 2);
+    if (code != 0)
+        return code;
+    if (at == argc)
+        return fail_usage("a command is wanted", "");
+    call->command = command_find(argc - at, argv + at, &words);
+    if (call->command == NULL)
+        return fail_usage("no such command: ", argv[at]);
+    for (at += words; at < argc && code == 0; at++)
+        code = strncmp(argv[at], "--", 2) == 0 ? take_option(call, argv[at] + 2)
+                                               : take_argument(call, argv[at], &is_taken);
+    if (code == 0 && call->command->argument != NULL && !is_taken)
+        return fail_usage("something is missing: ", call->command->argument);
+    return code == 0 ? run(call) : code;
+}
+
+int main(int argc, char **argv)
+{
+    struct call call = { .dir = DEFAULT_DIR, .file = BS_BUF(ADMIN_REQUEST_MAX) };
+    int code;
+
+    bs_log_setup("bootsealctl", stderr, BS_LOG_TEXT, BS_LOG_NOTICE);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        print_usage();
+        return BS_EXIT_DONE;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        (void)puts("bootsealctl " BS_VERSION);
+        return BS_EXIT_DONE;
+    }
+    if (argc >= 2 && strcmp(argv[1], "init") == 0)
+        return ctl_init(argc - 2, argv + 2);
+    code = parse_and_run(&call, argc - 1, argv + 1);
+    bs_buf_free(&call.file);
+    return code;
+}

@@ -1,0 +1,28 @@
+/* The commands of bootsealctl as a table: what a person types, and the act it becomes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct command_option {
+    const char *name;
+    const char *value; /* what the help calls its value; NULL: a flag */
+};
+
+#define COMMAND_OPTIONS_MAX 6
+
+struct command {
+    const char *noun;
+    const char *verb; /* NULL: the noun alone is the command */
+    const char *act;  /* for bootseald */
+    const char *
+        argument; /* name of the one positional argument; NULL: none. "FILE": its contents are sent; "-": standard input */
+    struct command_option options[COMMAND_OPTIONS_MAX];
+    const char *help;
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* By the first words of the command line; *ret_words says how many they were. NULL when there is no such command. */
+const struct command *command_find(int argc, char **argv, int *ret_words);
