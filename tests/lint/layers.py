@@ -33,8 +33,8 @@ LAYERS = [
     ("tests/*", ["*"]),
 ]
 
-# The server's listener is a few files: socket and loop, connection, framing, TLS.
-LISTENER = ["server/listen*", "server/serve*", "server/connection*", "server/http*", "server/tls*"]
+# What listens in the server: socket and loop, connection, framing, TLS, and the operator's socket.
+LISTENER = [f"server/{name}*" for name in ("listen", "serve", "connection", "http", "tls", "admin")]
 
 # (foreign headers, who may include them). Tests may include anything: they look behind the owners' backs.
 OWNERS = [
