@@ -1,0 +1,176 @@
+#include "agent/vault/slot.h"
+
+#include "core/shape.h"
+
+#include <string.h>
+
+#define MAGIC "BSVAULT1"
+#define MAGIC_SIZE 8
+#define VERSION 1
+
+/* Contents, before encryption: a deterministic CBOR map. */
+static const struct shape_field contents_fields[] = {
+    { 1, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, sign1), SHAPE_SIZE(1, BS_BUNDLE_MAX) },
+    { 2, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, device_public),
+      SHAPE_SIZE(1, sizeof(TPM2B_PUBLIC)) },
+    { 3, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, device_private),
+      SHAPE_SIZE(1, sizeof(TPM2B_PRIVATE)) },
+    { 4, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, time_floor), SHAPE_SIZE(0, INT64_MAX) },
+};
+static const struct shape contents_shape = SHAPE_OF(contents_fields, NULL);
+
+static enum bs_err put_be(struct bs_buf *out, uint64_t value, size_t size)
+{
+    uint8_t bytes[8];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
+    return bs_buf_append(out, bytes, size);
+}
+
+static enum bs_err put_policy(const struct slot_header *header, struct bs_buf *out)
+{
+    enum bs_err err = put_be(out, header->generation, 8);
+    if (err == BS_OK)
+        err = put_be(out, header->policy.bank, 2);
+    if (err == BS_OK)
+        err = put_be(out, header->policy.cap_pcr, 1);
+    if (err == BS_OK)
+        err = put_be(out, 0, 1);
+    if (err == BS_OK)
+        err = put_be(out, header->policy.boot_mask, 4);
+    if (err == BS_OK)
+        err = put_be(out, header->counter_index, 4);
+    if (err == BS_OK)
+        err = put_be(out, header->counter_name.size, 2);
+    if (err == BS_OK)
+        err = bs_buf_append(out, header->counter_name.name, header->counter_name.size);
+    return err;
+}
+
+/* `size` is that of the whole header; it is known after a first round with any number. */
+static enum bs_err put_header(const struct slot_header *header, size_t size, size_t sealed_size, struct bs_buf *out)
+{
+    enum bs_err err = bs_buf_append(out, MAGIC, MAGIC_SIZE);
+    if (err == BS_OK)
+        err = put_be(out, VERSION, 4);
+    if (err == BS_OK)
+        err = put_be(out, size, 4);
+    if (err == BS_OK)
+        err = put_policy(header, out);
+    if (err == BS_OK)
+        err = wire_public2b_encode(&header->sealed.public_area, out);
+    if (err == BS_OK)
+        err = wire_private_encode(&header->sealed.private_area, out);
+    if (err == BS_OK)
+        err = bs_buf_append(out, header->nonce, sizeof(header->nonce));
+    if (err == BS_OK)
+        err = put_be(out, sealed_size, 4);
+    return err;
+}
+
+enum bs_err slot_encode(const struct slot_header *header, const struct bs_secret *key,
+                        const struct vault_contents *contents, struct bs_buf *out)
+{
+    BS_SCOPED_BUF struct bs_buf plain = BS_BUF(SLOT_MAX);
+    struct vault_contents scratch = { 0 };
+    enum bs_err err = shape_encode(&contents_shape, contents, SLOT_MAX, &plain, &scratch);
+    if (err != BS_OK)
+        return err;
+
+    size_t sealed_size = plain.size + CRYPTO_AEAD_TAG;
+    BS_SCOPED_BUF struct bs_buf head = BS_BUF(SLOT_MAX);
+    err = put_header(header, 0, sealed_size, &head);
+    if (err != BS_OK)
+        return err;
+    size_t head_size = head.size;
+    bs_buf_reset(&head);
+    err = put_header(header, head_size, sealed_size, &head);
+    if (err == BS_OK)
+        err = bs_buf_append(out, head.data, head.size);
+    if (err != BS_OK)
+        return err;
+    return crypto_aead_seal(bs_secret_view(key), header->nonce, bs_buf_span(&head), bs_buf_span(&plain), out);
+}
+
+/* A TPM2B: its size and so many bytes; the span holds both. */
+static bool take_sized(struct bs_reader *r, size_t max, struct bs_span *ret_whole)
+{
+    const uint8_t *start = r->at;
+    uint16_t size;
+    struct bs_span inside;
+    if (!bs_read_be16(r, &size) || size > max || !bs_read_bytes(r, size, &inside))
+        return false;
+    *ret_whole = BS_SPAN(start, 2u + size);
+    return true;
+}
+
+static bool take_policy(struct bs_reader *r, struct slot_header *header)
+{
+    uint8_t cap_pcr, reserved;
+    struct bs_span name;
+    uint16_t name_size;
+    if (!bs_read_be64(r, &header->generation) || !bs_read_be16(r, &header->policy.bank) || !bs_read_u8(r, &cap_pcr) ||
+        !bs_read_u8(r, &reserved) || reserved != 0 || !bs_read_be32(r, &header->policy.boot_mask) ||
+        !bs_read_be32(r, &header->counter_index) || !bs_read_be16(r, &name_size) || !bs_read_bytes(r, name_size, &name))
+        return false;
+    header->policy.cap_pcr = cap_pcr;
+    return wire_name_from_span(name, &header->counter_name) == BS_OK;
+}
+
+static bool take_sealed_key(struct bs_reader *r, struct tpm_key_blob *key)
+{
+    struct bs_span public_area, private_area;
+    return take_sized(r, sizeof(key->public_area), &public_area) &&
+           take_sized(r, sizeof(key->private_area), &private_area) &&
+           wire_public2b_decode(public_area, &key->public_area) == BS_OK &&
+           wire_private_decode(private_area, &key->private_area) == BS_OK;
+}
+
+static bool take_start(struct bs_reader *r, uint32_t *ret_header_size)
+{
+    struct bs_span magic;
+    uint32_t version;
+    return bs_read_bytes(r, MAGIC_SIZE, &magic) && memcmp(magic.data, MAGIC, MAGIC_SIZE) == 0 &&
+           bs_read_be32(r, &version) && version == VERSION && bs_read_be32(r, ret_header_size);
+}
+
+enum bs_err slot_decode(struct bs_span file, struct slot *ret_slot)
+{
+    struct slot slot = { 0 };
+    struct bs_reader r = BS_READER(file);
+    uint32_t header_size, sealed_size;
+    struct bs_span nonce;
+    if (file.size > SLOT_MAX || !take_start(&r, &header_size) || !take_policy(&r, &slot.header) ||
+        !take_sealed_key(&r, &slot.header.sealed) || !bs_read_bytes(&r, sizeof(slot.header.nonce), &nonce) ||
+        !bs_read_be32(&r, &sealed_size))
+        return BS_ERR_INPUT;
+    if (header_size != file.size - r.left || sealed_size != r.left || sealed_size <= CRYPTO_AEAD_TAG)
+        return BS_ERR_INPUT;
+
+    memcpy(slot.header.nonce, nonce.data, sizeof(slot.header.nonce));
+    slot.header_bytes = BS_SPAN(file.data, header_size);
+    slot.sealed = BS_SPAN(r.at, r.left);
+    *ret_slot = slot;
+    return BS_OK;
+}
+
+enum bs_err slot_open(const struct slot *slot, const struct bs_secret *key, struct bs_secret **ret_plain)
+{
+    if (bs_secret_size(key) != SLOT_KEY_SIZE)
+        return BS_ERR_INPUT;
+    enum bs_err err =
+        crypto_aead_open(bs_secret_view(key), slot->header.nonce, slot->header_bytes, slot->sealed, ret_plain);
+    return err == BS_ERR_UNTRUSTED ? BS_ERR_INPUT : err;
+}
+
+enum bs_err slot_contents(const struct bs_secret *plain, struct vault_contents *ret_contents)
+{
+    struct vault_contents contents = { 0 };
+    enum bs_err err =
+        shape_decode(&contents_shape, BS_SPAN(bs_secret_view(plain), bs_secret_size(plain)), SLOT_MAX, &contents);
+    if (err == BS_ERR_PROTOCOL)
+        return BS_ERR_INPUT;
+    if (err == BS_OK)
+        *ret_contents = contents;
+    return err;
+}

@@ -1,0 +1,40 @@
+/*
+ * One slot of the vault as bytes: a header that names what the key is sealed to and holds the sealed key, then AES-256-GCM
+ * of the contents with the whole header as additional data. Drawn in docs/vault-format.md. No I/O here, no TPM.
+ */
+#pragma once
+
+#include "agent/vault/vault.h"
+
+#define SLOT_MAX (256 * 1024)
+#define SLOT_KEY_SIZE CRYPTO_AEAD_KEY
+
+/* What stands before the ciphertext. Nothing of it is to be believed before slot_open() said BS_OK. */
+struct slot_header {
+    uint64_t generation; /* value of the counter that the key is sealed to */
+    struct vault_policy policy;
+    uint32_t counter_index;
+    struct wire_name counter_name;
+    struct tpm_key_blob sealed;
+    uint8_t nonce[CRYPTO_AEAD_NONCE];
+};
+
+/* A decoded slot; spans point into the file's bytes. */
+struct slot {
+    struct slot_header header;
+    struct bs_span header_bytes; /* the additional data */
+    struct bs_span sealed;       /* ciphertext ‖ tag */
+};
+
+/* INPUT when it is not a slot of a version that is known here, whole and without anything after it. */
+enum bs_err slot_decode(struct bs_span file, struct slot *ret_slot) BS_MUST_USE;
+
+/* Encodes the contents, encrypts them under `key` and appends the whole slot to `out`. `header->nonce` must be new for the key. */
+enum bs_err slot_encode(const struct slot_header *header, const struct bs_secret *key,
+                        const struct vault_contents *contents, struct bs_buf *out) BS_MUST_USE;
+
+/* INPUT when the slot was damaged or is not under this key. */
+enum bs_err slot_open(const struct slot *slot, const struct bs_secret *key, struct bs_secret **ret_plain) BS_MUST_USE;
+
+/* Spans point into `plain`. INPUT when it is not what slot_encode writes. */
+enum bs_err slot_contents(const struct bs_secret *plain, struct vault_contents *ret_contents) BS_MUST_USE;

@@ -1,0 +1,288 @@
+#include "agent/vault/vault.h"
+
+#include "agent/vault/slot.h"
+#include "core/file.h"
+#include "core/log.h"
+
+#include <string.h>
+
+/* A foreign increment between our seal and our increment costs one more round, a second one is no accident. */
+#define COMMIT_TRIES 2
+
+static const char *const slot_names[VAULT_SLOTS] = { "slot-a", "slot-b" };
+
+/* A slot as it lies on the disk; `err` says why it could not be read or decoded. */
+struct slot_file {
+    enum bs_err err;
+    struct bs_buf bytes;
+    struct slot slot;
+};
+
+static void slot_files_free(struct slot_file (*files)[VAULT_SLOTS])
+{
+    for (size_t i = 0; i < VAULT_SLOTS; i++)
+        bs_buf_free(&(*files)[i].bytes);
+}
+#define SCOPED_SLOT_FILES __attribute__((cleanup(slot_files_free)))
+
+static void slot_file_read(int dir_fd, size_t index, struct slot_file *ret_file)
+{
+    ret_file->bytes = BS_BUF(SLOT_MAX);
+    ret_file->err = dir_fd < 0 ? BS_ERR_NOT_FOUND : bs_file_read_at(dir_fd, slot_names[index], &ret_file->bytes);
+    if (ret_file->err == BS_OK)
+        ret_file->err = slot_decode(bs_buf_span(&ret_file->bytes), &ret_file->slot);
+}
+
+/* A folder that is not there has no slots; one that cannot be opened has unreadable ones. */
+static void slot_files_read(const char *dir, struct slot_file ret_files[VAULT_SLOTS])
+{
+    BS_OWN_FD int dir_fd = -1;
+    enum bs_err err = bs_dir_open(dir, &dir_fd);
+    for (size_t i = 0; i < VAULT_SLOTS; i++) {
+        slot_file_read(dir_fd, i, &ret_files[i]);
+        if (err != BS_OK)
+            ret_files[i].err = err;
+    }
+}
+
+static bool is_of_generation(const struct slot_file *file, uint64_t generation)
+{
+    return file->err == BS_OK && file->slot.header.generation == generation;
+}
+
+void vault_opened_clear(struct vault_opened *opened)
+{
+    bs_secret_free(opened->plain);
+    *opened = (struct vault_opened){ 0 };
+}
+
+/* What the TPM would say no to anyway, without asking it. */
+static bool is_sealed_to_now(const struct slot_header *header, const struct vault_policy *policy,
+                             const struct tpm_counter *counter)
+{
+    return header->policy.bank == policy->bank && header->policy.boot_mask == policy->boot_mask &&
+           header->policy.cap_pcr == policy->cap_pcr && header->counter_index == counter->public_area.nvIndex &&
+           wire_name_equal(&header->counter_name, &counter->name) && header->generation == counter->value;
+}
+
+/*
+ * That the slot opened says only that somebody with this TPM sealed it. The server's signature, the Name of this TPM's SRK in what is
+ * signed, and the certificate of the key beside it say that it is ours.
+ */
+static enum bs_err verify(struct tpm *tpm, const struct cert_roots *roots, struct vault_opened *opened)
+{
+    if (bundle_verify(opened->contents.sign1, roots, &opened->bundle) != BS_OK)
+        return BS_ERR_TAMPERED;
+
+    const TPMT_PUBLIC *srk_public;
+    const struct wire_name *srk_name;
+    enum bs_err err = tpm_srk(tpm, &srk_public, &srk_name);
+    if (err != BS_OK)
+        return err;
+    if (!bs_span_equal(wire_name_span(srk_name), opened->bundle.srk_name))
+        return BS_ERR_TAMPERED;
+
+    TPM2B_PUBLIC device;
+    struct cert_info leaf;
+    if (opened->bundle.chain_count == 0 || wire_public2b_decode(opened->contents.device_public, &device) != BS_OK ||
+        cert_parse(opened->bundle.chain[0], &leaf) != BS_OK || !cert_key_equals(&leaf, &device.publicArea))
+        return BS_ERR_TAMPERED;
+    return BS_OK;
+}
+
+/* What vault_open needs in every slot. */
+struct opening {
+    struct tpm *tpm;
+    const struct vault_policy *policy;
+    const struct cert_roots *roots;
+    struct tpm_counter counter;
+};
+
+static enum bs_err open_slot(const struct opening *o, const struct slot_file *file, struct vault_opened *ret_opened)
+{
+    if (file->err != BS_OK)
+        return file->err;
+    const struct slot_header *header = &file->slot.header;
+    if (!is_sealed_to_now(header, o->policy, &o->counter))
+        return BS_ERR_BOOT;
+
+    BS_OWN(secret) key = NULL;
+    enum bs_err err = tpm_unseal(o->tpm, o->policy->bank, o->policy->boot_mask, o->policy->cap_pcr, &o->counter,
+                                 &header->sealed, &key);
+    if (err != BS_OK)
+        return err == BS_ERR_TAMPERED ? BS_ERR_INPUT : err; /* not a key of this SRK: damaged, or from elsewhere */
+
+    struct vault_opened opened = { .generation = header->generation };
+    err = slot_open(&file->slot, key, &opened.plain);
+    if (err != BS_OK)
+        return err;
+    /* From here on the slot is whole: what does not fit was made so. */
+    err = slot_contents(opened.plain, &opened.contents);
+    err = err == BS_ERR_INPUT ? BS_ERR_TAMPERED : err;
+    if (err == BS_OK)
+        err = verify(o->tpm, o->roots, &opened);
+    if (err != BS_OK) {
+        vault_opened_clear(&opened);
+        return err;
+    }
+    *ret_opened = opened;
+    return BS_OK;
+}
+
+static void note_finding(enum bs_err err, struct vault_findings *findings)
+{
+    findings->slots_seen += err != BS_ERR_NOT_FOUND;
+    findings->is_tampered |= err == BS_ERR_TAMPERED;
+    findings->is_corrupt |= err == BS_ERR_INPUT || err == BS_ERR_IO;
+    findings->is_boot_changed |= err == BS_ERR_BOOT;
+}
+
+static enum bs_err worst(const struct vault_findings *findings, enum bs_err tpm_err)
+{
+    if (tpm_err != BS_OK)
+        return tpm_err;
+    if (findings->is_tampered)
+        return BS_ERR_TAMPERED;
+    if (findings->is_boot_changed)
+        return BS_ERR_BOOT;
+    return findings->is_corrupt ? BS_ERR_INPUT : BS_ERR_NOT_FOUND;
+}
+
+/* Without a counter of ours nothing was ever sealed by this TPM, or it was cleared since. */
+static enum bs_err without_counter(enum bs_err err, const struct slot_file files[VAULT_SLOTS],
+                                   struct vault_findings *findings)
+{
+    for (size_t i = 0; i < VAULT_SLOTS; i++)
+        note_finding(files[i].err == BS_OK ? BS_ERR_BOOT : files[i].err, findings);
+    findings->is_tampered |= err == BS_ERR_TAMPERED;
+    return err == BS_ERR_NOT_FOUND ? worst(findings, BS_OK) : err;
+}
+
+static bool is_tpm_failure(enum bs_err err)
+{
+    return err != BS_ERR_NOT_FOUND && err != BS_ERR_INPUT && err != BS_ERR_IO && err != BS_ERR_BOOT &&
+           err != BS_ERR_TAMPERED;
+}
+
+enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_policy *policy,
+                       const struct cert_roots *roots, struct vault_opened *ret_opened,
+                       struct vault_findings *ret_findings)
+{
+    *ret_findings = (struct vault_findings){ 0 };
+    SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
+    slot_files_read(dir, files);
+
+    struct opening o = { .tpm = tpm, .policy = policy, .roots = roots };
+    enum bs_err err = tpm_counter_read(tpm, &o.counter);
+    if (err != BS_OK)
+        return without_counter(err, files, ret_findings);
+
+    size_t first = is_of_generation(&files[1], o.counter.value) && !is_of_generation(&files[0], o.counter.value);
+    enum bs_err tpm_err = BS_OK;
+    for (size_t i = 0; i < VAULT_SLOTS; i++) {
+        size_t index = (first + i) % VAULT_SLOTS;
+        err = open_slot(&o, &files[index], ret_opened);
+        if (err == BS_OK)
+            return BS_OK;
+        bs_debug("vault", "%s: %s", slot_names[index], bs_err_name(err));
+        note_finding(err, ret_findings);
+        if (is_tpm_failure(err))
+            tpm_err = err;
+    }
+    return worst(ret_findings, tpm_err);
+}
+
+/* The slot that may be overwritten: one that does not hold the generation of now. Of two copies, the second. */
+static size_t idle_slot(const char *dir, uint64_t generation)
+{
+    SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
+    slot_files_read(dir, files);
+    return is_of_generation(&files[0], generation) ? 1 : 0;
+}
+
+static enum bs_err seal_generation(struct tpm *tpm, const struct vault_request *request,
+                                   const struct tpm_counter *counter, struct bs_buf *out)
+{
+    const struct vault_policy *want = request->policy;
+    struct slot_header header = {
+        .generation = counter->value + 1,
+        .policy = *want,
+        .counter_index = counter->public_area.nvIndex,
+        .counter_name = counter->name,
+    };
+    BS_OWN(secret) key = NULL;
+    enum bs_err err = bs_secret_new(SLOT_KEY_SIZE, &key);
+    if (err == BS_OK)
+        err = crypto_random(bs_secret_data(key), SLOT_KEY_SIZE);
+    if (err == BS_OK)
+        err = crypto_random(header.nonce, sizeof(header.nonce));
+
+    struct tpm_policy policy;
+    if (err == BS_OK)
+        err = tpm_policy_now(tpm, want->bank, want->boot_mask, want->cap_pcr, counter, header.generation, &policy);
+    if (err == BS_OK)
+        err = tpm_seal(tpm, &policy, key, &header.sealed);
+    if (err == BS_OK)
+        err = slot_encode(&header, key, request->contents, out);
+    return err;
+}
+
+static enum bs_err commit_once(struct tpm *tpm, const struct vault_request *request, int dir_fd,
+                               uint64_t *ret_generation)
+{
+    struct tpm_counter counter;
+    enum bs_err err = tpm_counter_make(tpm, &counter);
+    if (err != BS_OK)
+        return err;
+    uint64_t next = counter.value + 1;
+    size_t idle = idle_slot(request->dir, counter.value);
+
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(SLOT_MAX);
+    err = seal_generation(tpm, request, &counter, &bytes);
+    if (err == BS_OK)
+        err = bs_file_write_at(dir_fd, slot_names[idle], bs_buf_span(&bytes), NULL);
+    if (err == BS_OK)
+        err = tpm_counter_increment(tpm, &counter);
+    if (err != BS_OK)
+        return err;
+    if (counter.value != next)
+        return BS_ERR_TAMPERED;
+
+    /* Committed. The copy is a spare: without it the device boots as well. */
+    if (bs_file_write_at(dir_fd, slot_names[1 - idle], bs_buf_span(&bytes), NULL) != BS_OK)
+        bs_warning("vault", "the spare copy of the vault could not be written to %s/%s", request->dir,
+                   slot_names[1 - idle]);
+    *ret_generation = next;
+    return BS_OK;
+}
+
+enum bs_err vault_commit(struct tpm *tpm, const struct vault_request *request, uint64_t *ret_generation)
+{
+    enum bs_err err = bs_dir_make(request->dir, 0700);
+    if (err != BS_OK)
+        return err;
+    BS_OWN_FD int dir_fd = -1;
+    err = bs_dir_open(request->dir, &dir_fd);
+    if (err != BS_OK)
+        return err;
+
+    for (unsigned i = 0; i < COMMIT_TRIES; i++) {
+        err = commit_once(tpm, request, dir_fd, ret_generation);
+        if (err != BS_ERR_TAMPERED)
+            break;
+    }
+    return err;
+}
+
+void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS])
+{
+    SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
+    slot_files_read(dir, files);
+    for (size_t i = 0; i < VAULT_SLOTS; i++) {
+        ret_slots[i] = (struct vault_slot_info){ .name = slot_names[i], .err = files[i].err };
+        if (files[i].err != BS_OK)
+            continue;
+        ret_slots[i].generation = files[i].slot.header.generation;
+        ret_slots[i].policy = files[i].slot.header.policy;
+    }
+}

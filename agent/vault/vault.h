@@ -1,0 +1,75 @@
+/*
+ * The vault: one 32-byte key sealed by the TPM to this boot, this side of the cap and one value of a counter; everything else is
+ * AES-256-GCM under it. Two slots in a directory, slot-a and slot-b. Format: docs/vault-format.md.
+ *
+ * Commit: the new generation is sealed to counter + 1, written to the idle slot and made durable; then the counter is incremented;
+ * then the other slot becomes a copy, so that one damaged slot costs nothing. Before the increment the old generation is the only
+ * one that opens, after it the new one.
+ */
+#pragma once
+
+#include "agent/tpm/tpm.h"
+#include "core/bundle.h"
+
+/* What the vault keeps. Spans of a decoded one point into the secret that vault_open returns. */
+struct vault_contents {
+    struct bs_span sign1;          /* the bundle as the server signed it (COSE_Sign1) */
+    struct bs_span device_public;  /* TPM2B_PUBLIC */
+    struct bs_span device_private; /* TPM2B_PRIVATE */
+    uint64_t time_floor;           /* last time that the server told, seconds since 1970 */
+};
+
+struct vault_policy {
+    uint16_t bank;
+    uint32_t boot_mask;
+    uint32_t cap_pcr;
+};
+
+/* Why a slot did not open, for the report. */
+struct vault_findings {
+    bool is_tampered;     /* opened, but the bundle or the key is not what the server signed for this TPM */
+    bool is_corrupt;      /* damaged, or of another format */
+    bool is_boot_changed; /* sealed to another boot, an older counter or another TPM */
+    unsigned slots_seen;
+};
+
+/* An opened vault. Spans of contents and bundle point into `plain`. */
+struct vault_opened {
+    struct bs_secret *plain;
+    struct vault_contents contents;
+    struct bundle bundle;
+    uint64_t generation;
+};
+void vault_opened_clear(struct vault_opened *opened); /* wipes and frees `plain` */
+
+/*
+ * Opens the slot of the present counter, else the other one; verifies the bundle under `roots`, that it names this TPM's SRK,
+ * and that its certificate is for the device key that lies beside it.
+ * NOT_FOUND: no slot, or no counter. BOOT, TAMPERED, INPUT: the worst of what the slots were, details in *ret_findings (always
+ * set). TPM and TIMEOUT when the TPM fails.
+ */
+enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_policy *policy,
+                       const struct cert_roots *roots, struct vault_opened *ret_opened,
+                       struct vault_findings *ret_findings) BS_MUST_USE;
+
+/*
+ * Seals a new generation and commits it. After BS_OK it is durable and the only one that opens. IO when the disk fails, before
+ * which nothing is lost; TAMPERED when somebody else increments the counter at the same time.
+ */
+struct vault_request {
+    const char *dir;
+    const struct vault_policy *policy;
+    const struct vault_contents *contents;
+};
+enum bs_err vault_commit(struct tpm *tpm, const struct vault_request *request, uint64_t *ret_generation) BS_MUST_USE;
+
+#define VAULT_SLOTS 2
+
+/* What can be said of a slot without opening it: what its header claims. */
+struct vault_slot_info {
+    const char *name;
+    enum bs_err err; /* NOT_FOUND: not there; INPUT: not a slot; IO */
+    uint64_t generation;
+    struct vault_policy policy;
+};
+void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS]);
