@@ -1,0 +1,248 @@
+#include "agent/handover/handover.h"
+
+#include "agent/handover/placement.h"
+#include "core/cert.h"
+#include "core/file.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define PRIVATE_DIR 0700
+#define CREDSTORE_MODE 0600
+#define CREDENTIALS_MODE 0400
+#define PEM_MAX (BUNDLE_CHAIN_MAX * BS_CERT_MAX * 2)
+#define VERITY_ROOT "roothash="
+
+bool handover_matches(const struct handover_patterns *patterns, struct bs_span name)
+{
+    for (size_t i = 0; i < patterns->count; i++) {
+        struct bs_span pattern = bs_span_of_string(patterns->items[i]);
+        if (pattern.size > 0 && pattern.data[pattern.size - 1] == '*') {
+            if (name.size >= pattern.size - 1 && memcmp(name.data, pattern.data, pattern.size - 1) == 0)
+                return true;
+        } else if (bs_span_equal(pattern, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool handover_root_is_authenticated(struct bs_span cmdline)
+{
+    struct bs_span wanted = BS_SPAN(VERITY_ROOT, sizeof(VERITY_ROOT) - 1);
+    for (size_t i = 0; i + wanted.size < cmdline.size; i++) {
+        bool is_word = i == 0 || cmdline.data[i - 1] == ' ';
+        const uint8_t after = cmdline.data[i + wanted.size];
+        if (is_word && memcmp(cmdline.data + i, wanted.data, wanted.size) == 0 && after > ' ')
+            return true;
+    }
+    return false;
+}
+
+__attribute__((format(printf, 3, 4))) static enum bs_err say(enum bs_err err, struct handover_problem *problem,
+                                                             const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(problem->text, sizeof(problem->text), format, args);
+    va_end(args);
+    return err;
+}
+
+/* The pages of a ramfs never go to swap, other than those of /run itself. */
+static enum bs_err mount_ramfs(const char *root, struct handover_problem *problem)
+{
+    BS_OWN_FD int fd = -1;
+    enum bs_err err = placement_open_dir(root, HANDOVER_CREDSTORE, PRIVATE_DIR, &fd);
+    if (err != BS_OK)
+        return say(err, problem, "%s cannot be made", HANDOVER_CREDSTORE);
+    struct statfs fs;
+    if (fstatfs(fd, &fs) == 0 && fs.f_type == RAMFS_MAGIC)
+        return BS_OK; /* ours, of an earlier run */
+
+    char self[32]; /* the folder that was opened, whatever becomes of its path */
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (mount("ramfs", self, "ramfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
+        return BS_OK;
+    if (errno == EPERM)
+        return say(BS_ERR_IO, problem,
+                   "a ramfs cannot be mounted at %s without privilege; for tests set handover.ramfs = false",
+                   HANDOVER_CREDSTORE);
+    return say(BS_ERR_IO, problem, "a ramfs cannot be mounted at %s (%s)", HANDOVER_CREDSTORE, strerror(errno));
+}
+
+static enum bs_err add(struct placements *list, struct placement item, struct handover_problem *problem)
+{
+    enum bs_err err = placements_add(list, &item);
+    if (err == BS_ERR_CONFIG)
+        return say(err, problem, "two things would be written to %s; change handover in bootseal.conf", item.path);
+    if (err != BS_OK)
+        return say(err, problem, "more than %d files are to be handed over", PLACEMENT_MAX);
+    return BS_OK;
+}
+
+static enum bs_err set_path(struct placement *item, const char *path, struct handover_problem *problem)
+{
+    if (snprintf(item->path, sizeof(item->path), "%s", path) < (int)sizeof(item->path))
+        return BS_OK;
+    return say(BS_ERR_CONFIG, problem, "the path %.100s… is too long", path);
+}
+
+/* One folder of credentials, a file for every item that its patterns take. */
+struct folder {
+    const char *path;
+    const struct handover_patterns *patterns;
+    mode_t mode;
+};
+
+static enum bs_err add_folder(const struct bundle *bundle, const struct folder *folder, struct placements *list,
+                              struct handover_problem *problem)
+{
+    for (size_t i = 0; i < bundle->item_count; i++) {
+        const struct bundle_item *item = &bundle->items[i];
+        if (!bundle_item_name_is_valid(item->name)) /* the bundle's decoder saw to that; a path is made of it here */
+            return say(BS_ERR_INPUT, problem, "an item has a name that is no file name");
+        if (!handover_matches(folder->patterns, item->name))
+            continue;
+        struct placement p = {
+            .data = item->data, .mode = folder->mode, .owner = geteuid(), .group = getegid(), .dir_mode = PRIVATE_DIR
+        };
+        snprintf(p.path, sizeof(p.path), "%s/%.*s", folder->path, (int)item->name.size, (const char *)item->name.data);
+        enum bs_err err = add(list, p, problem);
+        if (err != BS_OK)
+            return err;
+    }
+    return BS_OK;
+}
+
+static const struct bundle_item *find_item(const struct bundle *bundle, const char *name)
+{
+    for (size_t i = 0; i < bundle->item_count; i++) {
+        if (bs_span_equal(bundle->items[i].name, bs_span_of_string(name)))
+            return &bundle->items[i];
+    }
+    return NULL;
+}
+
+static enum bs_err add_files(const struct handover_request *request, struct placements *list,
+                             struct handover_problem *problem)
+{
+    for (size_t i = 0; i < request->file_count; i++) {
+        const struct handover_file *file = &request->files[i];
+        const struct bundle_item *item = find_item(request->bundle, file->item);
+        if (!item)
+            return say(
+                BS_ERR_CONFIG, problem,
+                "handover.files names the item \"%s\", which the profile %.*s does not have; add it there or take it out here",
+                file->item, (int)request->bundle->profile.size, (const char *)request->bundle->profile.data);
+        struct placement p = {
+            .data = item->data, .mode = file->mode, .owner = file->owner, .group = file->group, .dir_mode = 0755
+        };
+        enum bs_err err = set_path(&p, file->path, problem);
+        if (err == BS_OK)
+            err = add(list, p, problem);
+        if (err != BS_OK)
+            return err;
+    }
+    return BS_OK;
+}
+
+static enum bs_err encode_chain(const struct bundle *bundle, struct bs_buf *out)
+{
+    enum bs_err err = BS_OK;
+    for (size_t i = 0; err == BS_OK && i < bundle->chain_count; i++)
+        err = cert_pem_encode(bundle->chain[i], "CERTIFICATE", out);
+    return err;
+}
+
+static enum bs_err add_device_key(const struct handover_request *request, struct bs_span chain, struct placements *list,
+                                  struct handover_problem *problem)
+{
+    const struct {
+        const char *path;
+        struct bs_span data;
+    } parts[] = {
+        { request->key_path, request->device_pem },
+        { request->chain_path, chain },
+        { request->ca_path, request->server_ca },
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (!parts[i].path || *parts[i].path == '\0' || parts[i].data.size == 0)
+            continue;
+        struct placement p = { .data = parts[i].data,
+                               .mode = CREDSTORE_MODE,
+                               .owner = geteuid(),
+                               .group = getegid(),
+                               .dir_mode = PRIVATE_DIR };
+        enum bs_err err = set_path(&p, parts[i].path, problem);
+        if (err == BS_OK)
+            err = add(list, p, problem);
+        if (err != BS_OK)
+            return err;
+    }
+    return BS_OK;
+}
+
+static enum bs_err add_ready(const struct handover_request *request, struct placements *list,
+                             struct handover_problem *problem)
+{
+    if (!request->ready_path || *request->ready_path == '\0')
+        return BS_OK;
+    struct placement p = { .mode = 0644, .owner = geteuid(), .group = getegid(), .dir_mode = 0755 };
+    enum bs_err err = set_path(&p, request->ready_path, problem);
+    return err == BS_OK ? add(list, p, problem) : err;
+}
+
+static enum bs_err plan(const struct handover_request *request, struct bs_span chain, struct placements *list,
+                        struct handover_problem *problem)
+{
+    const struct folder folders[] = {
+        { HANDOVER_CREDSTORE, &request->credstore, CREDSTORE_MODE },
+        /* PID 1 takes these in and removes them at its start (systemd 254 and newer), so a mount point would be in its way. */
+        { HANDOVER_INITRD_CREDENTIALS, &request->initrd_credentials, CREDENTIALS_MODE },
+    };
+    enum bs_err err = BS_OK;
+    for (size_t i = 0; err == BS_OK && i < sizeof(folders) / sizeof(folders[0]); i++)
+        err = add_folder(request->bundle, &folders[i], list, problem);
+    if (err == BS_OK)
+        err = add_device_key(request, chain, list, problem);
+    if (err == BS_OK)
+        err = add_files(request, list, problem);
+    return err;
+}
+
+enum bs_err handover_place(const struct handover_request *request, size_t *ret_count,
+                           struct handover_problem *ret_problem)
+{
+    BS_SCOPED_BUF struct bs_buf chain = BS_BUF(PEM_MAX);
+    enum bs_err err = encode_chain(request->bundle, &chain);
+    if (err != BS_OK)
+        return say(err, ret_problem, "the device's certificates cannot be written as PEM");
+
+    BS_OWN(memory) memory = calloc(1, sizeof(struct placements));
+    struct placements *list = memory;
+    if (!list)
+        return say(BS_ERR_NOMEM, ret_problem, "there is no memory");
+    list->root = request->root;
+    err = plan(request, bs_buf_span(&chain), list, ret_problem);
+    size_t count = list->count;
+    if (err == BS_OK)
+        err = add_ready(request, list, ret_problem);
+    if (err == BS_OK && request->use_ramfs)
+        err = mount_ramfs(request->root, ret_problem);
+    if (err != BS_OK)
+        return err;
+
+    err = placements_write(list);
+    if (err != BS_OK)
+        return say(err, ret_problem, "%s cannot be written (%s); nothing was handed over", list->failed,
+                   err == BS_ERR_INPUT ? "a link is in the way" : bs_err_name(err));
+    *ret_count = count;
+    return BS_OK;
+}
