@@ -1,0 +1,131 @@
+/* bootseal boot: the flow, and everything around it that a boot owes to the initramfs. */
+#include "agent/boot.h"
+#include "agent/cmd.h"
+#include "agent/failures.h"
+#include "agent/flow.h"
+#include "agent/signals.h"
+#include "bootseal/exit.h"
+#include "core/file.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CMDLINE_PATH "/proc/cmdline"
+
+/* The kernel command line may say what the configuration lets it say; the rest is reported, not obeyed. */
+static void obey_cmdline(struct boot *boot, const struct device_cmdline *cmdline)
+{
+    const struct agent_config *config = boot->config;
+    const struct {
+        const char *what;
+        bool is_asked;
+    } wishes[] = {
+        { "server", cmdline->server[0] != '\0' },
+        { "log", cmdline->log[0] != '\0' },
+        { "off", cmdline->is_off },
+    };
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+        if (wishes[i].is_asked && !config_allows(config, wishes[i].what))
+            bs_warning("boot", "the kernel command line asks for \"%s\", which cmdline.allow does not let it decide",
+                       wishes[i].what);
+    }
+    if (cmdline->unknown[0])
+        bs_warning("boot", "the kernel command line has an unknown word %s", cmdline->unknown);
+
+    enum bs_log_level level;
+    if (cmdline->log[0] && config_allows(config, "log") && bs_log_level_parse(cmdline->log, &level))
+        bs_log_set_level(level);
+    if (cmdline->server[0] && config_allows(config, "server"))
+        boot->server_url = cmdline->server;
+    boot->is_off = cmdline->is_off && config_allows(config, "off");
+}
+
+/* What is to happen now: NULL to go on to the real root. Nothing but a closed boot goes on. */
+static const char *action_after(const struct boot *boot, enum bs_err err)
+{
+    if (err == BS_OK)
+        return NULL;
+    const struct agent_config *config = boot->config;
+    bool is_closed = boot->is_capped || boot->has_no_tpm;
+    if (config->boot.on_failure == CONFIG_ON_FAILURE_CONTINUE && is_closed)
+        return NULL;
+    if (config->boot.on_failure == CONFIG_ON_FAILURE_HALT || boot->failures > (uint64_t)config->boot.max_reboots)
+        return "halt";
+    return "reboot";
+}
+
+static void say_end(const struct boot *boot, enum bs_err err, const char *action)
+{
+    struct report_meter total = report_total(&boot->report);
+    if (err == BS_OK)
+        bs_notice("done",
+                  "done in %" PRId64 ".%" PRId64 " s: %u TPM commands, %u round trips, %" PRIu64 " bytes sent, %" PRIu64
+                  " received",
+                  total.ms / 1000, total.ms % 1000 / 100, total.tpm_commands, total.round_trips, total.sent,
+                  total.received);
+    else if (!action)
+        bs_warning("failed", "the boot goes on without credentials (boot.on_failure = \"continue\")");
+    else
+        bs_error("failed", "failure %" PRIu64 " in a row (boot.max_reboots is %" PRId64 "): %s", boot->failures,
+                 boot->config->boot.max_reboots, action);
+}
+
+static int leave(const char *root, struct boot *boot, enum bs_err err)
+{
+    const char *action = action_after(boot, err);
+    if (report_write(&boot->report, root) != BS_OK)
+        bs_warning("report", "%s cannot be written", REPORT_PATH);
+    if (failures_action(root, action) != BS_OK)
+        bs_warning("report", "%s cannot be written", FAILURES_ACTION_PATH);
+    say_end(boot, err, action);
+    if (err == BS_OK || !action)
+        return BS_EXIT_DONE;
+    return bs_err_exit(err);
+}
+
+/* A configuration that cannot be used is a failure like others: it counts, where the defaults say, so that restarting ends. */
+static int refuse_config(const struct options *options, const char *problem)
+{
+    bs_error("boot", "%s", problem);
+    struct agent_config config;
+    config_defaults(&config);
+    BS_OWN(string) dir = NULL;
+    uint64_t count = 0;
+    enum bs_err err = bs_path_under(options->root, config.vault.dir, &dir);
+    if (err == BS_OK)
+        err = failures_add(dir, &count);
+    const char *action = count > (uint64_t)config.boot.max_reboots ? "halt" : "reboot";
+    if (err != BS_OK || failures_action(options->root, action) != BS_OK)
+        bs_warning("boot", "the failure cannot be counted, or not told to the initramfs");
+    return BS_EXIT_CONFIG;
+}
+
+int cmd_boot(const struct options *options)
+{
+    signals_setup();
+    bs_log_setup("bootseal", stderr, BS_LOG_TEXT, BS_LOG_NOTICE);
+    struct agent_config config;
+    BS_OWN(conf) conf = NULL;
+    struct conf_problem problem = { "" };
+    enum bs_err err = config_load(options->config, options->root, &config, &conf, &problem);
+    if (err != BS_OK)
+        return refuse_config(options, problem.text[0] ? problem.text : "the configuration cannot be read");
+    bs_log_set_format(config.log.format == BS_LOG_KV ? BS_LOG_KV : BS_LOG_TEXT);
+    bs_log_set_level((enum bs_log_level)config.log.level);
+
+    BS_OWN(memory) memory = calloc(1, sizeof(struct boot));
+    struct boot *boot = memory;
+    if (!boot)
+        return BS_EXIT_LOCAL;
+    boot_begin(boot, &config, options->root);
+    struct device_cmdline cmdline;
+    if (device_cmdline(CMDLINE_PATH, &cmdline) == BS_OK)
+        obey_cmdline(boot, &cmdline);
+
+    err = flow_run(boot);
+    int code = leave(options->root, boot, err);
+    boot_end(boot);
+    device_watchdog_close();
+    return code;
+}

@@ -1,0 +1,32 @@
+/* Opening this machine's TPM as the configuration says; shared by the boot and the verbs that only look. */
+#pragma once
+
+#include "agent/config.h"
+#include "agent/tpm/tpm.h"
+#include "core/own.h"
+
+enum machine_use {
+    MACHINE_BOOT, /* may be alone with the TPM, may make keys persistent */
+    MACHINE_LOOK, /* leaves the TPM as it is */
+};
+
+/*
+ * Waits for the device as configured and opens it. *ret_path names it also after an error where it was found (caller frees).
+ * NO_TPM, TIMEOUT, TPM as device_find_tpm and tpm_open say.
+ */
+enum bs_err machine_open_tpm(const struct agent_config *config, enum machine_use use, struct tpm **ret_tpm,
+                             char **ret_path) BS_MUST_USE;
+
+/* The firmware's event log, from where the configuration says. */
+enum bs_err machine_eventlog(const struct agent_config *config, const char *root, struct bs_buf *buf) BS_MUST_USE;
+
+/* What is known of the machine, the serial number from device.serial_file where that is set. */
+struct device_facts;
+enum bs_err machine_facts(const struct agent_config *config, const char *root,
+                          struct device_facts *ret_facts) BS_MUST_USE;
+
+/* The only line of a small text file, without its end; control characters and an empty line are INPUT. Wiped with the buffer. */
+enum bs_err machine_read_line(const char *root, const char *path, struct bs_buf *buf) BS_MUST_USE;
+
+/* A sentence on why there is no TPM to work with, and what to do. */
+const char *machine_tpm_advice(enum bs_err err);

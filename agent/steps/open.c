@@ -1,0 +1,69 @@
+/* open: the vault, if this is the boot that it was sealed in and what is in it is the server's. */
+#include "agent/steps/steps.h"
+#include "core/file.h"
+
+#include <inttypes.h>
+
+#define STATE BS_STATE_OPEN
+
+static void note_findings(struct boot *boot, const struct vault_findings *findings)
+{
+    struct report *report = &boot->report;
+    if (findings->is_tampered) {
+        report_note(report, BS_NOTE_VAULT_TAMPERED);
+        bs_warning(STATE,
+                   "a slot of the vault opened but holds what the server did not sign for this TPM: it is not used; "
+                   "somebody who had this disk and this TPM made it");
+    }
+    if (findings->is_corrupt) {
+        report_note(report, BS_NOTE_VAULT_CORRUPT);
+        bs_warning(STATE, "a slot of the vault in %s is damaged", boot->config->vault.dir);
+    }
+    if (findings->is_boot_changed)
+        report_note(report, BS_NOTE_VAULT_BOOT_CHANGED);
+}
+
+/* Why the server is asked, in a sentence; that is no failure. */
+static const char *reason_to_ask(enum bs_err err)
+{
+    if (err == BS_ERR_NOT_FOUND)
+        return "there is no vault yet: asking the server";
+    if (err == BS_ERR_BOOT)
+        return "the vault is sealed to another boot: asking the server";
+    return "the vault does not open: asking the server";
+}
+
+/* With an unknown clock nothing is ever due: the network may be out of reach for the same reason. */
+static bool is_due(const struct bundle *bundle)
+{
+    return bundle->renew_after > 0 && bs_clock_is_known() && (uint64_t)bs_clock_now() >= bundle->renew_after;
+}
+
+enum bs_err step_open(struct boot *boot)
+{
+    BS_OWN(string) dir = NULL;
+    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE, "vault.dir cannot be used (%s)", bs_err_name(err));
+
+    struct vault_policy policy = boot_policy(boot);
+    struct vault_findings findings;
+    err = vault_open(dir, boot->tpm, &policy, boot->roots, &boot->held, &findings);
+    note_findings(boot, &findings);
+    if (err == BS_OK) {
+        bs_clock_raise_floor((int64_t)boot->held.contents.time_floor);
+        err = boot_make_device_pem(boot, &boot->held.contents);
+    }
+    if (err != BS_OK) {
+        bs_notice(STATE, "%s (%s)", reason_to_ask(err), bs_err_name(err));
+        vault_opened_clear(&boot->held);
+        return err;
+    }
+
+    boot->is_held = true;
+    boot->is_renewing = is_due(&boot->held.bundle);
+    boot->report.source = "vault";
+    bs_notice(STATE, "the vault is open: generation %" PRIu64 ", bundle %" PRIu64 "%s", boot->held.generation,
+              boot->held.bundle.serial, boot->is_renewing ? ", due for renewal" : "");
+    return BS_OK;
+}

@@ -1,0 +1,92 @@
+/* seal: what was received goes into the vault, for the boots to come; then the server hears that it is durable. */
+#include "agent/steps/steps.h"
+#include "core/file.h"
+
+#include <inttypes.h>
+
+#define STATE BS_STATE_SEAL
+#define CONFIRM_MAX 1024
+
+static enum bs_err post_confirm(struct boot *boot)
+{
+    struct boot_exchange *exchange = &boot->exchange;
+    const struct bundle *bundle = &boot->held.bundle;
+    uint8_t channel[BS_CHANNEL_SIZE], mac[CRYPTO_SHA256_SIZE];
+    net_channel(exchange->connection, channel);
+    enum bs_err err = message_confirm_mac(BS_SPAN(exchange->confirm_key, sizeof(exchange->confirm_key)),
+                                          BS_SPAN(channel, sizeof(channel)), bundle->device, bundle->serial, mac);
+    const struct message_confirm m = { bundle->device, bundle->serial, BS_SPAN(mac, sizeof(mac)) };
+    BS_SCOPED_BUF struct bs_buf body = BS_BUF(CONFIRM_MAX);
+    if (err == BS_OK)
+        err = message_confirm_encode(&m, &body);
+    if (err != BS_OK)
+        return err;
+
+    struct net_answer http;
+    struct message_answer answer;
+    bs_buf_reset(&exchange->answer_bytes);
+    err = net_post(exchange->connection, BS_PATH_CONFIRM, bs_buf_span(&body), &exchange->answer_bytes, &http);
+    if (err == BS_OK)
+        err = message_answer_decode(bs_buf_span(&exchange->answer_bytes), &answer);
+    if (err == BS_OK && answer.kind != MESSAGE_CONFIRMED)
+        err = BS_ERR_PROTOCOL;
+    return err;
+}
+
+/* Best effort: the credentials are good whether or not the server knows that they are kept. */
+static void confirm(struct boot *boot)
+{
+    enum bs_err err = boot->exchange.is_open ? post_confirm(boot) : BS_ERR_UNREACHABLE;
+    if (err != BS_OK)
+        bs_info(STATE, "the server could not be told that the vault is sealed (%s)", bs_err_name(err));
+}
+
+/* What was received is what the boot goes on with. */
+static enum bs_err hold(struct boot *boot)
+{
+    vault_opened_clear(&boot->held);
+    boot->held = boot->fresh;
+    boot->fresh = (struct vault_opened){ 0 };
+    boot->is_held = true;
+    boot->is_renewing = false;
+    boot->report.source = "server";
+    enum bs_err err = boot_make_device_pem(boot, &boot->held.contents);
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE, "the device key cannot be prepared for the real root (%s)", bs_err_name(err));
+    return BS_OK;
+}
+
+/* Where nothing measures the boot there is nothing to seal to: the credentials then hold for this boot, and the next one asks again. */
+static bool can_do_without(const struct boot *boot, enum bs_err err)
+{
+    return err == BS_ERR_BOOT && boot->config->measure.boot == CONFIG_MEASURE_OPTIONAL;
+}
+
+enum bs_err step_seal(struct boot *boot)
+{
+    BS_OWN(string) dir = NULL;
+    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
+    if (err == BS_OK)
+        err = boot_make_device_pem(boot, &boot->fresh.contents);
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE, "the device key cannot be prepared for the real root (%s)",
+                         bs_err_name(err));
+
+    struct vault_policy policy = boot_policy(boot);
+    const struct vault_request request = { dir, &policy, &boot->fresh.contents };
+    uint64_t generation = 0;
+    err = vault_commit(boot->tpm, &request, &generation);
+    if (can_do_without(boot, err)) {
+        bs_warning(STATE, "this boot is not measured: nothing is sealed, and every boot will ask the server");
+        return hold(boot);
+    }
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE,
+                         "the vault in %s cannot be sealed (%s); is its file system mounted and writable?",
+                         boot->config->vault.dir, bs_err_name(err));
+    bs_notice(STATE, "sealed for the next boots as generation %" PRIu64, generation);
+    err = hold(boot);
+    if (err == BS_OK)
+        confirm(boot);
+    return err;
+}
