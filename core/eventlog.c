@@ -1,0 +1,256 @@
+#include "core/eventlog.h"
+
+#include <string.h>
+
+#define SHA1_SIZE 20
+#define NAME_SIZE 16 /* of the signatures in EV_NO_ACTION events, with their zero */
+
+static const char spec_id[NAME_SIZE] = "Spec ID Event03";
+static const char startup_locality[NAME_SIZE] = "StartupLocality";
+
+/* One event as it stands; the reader is left where the next begins. Returns what is wrong, NULL when nothing is. */
+static const char *take_sha1_event(struct bs_reader *r, struct eventlog_event *event)
+{
+    struct bs_span digest;
+    uint32_t size;
+
+    if (!bs_read_le32(r, &event->pcr) || !bs_read_le32(r, &event->type) || !bs_read_bytes(r, SHA1_SIZE, &digest) ||
+        !bs_read_le32(r, &size))
+        return "the log ends within an event";
+    if (!bs_read_bytes(r, size, &event->data))
+        return "the event's data are longer than the log";
+    event->digests[0] = (struct eventlog_digest){ CRYPTO_SHA1, digest };
+    event->digest_count = 1;
+    return NULL;
+}
+
+static const struct eventlog_bank *find_bank(const struct eventlog *log, uint16_t alg)
+{
+    for (size_t i = 0; i < log->bank_count; i++)
+        if (log->banks[i].alg == alg)
+            return &log->banks[i];
+    return NULL;
+}
+
+static const char *take_digests(const struct eventlog *log, struct bs_reader *r, struct eventlog_event *event)
+{
+    uint32_t count;
+    if (!bs_read_le32(r, &count))
+        return "the log ends within an event";
+    if (count > log->bank_count)
+        return "the event has more digests than the log has banks";
+
+    event->digest_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct eventlog_digest digest;
+        if (!bs_read_le16(r, &digest.alg))
+            return "the log ends within an event";
+        const struct eventlog_bank *bank = find_bank(log, digest.alg);
+        if (!bank)
+            return "the event has a digest of a hash that the log's header does not name";
+        if (eventlog_digest(event, digest.alg).size > 0)
+            return "the event has two digests of one hash";
+        if (!bs_read_bytes(r, bank->size, &digest.value))
+            return "the log ends within an event";
+        event->digests[event->digest_count++] = digest;
+    }
+    return NULL;
+}
+
+static const char *take_agile_event(const struct eventlog *log, struct bs_reader *r, struct eventlog_event *event)
+{
+    uint32_t size;
+    if (!bs_read_le32(r, &event->pcr) || !bs_read_le32(r, &event->type))
+        return "the log ends within an event";
+    const char *fault = take_digests(log, r, event);
+    if (fault)
+        return fault;
+    if (!bs_read_le32(r, &size))
+        return "the log ends within an event";
+    if (!bs_read_bytes(r, size, &event->data))
+        return "the event's data are longer than the log";
+    return NULL;
+}
+
+static const char *take_event(const struct eventlog *log, struct bs_reader *r, size_t index,
+                              struct eventlog_event *ret_event)
+{
+    *ret_event = (struct eventlog_event){ .index = index };
+    /* The header is in the old format, so that a reader of 2005 could skip it (PFP §10.4.5.1). */
+    if (log->format == EVENTLOG_SHA1 || index == 0)
+        return take_sha1_event(r, ret_event);
+    return take_agile_event(log, r, ret_event);
+}
+
+static bool starts_with(struct bs_span data, const char name[NAME_SIZE])
+{
+    return data.size >= NAME_SIZE && memcmp(data.data, name, NAME_SIZE) == 0;
+}
+
+/* One algorithm of the header's table. */
+static const char *take_bank(struct eventlog *log, struct bs_reader *r)
+{
+    struct eventlog_bank bank;
+    if (!bs_read_le16(r, &bank.alg) || !bs_read_le16(r, &bank.size))
+        return "the log's header ends within its table of hashes";
+    size_t known = crypto_hash_size(bank.alg);
+    if (bank.size == 0 || bank.size > CRYPTO_HASH_MAX || (known != 0 && known != bank.size))
+        return "the log's header gives a hash a size that it does not have";
+    if (find_bank(log, bank.alg))
+        return "the log's header names a hash twice";
+    log->banks[log->bank_count++] = bank;
+    return NULL;
+}
+
+/*
+ * TCG_EfiSpecIdEvent (PFP §10.4.5.1): signature, platform class, minor, major, errata, size of UINTN, number of
+ * algorithms, table, vendor info. The vendor info is of no use here, and firmware was seen to leave it out.
+ */
+static const char *read_header(struct eventlog *log, struct bs_span data)
+{
+    struct bs_reader r = BS_READER(data);
+    struct bs_span skipped;
+    uint32_t count;
+
+    if (!bs_read_bytes(&r, NAME_SIZE + 8, &skipped) || !bs_read_le32(&r, &count))
+        return "the log's header is cut short";
+    if (count == 0 || count > EVENTLOG_BANKS_MAX)
+        return "the log's header names no hash, or too many";
+    for (uint32_t i = 0; i < count; i++) {
+        const char *fault = take_bank(log, &r);
+        if (fault)
+            return fault;
+    }
+    return NULL;
+}
+
+/* The first event decides on the format. */
+static const char *read_first(struct eventlog *log)
+{
+    struct bs_reader r = BS_READER(log->bytes);
+    struct eventlog_event event = { .index = 0 };
+
+    if (log->bytes.size >= 4 && memcmp(log->bytes.data, "CCEL", 4) == 0)
+        return "this is the event log of a confidential virtual machine (CCEL), not of a TPM";
+    if (take_sha1_event(&r, &event) || (event.pcr >= EVENTLOG_PCRS && event.type != EVENTLOG_NO_ACTION))
+        return "this is no event log of a TPM";
+    if (event.type == EVENTLOG_NO_ACTION && starts_with(event.data, spec_id)) {
+        log->format = EVENTLOG_CRYPTO_AGILE;
+        return read_header(log, event.data);
+    }
+    log->format = EVENTLOG_SHA1;
+    log->banks[0] = (struct eventlog_bank){ CRYPTO_SHA1, SHA1_SIZE };
+    log->bank_count = 1;
+    return NULL;
+}
+
+/*
+ * Firmware reserves room for the log and hands over all of it: where the zeros or 0xff at the end begin. Looked for
+ * once and from the end, so that a log of zeros does not cost the square of its size.
+ */
+static size_t find_padding(struct bs_span bytes)
+{
+    size_t at = bytes.size;
+    if (at == 0 || (bytes.data[at - 1] != 0x00 && bytes.data[at - 1] != 0xff))
+        return at;
+    while (at > 0 && bytes.data[at - 1] == bytes.data[bytes.size - 1])
+        at--;
+    return at;
+}
+
+/* PFP §10.4.5.3. Locality 4 means that a hardware root of trust extended PCR 0 before TPM2_Startup. */
+static const char *note_locality(struct eventlog *log, const struct eventlog_event *event, bool *is_known)
+{
+    if (event->type != EVENTLOG_NO_ACTION || !starts_with(event->data, startup_locality))
+        return NULL;
+    if (*is_known)
+        return "a second StartupLocality event";
+    if (event->data.size != NAME_SIZE + 1)
+        return "a StartupLocality event of a wrong size";
+    uint8_t locality = event->data.data[NAME_SIZE];
+    if (locality != 0 && locality != 3 && locality != 4)
+        return "a StartupLocality event with a locality that cannot start a TPM";
+    log->locality = locality;
+    *is_known = true;
+    return NULL;
+}
+
+static const char *read_events(struct eventlog *log, struct bs_reader *r, size_t end)
+{
+    bool has_locality = false;
+
+    /* The last event may end in zeros of its own, so that padding can only be told at its end. */
+    while (log->bytes.size - r->left < end) {
+        struct eventlog_event event;
+        if (log->event_count == EVENTLOG_EVENTS_MAX)
+            return "the log has too many events";
+        struct bs_reader next = *r;
+        const char *fault = take_event(log, &next, log->event_count, &event);
+        if (!fault && event.pcr >= EVENTLOG_PCRS && eventlog_extends(&event))
+            fault = "the event names a PCR that does not exist";
+        if (!fault)
+            fault = note_locality(log, &event, &has_locality);
+        if (fault)
+            return fault;
+        *r = next;
+        log->event_count++;
+    }
+    return NULL;
+}
+
+static const char *read_log(struct eventlog *log, struct bs_reader *r)
+{
+    if (log->bytes.size > EVENTLOG_SIZE_MAX)
+        return "the log is larger than 1 MiB";
+    size_t end = find_padding(log->bytes);
+    if (end == 0)
+        return "the log is empty";
+    const char *fault = read_first(log);
+    return fault ? fault : read_events(log, r, end);
+}
+
+enum bs_err eventlog_open(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault)
+{
+    struct eventlog log = { .bytes = bytes };
+    struct bs_reader r = BS_READER(bytes);
+    const char *fault = read_log(&log, &r);
+    if (fault) {
+        if (ret_fault)
+            *ret_fault = (struct eventlog_fault){ fault, log.event_count, bytes.size - r.left };
+        return BS_ERR_INPUT;
+    }
+    log.bytes.size -= r.left;
+    *ret_log = log;
+    return BS_OK;
+}
+
+struct eventlog_cursor eventlog_first(const struct eventlog *log)
+{
+    return (struct eventlog_cursor){ .log = log, .reader = BS_READER(log->bytes) };
+}
+
+bool eventlog_next(struct eventlog_cursor *cursor, struct eventlog_event *ret_event)
+{
+    if (cursor->index == cursor->log->event_count)
+        return false;
+    /* Cannot fail: eventlog_open() went over these bytes in the same way. */
+    return !take_event(cursor->log, &cursor->reader, cursor->index++, ret_event);
+}
+
+struct bs_span eventlog_digest(const struct eventlog_event *event, uint16_t alg)
+{
+    for (size_t i = 0; i < event->digest_count; i++)
+        if (event->digests[i].alg == alg)
+            return event->digests[i].value;
+    return BS_SPAN_NONE;
+}
+
+bool eventlog_extends(const struct eventlog_event *event)
+{
+    return event->type != EVENTLOG_NO_ACTION;
+}
+
+bool eventlog_has_bank(const struct eventlog *log, uint16_t alg)
+{
+    return find_bank(log, alg) != NULL;
+}

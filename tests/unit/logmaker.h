@@ -1,0 +1,29 @@
+/* Makes event logs for tests, byte by byte, right or wrong as the test wants it. */
+#pragma once
+
+#include "core/buf.h"
+
+#include <stdint.h>
+
+#define LOGMAKER_MAX (2 * 1024 * 1024)
+
+void put_le16(struct bs_buf *log, uint16_t value);
+void put_le32(struct bs_buf *log, uint32_t value);
+void put_le64(struct bs_buf *log, uint64_t value);
+void put_bytes(struct bs_buf *log, const void *data, size_t size);
+
+/* An event of the old format, digest all `fill`. */
+void put_sha1_event(struct bs_buf *log, uint32_t pcr, uint32_t type, uint8_t fill, struct bs_span data);
+
+/* The header of a crypto-agile log: pairs of algorithm and digest size, ends with a zero. */
+void put_header(struct bs_buf *log, const uint16_t *banks);
+
+/* One whose only bank is sha256. */
+void put_sha256_header(struct bs_buf *log);
+
+/* An event with one sha256 digest, all `fill`; and one whose digest is that of the data. */
+void put_event(struct bs_buf *log, uint32_t pcr, uint32_t type, uint8_t fill, struct bs_span data);
+void put_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span data);
+
+/* Reads a file of tests/vectors/eventlogs. */
+void read_vector(const char *name, struct bs_buf *out);
