@@ -14,7 +14,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="images, TPM and logs; TPM and state are kept when they are there")
     parser.add_argument("--agent", type=Path, default=programs.agent())
-    parser.add_argument("--overlay", type=Path, action="append", default=[], help="DIR/image of bootsealctl init")
+    parser.add_argument("--config", type=Path, help="becomes /etc/bootseal: DIR/image of bootsealctl init DIR")
     parser.add_argument("--root", choices=("busybox", "trixie"), default="busybox")
     parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
     parser.add_argument("--timeout", type=float, default=300, help="seconds until the real root")
@@ -30,7 +30,7 @@ def build(options):
         root = rootfs.trixie_root(folder / "root.img", options.agent)
     else:
         root = rootfs.busybox_root()
-    initrd = image.initramfs(folder / "initrd.img", options.agent, *options.overlay)
+    initrd = image.initramfs(folder / "initrd.img", options.agent, options.config)
     kernel_image = image.uki(folder / "uki.efi", initrd, f"{image.ROOT_CMDLINE} {options.cmdline}")
     state = folder / "state.img"
     if not state.exists():

@@ -16,12 +16,12 @@ def boot(tmp_path):
     machines = []
 
     def start(script, settings="", state=True, cmdline=image.ROOT_CMDLINE):
-        overlay = tmp_path / "overlay"
-        (overlay / "etc/bootseal").mkdir(parents=True)
-        (overlay / "etc/bootseal/initramfs.conf").write_text(settings)
+        config = tmp_path / "config"
+        config.mkdir()
+        (config / "initramfs.conf").write_text(settings)
         agent = tmp_path / "agent"
         agent.write_text(f"#!/bin/sh\necho agent runs: $*\n{script}\n")
-        initrd = image.initramfs(tmp_path / "initrd", agent, overlay)
+        initrd = image.initramfs(tmp_path / "initrd", agent, config)
         disks = vm.Disks(state=image.state_disk(tmp_path / "state") if state else None,
                          root=rootfs.busybox_root())
         machines.append(vm.Machine(tmp_path / "vm", disks, direct=vm.Direct(initrd, cmdline)))

@@ -11,11 +11,11 @@ class Product:
 
     def __init__(self, folder, server_image, agent_conf=""):
         self.folder = Path(folder).resolve()
-        self.overlay = self.folder / "overlay"
-        shutil.copytree(server_image, self.overlay)
-        with open(self.overlay / "etc/bootseal/bootseal.conf", "a", encoding="utf-8") as conf:
+        self.config = self.folder / "config"
+        shutil.copytree(server_image, self.config)
+        with open(self.config / "bootseal.conf", "a", encoding="utf-8") as conf:
             conf.write(agent_conf)
-        self.initrd = image.initramfs(self.folder / "initrd.img", programs.agent(), self.overlay)
+        self.initrd = image.initramfs(self.folder / "initrd.img", programs.agent(), self.config)
 
     def esp(self, cmdline=""):
         """An ESP that boots the product; other words on the command line are another boot for the TPM."""

@@ -17,10 +17,10 @@ ROOT_CMDLINE = "root=LABEL=root rootfstype=ext4 TERM=dumb systemd.show_status=0"
 MIB = 1024 * 1024
 
 
-def initramfs(output, agent, *overlays):
-    """The busybox initramfs with the agent and overlay folders (DIR/etc/bootseal/bootseal.conf …)."""
+def initramfs(output, agent, config=None):
+    """The busybox initramfs with the agent; config: a folder that becomes /etc/bootseal."""
     run(MKINITRAMFS, f"--output={output}", f"--bootseal={agent}", f"--busybox={BUSYBOX}",
-        f"--modules-dir={kernel().modules}", *[f"--overlay={overlay}" for overlay in overlays])
+        f"--modules-dir={kernel().modules}", *([f"--config={config}"] if config else []))
     return Path(output)
 
 
