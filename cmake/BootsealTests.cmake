@@ -1,12 +1,10 @@
 # The tests that run real programs: pytest, one ctest test for each folder, told where the programs lie.
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
-
 function(bs_pytest label build timeout)
     if(NOT IS_DIRECTORY "${PROJECT_SOURCE_DIR}/tests/${label}")
         return()
     endif()
     add_test(NAME ${label}
-        COMMAND "${Python3_EXECUTABLE}" -m pytest -q -rs --durations=10 "${PROJECT_SOURCE_DIR}/tests/${label}"
+        COMMAND "${BS_PYTHON}" -m pytest -q -rs --durations=10 "${PROJECT_SOURCE_DIR}/tests/${label}"
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     # pytest says 5 where a folder holds no test (yet).
     set_tests_properties(${label} PROPERTIES LABELS ${label} TIMEOUT ${timeout} SKIP_RETURN_CODE 5
