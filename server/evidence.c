@@ -1,0 +1,171 @@
+#include "server/evidence.h"
+
+#include "core/cbor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum bs_err refuse(struct refusal *refusal, const char *reason, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(refusal->text, sizeof(refusal->text), format, args);
+    va_end(args);
+    refusal->reason = reason;
+    return BS_ERR_REFUSED;
+}
+
+struct evidence_finding *refusal_finding(struct refusal *refusal)
+{
+    refusal->finding_total++;
+    if (refusal->finding_count < MESSAGE_FINDINGS_MAX)
+        refusal->finding_count++;
+    struct evidence_finding *finding = &refusal->findings[refusal->finding_count - 1];
+    *finding = (struct evidence_finding){ 0 };
+    return finding;
+}
+
+enum bs_err evidence_new(struct evidence **ret_evidence)
+{
+    struct evidence *evidence = calloc(1, sizeof(*evidence));
+    if (!evidence)
+        return BS_ERR_NOMEM;
+    evidence->body = BS_BUF(BS_REQUEST_MAX);
+    evidence->boot = STORE_BOOT_INIT;
+    *ret_evidence = evidence;
+    return BS_OK;
+}
+
+void evidence_free(struct evidence *evidence)
+{
+    if (!evidence)
+        return;
+    bs_buf_free(&evidence->body); /* wipes: it may hold a token */
+    store_boot_free(&evidence->boot);
+    free(evidence);
+}
+
+enum bs_err verify_qualified_name(struct bs_span parent, const struct wire_name *name, struct wire_name *ret_qualified)
+{
+    uint16_t alg = (uint16_t)(name->name[0] << 8 | name->name[1]);
+    struct wire_name qualified = { .size = name->size, .name = { name->name[0], name->name[1] } };
+    BS_OWN(digest) digest = NULL;
+    enum bs_err err = crypto_digest_hash(alg, &digest);
+    if (err == BS_OK)
+        err = crypto_digest_update(digest, parent);
+    if (err == BS_OK)
+        err = crypto_digest_update(digest, wire_name_span(name));
+    if (err == BS_OK)
+        err = crypto_digest_final(digest, qualified.name + 2, NULL);
+    if (err == BS_OK)
+        *ret_qualified = qualified;
+    return err;
+}
+
+bool verify_attest_head(struct bs_span attest, uint32_t *ret_magic, uint16_t *ret_type)
+{
+    struct bs_reader reader = BS_READER(attest);
+    return bs_read_be32(&reader, ret_magic) && bs_read_be16(&reader, ret_type);
+}
+
+/* A later protocol is told apart from garbage: its statement still is a map with the version as member 1. */
+static bool is_other_version(struct bs_span statement)
+{
+    struct cbor_reader reader;
+    uint64_t last = UINT64_MAX;
+    cbor_read_begin(&reader, statement);
+    if (cbor_read_map(&reader, 64) == 0 || cbor_read_key(&reader, &last) != 1)
+        return false;
+    uint64_t version = cbor_read_uint(&reader, UINT32_MAX);
+    return reader.err == BS_OK && version != BS_PROTOCOL_VERSION;
+}
+
+static enum bs_err decode(struct bs_span body, struct evidence *evidence, struct refusal *refusal)
+{
+    enum bs_err err = bs_buf_append(&evidence->body, body.data, body.size);
+    if (err != BS_OK)
+        return body.size > BS_REQUEST_MAX
+                   ? refuse(refusal, BS_REASON_MALFORMED, "the request is larger than %d bytes", BS_REQUEST_MAX)
+                   : err;
+    if (message_attest_decode(bs_buf_span(&evidence->body), &evidence->request) != BS_OK)
+        return refuse(refusal, BS_REASON_MALFORMED, "the request is not a message of this protocol");
+    struct bs_span statement = evidence->request.statement;
+    if (message_statement_decode(statement, &evidence->statement) == BS_OK)
+        return BS_OK;
+    if (is_other_version(statement))
+        return refuse(refusal, BS_REASON_VERSION,
+                      "this server speaks version %d of the protocol alone; bring agent and server together",
+                      BS_PROTOCOL_VERSION);
+    return refuse(refusal, BS_REASON_MALFORMED, "the statement is not one of this protocol");
+}
+
+static enum bs_err verify_channel(const struct evidence_channel *channel, const struct message_statement *statement,
+                                  struct refusal *refusal)
+{
+    if (statement->channel_kind != MESSAGE_CHANNEL_TLS_EXPORTER)
+        return refuse(refusal, BS_REASON_BAD_CHANNEL, "only statements bound to the TLS connection are taken here");
+    if (!bs_span_equal(statement->channel, BS_SPAN(channel->channel, BS_CHANNEL_SIZE)))
+        return refuse(refusal, BS_REASON_BAD_CHANNEL, "the statement was made for another connection");
+    if (!bs_span_equal(statement->server_cert_sha256, BS_SPAN(channel->server_cert_sha256, CRYPTO_SHA256_SIZE)))
+        return refuse(refusal, BS_REASON_BAD_SERVER_CERT,
+                      "the device saw another server certificate than this server's; something between them opens TLS");
+    return BS_OK;
+}
+
+static void write_be64(uint64_t value, uint8_t ret_bytes[8])
+{
+    for (int i = 7; i >= 0; i--, value >>= 8)
+        ret_bytes[i] = (uint8_t)value;
+}
+
+/* SHA-256(label ‖ EK id ‖ AK Name ‖ bank ‖ mask ‖ values ‖ log): the log is hashed as sent, for it is what the operator is shown. */
+static enum bs_err make_question(struct evidence *evidence)
+{
+    const struct store_boot *boot = &evidence->boot;
+    uint8_t name_size[8], bank[8], mask[8];
+    write_be64(evidence->ak_name.size, name_size);
+    write_be64(boot->bank, bank);
+    write_be64(boot->mask, mask);
+    struct bs_span pieces[6 + MESSAGE_PCRS] = { BS_SPAN(evidence->device, WIRE_ID_SIZE), BS_SPAN(name_size, 8),
+                                                wire_name_span(&evidence->ak_name), BS_SPAN(bank, 8),
+                                                BS_SPAN(mask, 8) };
+    size_t count = 5, size = crypto_hash_size(boot->bank);
+    for (unsigned pcr = 0; pcr < 24; pcr++)
+        if (boot->mask & (1u << pcr))
+            pieces[count++] = BS_SPAN(boot->pcrs[pcr], size);
+    pieces[count++] = bs_buf_span(&boot->log);
+    return crypto_labelled("bootseal question v1", pieces, count, evidence->question);
+}
+
+static enum bs_err keep_boot(struct evidence *evidence)
+{
+    const struct message_pcrs *pcrs = &evidence->statement.pcrs;
+    struct store_boot *boot = &evidence->boot;
+    boot->bank = pcrs->bank;
+    boot->mask = pcrs->mask;
+    for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
+        if (pcrs->mask & (1u << pcr))
+            memcpy(boot->pcrs[pcr], pcrs->values[pcr].data, pcrs->values[pcr].size);
+    enum bs_err err =
+        bs_buf_append(&boot->log, evidence->statement.firmware_log.data, evidence->statement.firmware_log.size);
+    return err == BS_OK ? make_question(evidence) : err;
+}
+
+enum bs_err evidence_verify(const struct server *server, const struct evidence_channel *channel, struct bs_span body,
+                            struct evidence *evidence, struct refusal *refusal)
+{
+    enum bs_err err = decode(body, evidence, refusal);
+    if (err == BS_OK)
+        err = verify_channel(channel, &evidence->statement, refusal);
+    if (err == BS_OK)
+        err = verify_ek(server, evidence, refusal);
+    if (err == BS_OK)
+        err = verify_keys(evidence, refusal);
+    if (err == BS_OK)
+        err = verify_quote(&server->config, evidence, refusal);
+    if (err == BS_OK)
+        err = verify_log(&server->config, evidence, refusal);
+    return err == BS_OK ? keep_boot(evidence) : err;
+}
