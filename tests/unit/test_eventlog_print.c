@@ -64,7 +64,7 @@ static void a_variable_of_an_unknown_vendor_shows_whose_it_is(void **state)
 static void a_variable_with_lengths_that_do_not_fit_is_shown_as_bytes(void **state)
 {
     (void)state;
-    static const uint64_t lengths[] = { 3, 0x8000000000000001, UINT64_MAX, 0 };
+    static const uint64_t lengths[] = { 3, 1, 0, 0x8000000000000002, UINT64_MAX };
     for (size_t i = 0; i < COUNT(lengths); i++) {
         BS_SCOPED_BUF struct bs_buf data = BS_BUF(100);
         put_bytes(&data, GLOBAL_GUID, 16);

@@ -93,6 +93,14 @@ static void logging_keeps_errno(void **state)
     bs_notice("x", "%m");
     assert_int_equal(errno, ENOENT);
     assert_string_equal(said, "bootseal: No such file or directory\n");
+
+    FILE *full = fopen("/dev/full", "we");
+    assert_non_null(full);
+    bs_log_setup("bootseal", full, BS_LOG_TEXT, BS_LOG_INFO);
+    errno = ENOENT;
+    bs_notice("x", "nowhere to go");
+    assert_int_equal(errno, ENOENT);
+    fclose(full);
 }
 
 static void level_names_go_there_and_back(void **state)
