@@ -35,7 +35,10 @@ enum bs_err bs_buf_append_string(struct bs_buf *buf, const char *s) BS_MUST_USE;
 enum bs_err bs_buf_printf(struct bs_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3))) BS_MUST_USE;
 
-/* Makes room for `size` more bytes without changing the contents; *ret_tail points at them until the next call. Follow with bs_buf_grown. */
+/*
+ * Makes room for `size` more bytes without changing the contents; *ret_tail points at them until the next call.
+ * Follow with bs_buf_grown.
+ */
 enum bs_err bs_buf_reserve(struct bs_buf *buf, size_t size, uint8_t **ret_tail) BS_MUST_USE;
 void bs_buf_grown(struct bs_buf *buf, size_t size);
 
@@ -71,5 +74,8 @@ void bs_hex(struct bs_span span, char *ret_text);
 /* Strict: an even number of hex digits, nothing else; *ret_size at most `max`. */
 enum bs_err bs_unhex(const char *text, uint8_t *ret_data, size_t max, size_t *ret_size) BS_MUST_USE;
 
-/* The one number parser: decimal digits (or 0x and hex digits), no sign, no blanks, no leading zero (it could mean octal), at most `max`. */
+/*
+ * The one number parser: decimal digits (or 0x and hex digits), no sign, no blanks, no leading zero (it could mean
+ * octal), at most `max`.
+ */
 enum bs_err bs_parse_u64(const char *text, uint64_t max, uint64_t *ret_value) BS_MUST_USE;

@@ -84,7 +84,7 @@ int64_t bs_jitter_ms(int64_t max_ms)
     if (max_ms <= 0)
         return 0;
 
-    /* Early in a boot the pool may not be ready, and blocking there would delay a device for nothing: jitter is no secret. */
+    /* Early in a boot the pool may not be ready, and to wait for it would be for nothing: jitter is no secret. */
     uint64_t random;
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) {
         struct timespec now;

@@ -94,8 +94,8 @@ enum bs_err conf_parse(const char *name, struct bs_span text, const struct conf_
                        struct conf **ret_conf, struct conf_problem *problem) BS_MUST_USE;
 
 /*
- * For checks that a table cannot say: writes a complaint about the key at `path` ("cap.pcr", "handover.files.[2].path"),
- * with its line where the file has it. Returns BS_ERR_CONFIG.
+ * For checks that a table cannot say: writes a complaint about the key at `path` ("cap.pcr",
+ * "handover.files.[2].path"), with its line where the file has it. Returns BS_ERR_CONFIG.
  */
 enum bs_err conf_refuse(const struct conf *conf, const char *path, struct conf_problem *problem, const char *format,
                         ...) __attribute__((format(printf, 4, 5)));

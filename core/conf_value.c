@@ -2,7 +2,6 @@
 
 #include "core/text.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,7 +202,8 @@ static enum bs_err read_groups(struct conf_scope *scope, const struct conf_key *
         if (!config_setting_is_group(inner.group))
             return refuse(scope, key, inner.group, "a list of groups { name = value; ... }");
         int length = snprintf(inner.prefix, sizeof(inner.prefix), "%s%s.[%zu].", scope->prefix, key->path, i);
-        assert(length > 0 && (size_t)length < sizeof(inner.prefix));
+        if (length < 0 || (size_t)length >= sizeof(inner.prefix))
+            return conf_complain(scope, inner.group, key->path, "is nested too deeply");
         err = conf_read_scope(&inner);
         if (err != BS_OK)
             return err;

@@ -51,7 +51,7 @@ struct eventlog_tagged {
 
 enum bs_err eventlog_decode_tagged(struct bs_span data, struct eventlog_tagged *ret_tagged) BS_MUST_USE;
 
-/* UEFI_PLATFORM_FIRMWARE_BLOB and BLOB2 (with a description before), of EV_EFI_PLATFORM_FIRMWARE_BLOB*, EV_POST_CODE*. */
+/* UEFI_PLATFORM_FIRMWARE_BLOB and BLOB2 (with a name before), of EV_EFI_PLATFORM_FIRMWARE_BLOB* and EV_POST_CODE*. */
 struct eventlog_blob {
     struct bs_span name; /* ASCII, empty in the first form */
     uint64_t address;

@@ -39,15 +39,18 @@ struct bs_file_attr {
 /*
  * Temporary file ".NAME.new" beside the target, write, attributes, fsync, rename, fsync of the folder. After BS_OK the
  * contents are durable; after an error the old file is as it was. The temporary name is fixed so that power cuts
- * leave one at most, which the next write replaces: one writer at a time for one name. `attr` NULL: 0600, as the process.
+ * leave one at most, which the next write replaces: one writer at a time for one name. `attr` NULL: 0600, as the
+ * process.
  */
 enum bs_err bs_file_write(const char *path, struct bs_span data, const struct bs_file_attr *attr) BS_MUST_USE;
 enum bs_err bs_file_write_at(int dir_fd, const char *name, struct bs_span data,
                              const struct bs_file_attr *attr) BS_MUST_USE;
 
-/* Makes a folder and its parents where missing; `mode` is for the last one if it is made here, 0755 for
- * parents. An existing non-folder is BS_ERR_IO. */
+/*
+ * Makes a folder and its parents where missing; `mode` is for the last one if it is made here, 0755 for parents. An
+ * existing non-folder is BS_ERR_IO.
+ */
 enum bs_err bs_dir_make(const char *path, mode_t mode) BS_MUST_USE;
 
-/* Opens a folder: O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC. NOT_FOUND when absent; INPUT when it is something else or a link. */
+/* Opens a folder: O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC. NOT_FOUND when absent; INPUT when it is a link or no folder. */
 enum bs_err bs_dir_open(const char *path, int *ret_fd) BS_MUST_USE;

@@ -24,7 +24,7 @@ static void put_string(struct bs_json *json, struct bs_span text)
             bytes[1] = (uint8_t)character;
             put(json, bytes, 2);
         } else if (bs_is_control(character) && character < 0x10000) {
-            /* RFC 8259 §7 asks for this below U+0020 only; the others would deceive whoever looks at it on a terminal. */
+            /* RFC 8259 §7 asks for this below U+0020 only; the others would deceive whoever reads it on a terminal. */
             json->err = bs_buf_printf(json->out, "\\u%04" PRIx32, character);
         } else {
             put(json, bytes + 1, bs_utf8_encode(character, bytes + 1));

@@ -6,7 +6,10 @@
 
 #define BS_JSON_DEPTH_MAX 16
 
-/* After the first failure every call does nothing; bs_json_end() tells. A NULL key means: element of an array, or the top value. */
+/*
+ * After the first failure every call does nothing; bs_json_end() tells. A NULL key means: element of an array, or the
+ * top value.
+ */
 struct bs_json {
     struct bs_buf *out;
     enum bs_err err;
@@ -20,8 +23,8 @@ void bs_json_object(struct bs_json *json, const char *key);
 void bs_json_array(struct bs_json *json, const char *key);
 void bs_json_close_object(struct bs_json *json);
 void bs_json_close_array(struct bs_json *json);
-void bs_json_string(struct bs_json *json, const char *key,
-                    const char *value); /* NULL value: null; bytes that are not UTF-8 become U+FFFD */
+/* A NULL value is null; bytes that are not UTF-8 become U+FFFD. */
+void bs_json_string(struct bs_json *json, const char *key, const char *value);
 void bs_json_text(struct bs_json *json, const char *key, struct bs_span value);
 void bs_json_hex(struct bs_json *json, const char *key, struct bs_span value);
 void bs_json_u64(struct bs_json *json, const char *key, uint64_t value);

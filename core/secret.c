@@ -29,7 +29,9 @@ static void protect_pages(uint8_t *data, size_t mapped)
 
 enum bs_err bs_secret_new(size_t size, struct bs_secret **ret_secret)
 {
-    assert(size >= 1 && size <= BS_SECRET_MAX);
+    /* Not an assertion: the size may come from a message. */
+    if (size == 0 || size > BS_SECRET_MAX)
+        return BS_ERR_NOMEM;
 
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t mapped = (size + page - 1) / page * page;

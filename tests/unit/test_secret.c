@@ -30,6 +30,17 @@ static void a_new_secret_is_zeroed_and_has_its_size(void **state)
         assert_int_equal(bs_secret_view(secret)[i], 0);
 }
 
+static void a_secret_has_a_hard_maximum(void **state)
+{
+    (void)state;
+    BS_OWN(secret) secret = NULL;
+    assert_err(bs_secret_new(0, &secret), BS_ERR_NOMEM);
+    assert_err(bs_secret_new(BS_SECRET_MAX + 1, &secret), BS_ERR_NOMEM);
+    assert_err(bs_secret_new(SIZE_MAX, &secret), BS_ERR_NOMEM);
+    assert_null(secret);
+    assert_ok(bs_secret_new(BS_SECRET_MAX, &secret));
+}
+
 static void a_secret_holds_what_was_copied(void **state)
 {
     (void)state;
@@ -120,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_secret_is_zeroed_and_has_its_size),
+        cmocka_unit_test(a_secret_has_a_hard_maximum),
         cmocka_unit_test(a_secret_holds_what_was_copied),
         cmocka_unit_test(the_pages_of_a_secret_are_zero_before_they_are_unmapped),
         cmocka_unit_test(leaving_the_scope_wipes_and_unmaps),
