@@ -1,0 +1,350 @@
+"""A device on this host: the real agent under --root, a real swtpm on a Unix socket, a real bootseald."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+from bootlab.console import Console
+from bootlab.run import run
+from bootlab.swtpm import Tpm
+
+import eventlog
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("BOOTSEAL_BUILD", REPOSITORY / "build/dev"))
+LOGS = REPOSITORY / "tests/vectors/eventlogs"
+SHA256 = 0x000B
+CAP_DIGEST = hashlib.sha256(b"bootseal cap v1").digest()
+QUOTED = (0, 2, 4, 7, 9, 11)
+
+TPM2_CC_PCR_EXTEND = 0x182
+TPM2_CC_PCR_READ = 0x17E
+TPM2_CC_NV_INCREMENT = 0x134
+PASSWORD_SESSION = struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
+
+
+def wait_until(condition, seconds, what):
+    """Waits for a condition; it says what did not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        time.sleep(0.02)
+
+
+class SocketTpm:
+    """A software TPM whose commands travel over a Unix socket. Made from a template: making one takes seconds."""
+
+    def __init__(self, folder, template):
+        self.folder = Path(folder)
+        self.template = template
+        shutil.copytree(template.folder / "state", self.folder / "state")
+        self.path = self.folder / "tpm.sock"
+        self._process = None
+
+    @property
+    def device(self):
+        """As tpm.device wants it."""
+        return f"swtpm:path={self.path}"
+
+    def start(self):
+        """Power on: PCRs are fresh, what is in NV stays."""
+        assert self._process is None
+        for path in (self.path, self.path.with_suffix(".ctrl")):
+            path.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.folder / 'state'}",
+             "--server", f"type=unixio,path={self.path}",
+             "--ctrl", f"type=unixio,path={self.path.with_suffix('.ctrl')}",
+             "--flags", "not-need-init,startup-clear", "--log", f"file={self.folder / 'swtpm.log'},level=1"],
+            stdin=subprocess.DEVNULL)
+        wait_until(self._answers, 10, "swtpm answers")
+
+    def stop(self):
+        """Power off, without asking."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _answers(self):
+        try:
+            return self.command(0x17A, struct.pack(">III", 6, 0x100, 1), sessions=False)[0] == 0
+        except OSError:
+            return False
+
+    def command(self, code, body, sessions=True):
+        """Sends a command; returns response code and what follows it."""
+        tag = 0x8002 if sessions else 0x8001
+        message = struct.pack(">HII", tag, 10 + len(body), code) + body
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(10)
+            line.connect(str(self.path))
+            line.sendall(message)
+            answer = b""
+            while len(answer) < 10 or len(answer) < struct.unpack_from(">I", answer, 2)[0]:
+                piece = line.recv(4096)
+                if not piece:
+                    raise OSError("swtpm hung up")
+                answer += piece
+        return struct.unpack_from(">I", answer, 6)[0], answer[10:]
+
+    def extend(self, pcr, digest):
+        """Extends the SHA-256 bank."""
+        body = struct.pack(">I", pcr) + PASSWORD_SESSION + struct.pack(">IH", 1, SHA256) + digest
+        code, _ = self.command(TPM2_CC_PCR_EXTEND, body)
+        assert code == 0, hex(code)
+
+    def read_pcr(self, pcr):
+        """A value of the SHA-256 bank."""
+        select = bytearray(3)
+        select[pcr // 8] = 1 << pcr % 8
+        code, answer = self.command(TPM2_CC_PCR_READ, struct.pack(">IHB", 1, SHA256, 3) + select, sessions=False)
+        assert code == 0, hex(code)
+        return answer[-32:]
+
+    def replay(self, log):
+        """Extends what the log says was extended: then log and quote agree."""
+        for pcr, kind, digests, _ in eventlog.events(log):
+            if kind != eventlog.EV_NO_ACTION:
+                self.extend(pcr, digests[SHA256])
+
+    def increment(self, index):
+        """What anybody may do: counts our counter up."""
+        body = struct.pack(">II", index, index) + PASSWORD_SESSION
+        code, _ = self.command(TPM2_CC_NV_INCREMENT, body)
+        assert code == 0, hex(code)
+
+
+class Server:
+    """bootseald in a folder, reached as localhost."""
+
+    def __init__(self, folder, makers=(), names="localhost,127.0.0.1"):
+        self.folder = Path(folder)
+        self.port = _free_port()
+        self._process = None
+        self.log = None
+        run(BUILD / "bootsealctl", "init", self.folder, f"--name={names}", f"--listen=127.0.0.1:{self.port}")
+        (self.folder / "ek-roots").mkdir(exist_ok=True)
+        for number, maker in enumerate(makers):
+            for path in maker.ca_certificates:
+                shutil.copyfile(path, self.folder / "ek-roots" / f"{number}-{path.name}")
+        conf = self.folder / "bootseald.conf"
+        conf.write_text(re.sub(r"retry_after = \d+", "retry_after = 1", conf.read_text()))
+
+    def start(self):
+        """Starts it and waits until it takes connections."""
+        assert self._process is None
+        self._process = subprocess.Popen([BUILD / "bootseald", "--log=debug", self.folder], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.log = Console(self._process.stdout.fileno(), self.folder / "bootseald.log")
+        wait_until(self._is_ready, 20, "bootseald takes connections")
+
+    def _is_ready(self):
+        if self._process.poll() is not None:
+            self.log.wait_closed(5)
+            raise RuntimeError(f"bootseald ended with {self._process.returncode}:\n{self.log.text}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        """Ends it in an orderly way, and looks that it was: a sanitizer speaks at the end."""
+        if self._process:
+            self._process.terminate()
+            code = self._process.wait(20)
+            self.log.wait_closed(5)
+            self._process.stdout.close()
+            self._process = None
+            assert code == 0, self.log.text
+
+    def ctl(self, *words, check=True):
+        """bootsealctl with these words: what it printed."""
+        done = subprocess.run([BUILD / "bootsealctl", f"--dir={self.folder}", *map(str, words)], text=True,
+                              capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        if check:
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+        return done
+
+    def json(self, *words):
+        """bootsealctl --json: what it said."""
+        return json.loads(self.ctl("--json", *words))
+
+    def profile(self, text, name="demo"):
+        """Applies a profile."""
+        path = self.folder / f"{name}.profile"
+        path.write_text(text)
+        self.ctl("profile", "apply", path)
+
+    def audit(self, act=None):
+        """Rows of the audit log, oldest first."""
+        rows = self.json("audit", "--limit=10000")["audit"]
+        return [row for row in rows if act is None or row["act"] == act]
+
+
+class Boot:
+    """A running `bootseal boot`."""
+
+    def __init__(self, device, process):
+        self.device = device
+        self.process = process
+        self.console = Console(process.stderr.fileno(), device.folder / f"console-{device.boots}.log")
+
+    def wait_for(self, pattern, seconds=30):
+        """Waits for a line on the console."""
+        return self.console.wait_for(pattern, seconds)
+
+    def end(self, seconds=60):
+        """Waits for its end: the exit code."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise TimeoutError(f"bootseal boot does not end:\n{self.console.text}") from None
+        self.console.wait_closed(5)
+        self.process.stderr.close()
+        return code
+
+
+CONFIG = """
+server = {{ url = "{url}"; ca = "/etc/bootseal/server-ca.pem"; }};
+tpm = {{ device = "{tpm}"; eventlog = "/eventlog"; }};
+vault = {{ dir = "/var/lib/bootseal"; }};
+net = {{ up = []; deadline = 5; }};
+boot = {{ wait = {wait}; on_failure = "reboot"; }};
+token = {{ file = "/token"; }};
+log = {{ level = "debug"; }};
+cap = {{ pcr = {cap}; }};
+device = {{ serial_file = "/serial"; }};
+handover = {{
+    unauthenticated_root = true;
+    ramfs = false;
+    files = ( {{ item = "app.conf"; path = "/run/app/app.conf"; mode = "0640"; }} );
+}};
+"""
+
+
+class Device:
+    """A machine in a folder: what its disk holds, its TPM, its configuration."""
+
+    def __init__(self, folder, template, server, log="ovmf2M-uki-cloud.bin"):
+        self.folder = Path(folder)
+        self.root = self.folder / "root"
+        for path in ("etc/bootseal", "run", "var/lib"):
+            (self.root / path).mkdir(parents=True)
+        self.tpm = SocketTpm(self.folder, template)
+        self.template = template
+        self.boots = 0
+        self.url = f"https://localhost:{server.port}"
+        shutil.copyfile(server.folder / "image/server-ca.pem", self.root / "etc/bootseal/server-ca.pem")
+        (self.root / "serial").write_text(f"SN-{self.folder.name}\n")
+        self.log = (LOGS / log).read_bytes() if isinstance(log, str) else log
+        self.settings = {"wait": 40, "cap": 12}
+        self.environment = {}
+
+    def power_on(self, log=None):
+        """A fresh boot: PCRs as the firmware leaves them, /run empty."""
+        self.tpm.stop()
+        self.tpm.start()
+        if log is not None:
+            self.log = log
+        self.tpm.replay(self.log)
+        (self.root / "eventlog").write_bytes(self.log)
+        shutil.rmtree(self.root / "run")
+        (self.root / "run").mkdir()
+
+    def write_config(self, **changes):
+        """Writes bootseal.conf; `extra` is appended."""
+        extra = changes.pop("extra", "")
+        path = self.root / "etc/bootseal/bootseal.conf"
+        values = {"url": self.url, "tpm": self.tpm.device, **self.settings, **changes}
+        path.write_text(CONFIG.format(**values) + extra)
+        return path
+
+    def command(self, *words):
+        """The agent's command line."""
+        return [BUILD / "bootseal", f"--root={self.root}", f"--config={self.root}/etc/bootseal/bootseal.conf", *words]
+
+    def start(self, **changes):
+        """Starts `bootseal boot`."""
+        self.write_config(**changes)
+        self.boots += 1
+        process = subprocess.Popen(self.command("boot"), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   env={**os.environ, **self.environment})
+        return Boot(self, process)
+
+    def boot(self, log=None, **changes):
+        """Power on and one whole boot; returns exit code and console."""
+        self.power_on(log)
+        return self.run(**changes)
+
+    def run(self, **changes):
+        """`bootseal boot` as the machine is."""
+        boot = self.start(**changes)
+        return boot.end(), boot.console.text
+
+    @property
+    def report(self):
+        """/run/bootseal/report.json"""
+        return json.loads((self.root / "run/bootseal/report.json").read_text())
+
+    def credential(self, name):
+        """What the real root would find."""
+        return (self.root / "run/credstore" / name).read_bytes()
+
+    def has_credentials(self):
+        """Anything was handed over at all."""
+        store = self.root / "run/credstore"
+        return store.exists() and any(store.iterdir())
+
+    @property
+    def slots(self):
+        """The vault's files."""
+        return [self.root / "var/lib/bootseal/slot-a", self.root / "var/lib/bootseal/slot-b"]
+
+    def is_capped(self):
+        """The cap was extended, over what the log says."""
+        value = bytes(32)
+        for pcr, kind, digests, _ in eventlog.events(self.log):
+            if pcr == 12 and kind != eventlog.EV_NO_ACTION:
+                value = hashlib.sha256(value + digests[SHA256]).digest()
+        return self.tpm.read_pcr(12) == hashlib.sha256(value + CAP_DIGEST).digest()
+
+    @property
+    def id(self):
+        """The id the server knows it by."""
+        done = subprocess.run(self.command("identity", "--json"), capture_output=True, check=True)
+        return json.loads(done.stdout)["device"]
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def changed_boot(log, pcr=11):
+    """The same boot with one event of this PCR changed in data and digest."""
+    out, done = b"", False
+    size, = struct.unpack_from("<I", log, 28)
+    out = log[:32 + size]
+    for number, kind, digests, data in eventlog.events(log):
+        if number == pcr and kind != eventlog.EV_NO_ACTION and not done:
+            data = data + b"!"
+            digests = {algorithm: hashlib.new(_NAMES[algorithm], data).digest() for algorithm in digests}
+            done = True
+        out = eventlog.append(out, number, kind, digests, data)
+    assert done, f"the log has no event in PCR {pcr}"
+    return out
+
+
+_NAMES = {0x0004: "sha1", 0x000B: "sha256", 0x000C: "sha384", 0x000D: "sha512"}
+
+__all__ = ["Device", "Server", "SocketTpm", "Tpm", "changed_boot", "wait_until"]

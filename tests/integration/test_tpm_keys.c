@@ -1,0 +1,594 @@
+/* Keys, certificates and what the AK signs, against a real swtpm. */
+#include "core/cert.h"
+#include "core/credential.h"
+#include "integration/tpm_lab.h"
+
+#include <bootseal/cap.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const uint8_t nonce[32] = "a nonce of thirty-two bytes ....";
+
+static int setup(void **state)
+{
+    *state = lab_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    lab_free(*state);
+    return 0;
+}
+
+static struct tpm *open_tpm(struct lab *lab, bool persist)
+{
+    struct tpm_options options = lab_options(lab);
+    struct tpm *tpm = NULL;
+    options.persist = persist;
+    OK(tpm_open(&options, &tpm));
+    return tpm;
+}
+
+/* TPM2_DictionaryAttackParameters with no tries at all: in lockout from now on. */
+static void lock_out(struct lab *lab)
+{
+    struct tpm *admin = lab_admin(lab);
+    assert_int_equal(Esys_DictionaryAttackParameters(admin->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                                     ESYS_TR_NONE, 0, 1000, 1000),
+                     0);
+}
+
+static void undefine(struct lab *lab, TPM2_HANDLE index)
+{
+    struct tpm *admin = lab_admin(lab);
+    ESYS_TR tr;
+    assert_int_equal(Esys_TR_FromTPMPublic(admin->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr), 0);
+    assert_int_equal(
+        Esys_NV_UndefineSpace(admin->esys, ESYS_TR_RH_PLATFORM, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE), 0);
+}
+
+static void write_index(struct lab *lab, TPM2_HANDLE index, const uint8_t *bytes, uint16_t size)
+{
+    struct tpm *admin = lab_admin(lab);
+    const TPM2B_AUTH empty = { .size = 0 };
+    const TPM2B_NV_PUBLIC area = { .nvPublic = { .nvIndex = index,
+                                                 .nameAlg = TPM2_ALG_SHA256,
+                                                 .attributes = TPMA_NV_OWNERWRITE | TPMA_NV_OWNERREAD | TPMA_NV_NO_DA,
+                                                 .dataSize = size } };
+    TPM2B_MAX_NV_BUFFER data = { .size = size };
+    ESYS_TR tr;
+    memcpy(data.buffer, bytes, size);
+    assert_int_equal(Esys_NV_DefineSpace(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                         &empty, &area, &tr),
+                     0);
+    assert_int_equal(
+        Esys_NV_Write(admin->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, 0), 0);
+}
+
+static void set_owner_password(struct lab *lab)
+{
+    const TPM2B_AUTH auth = { .size = 6, .buffer = "secret" };
+    struct tpm *admin = lab_admin(lab);
+    assert_int_equal(
+        Esys_HierarchyChangeAuth(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &auth),
+        0);
+}
+
+/* A certificate challenge goes through: the EK of this TPM with our AK. */
+static void check_activation(struct tpm *tpm)
+{
+    BS_SCOPED_BUF struct bs_buf object = BS_BUF(1024), encrypted = BS_BUF(1024);
+    BS_OWN(secret) secret = NULL;
+    const struct tpm_ek *ek;
+    const TPMT_PUBLIC *ak;
+    const struct wire_name *name;
+
+    OK(tpm_ek(tpm, &ek));
+    OK(tpm_ak(tpm, &ak, &name));
+    OK(credential_make(&ek->public_area, name, nonce, &object, &encrypted));
+    OK(tpm_activate(tpm, bs_buf_span(&object), bs_buf_span(&encrypted), &secret));
+    assert_int_equal(bs_secret_size(secret), sizeof(nonce));
+    assert_memory_equal(bs_secret_view(secret), nonce, sizeof(nonce));
+}
+
+static void state_tells_banks_and_maker(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_state s;
+    OK(tpm_state(tpm, &s));
+    assert_int_equal(s.bank_count, 4);
+    assert_int_equal(s.banks[1], CRYPTO_SHA256);
+    assert_string_equal(s.manufacturer, "IBM");
+    assert_true(s.firmware_version != 0);
+    assert_false(s.in_lockout);
+    assert_false(s.owner_auth_set);
+    assert_int_equal(tpm_command_count(tpm), 3);
+
+    lock_out(*state);
+    set_owner_password(*state);
+    BS_OWN(tpm) again = open_tpm(*state, true);
+    OK(tpm_state(again, &s));
+    assert_true(s.in_lockout);
+    assert_true(s.owner_auth_set);
+}
+
+static void ek_is_the_first_kind_with_a_certificate(void **state)
+{
+    static const uint8_t fake[300] = { 0x30, 0x82, 0x01, 0x00, 1, 2, 3 };
+    const struct {
+        TPM2_HANDLE gone, made;
+        enum wire_ek kind;
+        size_t certs;
+    } steps[] = {
+        { 0, 0, WIRE_EK_P384, 1 },          { 0x01c00016, 0, WIRE_EK_RSA2048, 1 }, { 0, 0x01c0000a, WIRE_EK_P256, 1 },
+        { 0x01c00002, 0, WIRE_EK_P256, 1 }, { 0x01c0000a, 0, WIRE_EK_P384, 0 },
+    };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i].gone)
+            undefine(*state, steps[i].gone);
+        if (steps[i].made)
+            write_index(*state, steps[i].made, fake, sizeof(fake));
+        for (int persist = 0; persist < 2; persist++) {
+            BS_OWN(tpm) tpm = open_tpm(*state, persist);
+            const struct tpm_ek *ek;
+            enum wire_ek kind;
+            OK(tpm_ek(tpm, &ek));
+            assert_int_equal(ek->kind, steps[i].kind);
+            assert_true(wire_is_ek(&ek->public_area, &kind));
+            assert_int_equal(kind, ek->kind);
+            assert_int_equal(ek->cert_count, steps[i].certs);
+            NOTHING_LOADED(*state);
+            check_activation(tpm);
+            NOTHING_LOADED(*state);
+        }
+    }
+}
+
+static void ek_certificate_is_for_the_ek(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    const struct tpm_ek *ek;
+    struct cert_info info;
+    OK(tpm_ek(tpm, &ek));
+    OK(cert_parse(bs_buf_span(&ek->certs[0]), &info));
+    assert_true(cert_key_equals(&info, &ek->public_area));
+}
+
+static void chain_is_put_together_from_several_indices(void **state)
+{
+    /* One certificate that spans two indices, then another, then padding. */
+    uint8_t chain[700] = { 0x30, 0x82, 0x01, 0x20, 7 };
+    memcpy(chain + 0x124, "\x30\x82\x01\x00\x09", 5);
+    write_index(*state, 0x01c00100, chain, 200);
+    write_index(*state, 0x01c00101, chain + 200, 500);
+
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    const struct tpm_ek *ek;
+    OK(tpm_ek(tpm, &ek));
+    assert_int_equal(ek->cert_count, 3);
+    assert_int_equal(ek->certs[1].size, 0x124);
+    assert_int_equal(ek->certs[2].size, 0x104);
+    assert_int_equal(ek->certs[2].data[4], 9);
+}
+
+static void srk_is_persisted_and_found_again(void **state)
+{
+    const TPMT_PUBLIC *area;
+    const struct wire_name *name;
+    struct wire_name first;
+    {
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        OK(tpm_srk(tpm, &area, &name));
+        first = *name;
+        assert_true(tpm->srk.is_persistent);
+        NOTHING_LOADED(*state);
+    }
+    lab_reboot(*state);
+    lab_record(*state);
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    OK(tpm_srk(tpm, &area, &name));
+    OK(tpm_srk(tpm, &area, &name));
+    assert_true(wire_name_equal(name, &first));
+    assert_int_equal(lab_commands(*state), 1);
+}
+
+static void check_device_key(struct tpm *tpm)
+{
+    BS_SCOPED_BUF struct bs_buf attest = BS_BUF(2048), signature = BS_BUF(1024);
+    struct tpm_key_blob key;
+    TPMT_SIGNATURE decoded;
+    TPMS_ATTEST a;
+    const TPMT_PUBLIC *ak;
+    const struct wire_name *ak_name;
+    struct wire_name name;
+
+    OK(tpm_device_key_make(tpm, &key));
+    OK(tpm_device_key_certify(tpm, &key, nonce, &attest, &signature));
+    OK(tpm_ak(tpm, &ak, &ak_name));
+    OK(wire_signature_decode(bs_buf_span(&signature), &decoded));
+    OK(wire_attest_verify(ak, bs_buf_span(&attest), &decoded));
+    OK(wire_attest_decode(bs_buf_span(&attest), &a));
+    OK(wire_public_name(&key.public_area.publicArea, &name));
+    assert_int_equal(a.type, TPM2_ST_ATTEST_CERTIFY);
+    assert_int_equal(a.magic, TPM2_GENERATED_VALUE);
+    assert_true(
+        bs_span_equal(wire_name_span(&name), BS_SPAN(a.attested.certify.name.name, a.attested.certify.name.size)));
+    assert_memory_equal(a.extraData.buffer, nonce, 32);
+
+    uint8_t rs[64];
+    struct crypto_point point;
+    OK(tpm_device_key_sign(tpm, &key, nonce, rs));
+    OK(wire_public_point(&key.public_area.publicArea, &point));
+    OK(crypto_ecdsa_verify(&point, BS_SPAN(nonce, 32), BS_SPAN(rs, 32), BS_SPAN(rs + 32, 32)));
+
+    key.private_area.buffer[20] ^= 1;
+    FAILS(tpm_device_key_sign(tpm, &key, nonce, rs), BS_ERR_TAMPERED);
+}
+
+static void srk_stays_transient_beside_a_foreign_key(void **state)
+{
+    /* The EK's template under the owner, at the SRK's handle. */
+    struct tpm *admin = lab_admin(*state);
+    const TPM2B_SENSITIVE_CREATE sensitive = { .size = 0 };
+    const TPM2B_PUBLIC in = { .publicArea = wire_ek_template(WIRE_EK_P256)->public_area };
+    const TPM2B_DATA outside = { .size = 0 };
+    const TPML_PCR_SELECTION pcrs = { .count = 0 };
+    ESYS_TR tr, persistent;
+    assert_int_equal(Esys_CreatePrimary(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                        &sensitive, &in, &outside, &pcrs, &tr, NULL, NULL, NULL, NULL),
+                     0);
+    assert_int_equal(Esys_EvictControl(admin->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                       0x81000001, &persistent),
+                     0);
+    assert_int_equal(Esys_FlushContext(admin->esys, tr), 0);
+
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    const TPMT_PUBLIC *area;
+    const struct wire_name *name;
+    OK(tpm_srk(tpm, &area, &name));
+    assert_false(tpm->srk.is_persistent);
+    check_device_key(tpm);
+    NOTHING_LOADED(*state);
+}
+
+static void srk_is_made_in_the_endorsement_hierarchy_when_the_owner_has_a_password(void **state)
+{
+    set_owner_password(*state);
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    const TPMT_PUBLIC *area;
+    const struct wire_name *name;
+    OK(tpm_srk(tpm, &area, &name));
+    assert_false(tpm->srk.is_persistent);
+    assert_int_equal(tpm->srk.hierarchy, TPM2_RH_ENDORSEMENT);
+    check_device_key(tpm);
+    check_activation(tpm);
+    NOTHING_LOADED(*state);
+    struct tpm_counter counter;
+    FAILS(tpm_counter_make(tpm, &counter), BS_ERR_TPM);
+}
+
+static void srk_is_certified_by_the_ak(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_SCOPED_BUF struct bs_buf attest = BS_BUF(2048), signature = BS_BUF(1024);
+    const TPMT_PUBLIC *ak, *srk;
+    const struct wire_name *name;
+    TPMT_SIGNATURE decoded;
+    TPMS_ATTEST a;
+    OK(tpm_certify_srk(tpm, nonce, &attest, &signature));
+    OK(tpm_ak(tpm, &ak, &name));
+    OK(tpm_srk(tpm, &srk, &name));
+    OK(wire_signature_decode(bs_buf_span(&signature), &decoded));
+    OK(wire_attest_verify(ak, bs_buf_span(&attest), &decoded));
+    OK(wire_attest_decode(bs_buf_span(&attest), &a));
+    assert_true(
+        bs_span_equal(wire_name_span(name), BS_SPAN(a.attested.certify.name.name, a.attested.certify.name.size)));
+    NOTHING_LOADED(*state);
+}
+
+static void ak_is_the_same_after_clear_and_reboot(void **state)
+{
+    const TPMT_PUBLIC *area;
+    const struct wire_name *name;
+    struct wire_name first;
+    {
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        OK(tpm_ak(tpm, &area, &name));
+        assert_true(tpm->ak.is_persistent);
+        first = *name;
+    }
+    struct tpm *admin = lab_admin(*state);
+    assert_int_equal(Esys_Clear(admin->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE), 0);
+    lab_reboot(*state);
+    for (int persist = 0; persist < 2; persist++) {
+        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        OK(tpm_ak(tpm, &area, &name));
+        assert_true(wire_name_equal(name, &first));
+        assert_int_equal(tpm->ak.is_persistent, persist);
+    }
+    NOTHING_LOADED(*state);
+}
+
+static void device_key_is_certified_and_signs(void **state)
+{
+    for (int persist = 0; persist < 2; persist++) {
+        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        check_device_key(tpm);
+        NOTHING_LOADED(*state);
+    }
+}
+
+static void quote_verifies_and_names_the_pcrs(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    for (int i = 0; i < 3; i++) {
+        static const uint16_t banks[] = { CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384 };
+        BS_SCOPED_BUF struct bs_buf attest = BS_BUF(2048), signature = BS_BUF(1024);
+        const TPMT_PUBLIC *ak;
+        const struct wire_name *name;
+        TPMT_SIGNATURE decoded;
+        TPMS_ATTEST a;
+        struct tpm_pcrs pcrs;
+        uint32_t mask = 0x1fff;
+
+        OK(tpm_quote(tpm, nonce, banks[i], mask, &attest, &signature));
+        OK(tpm_ak(tpm, &ak, &name));
+        OK(wire_signature_decode(bs_buf_span(&signature), &decoded));
+        OK(wire_attest_verify(ak, bs_buf_span(&attest), &decoded));
+        OK(wire_attest_decode(bs_buf_span(&attest), &a));
+        OK(tpm_pcr_read(tpm, banks[i], mask, &pcrs));
+        struct bs_span values[13];
+        uint8_t digest[CRYPTO_HASH_MAX];
+        for (unsigned pcr = 0; pcr < 13; pcr++)
+            values[pcr] = BS_SPAN(pcrs.values[pcr], pcrs.digest_size);
+        OK(wire_pcr_digest(CRYPTO_SHA256, values, 13, digest));
+        assert_memory_equal(a.attested.quote.pcrDigest.buffer, digest, 32);
+        assert_memory_equal(a.extraData.buffer, nonce, 32);
+    }
+    NOTHING_LOADED(*state);
+}
+
+static void an_inactive_bank_is_an_error(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_SCOPED_BUF struct bs_buf attest = BS_BUF(2048), signature = BS_BUF(1024);
+    struct tpm_pcrs pcrs;
+    FAILS(tpm_pcr_read(tpm, TPM2_ALG_SM3_256, 1, &pcrs), BS_ERR_TPM);
+
+    TPML_PCR_SELECTION only;
+    TPMI_YES_NO done;
+    UINT32 most, needed, available;
+    tpm_selection(CRYPTO_SHA384, 0xffffff, &only);
+    TPML_PCR_SELECTION none = only;
+    for (int i = 0; i < 3; i++)
+        none.pcrSelections[0].pcrSelect[i] = 0;
+    struct tpm *admin = lab_admin(*state);
+    assert_int_equal(Esys_PCR_Allocate(admin->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                       &none, &done, &most, &needed, &available),
+                     0);
+    lab_reboot(*state);
+    FAILS(tpm_pcr_read(tpm, CRYPTO_SHA384, 1, &pcrs), BS_ERR_TPM); /* the connection did not survive the reboot */
+    FAILS(tpm_pcr_read(tpm, CRYPTO_SHA384, 1, &pcrs), BS_ERR_TPM);
+    FAILS(tpm_quote(tpm, nonce, CRYPTO_SHA384, 1, &attest, &signature), BS_ERR_TPM);
+    OK(tpm_pcr_read(tpm, CRYPTO_SHA256, 1, &pcrs));
+    NOTHING_LOADED(*state);
+}
+
+static void a_credential_for_another_key_or_tpm_is_refused(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    const struct tpm_ek *ek;
+    const TPMT_PUBLIC *ak;
+    const struct wire_name *name;
+    struct wire_name wrong;
+    OK(tpm_ek(tpm, &ek));
+    OK(tpm_ak(tpm, &ak, &name));
+    wrong = *name;
+    wrong.name[10] ^= 1;
+
+    struct lab *other = lab_new_other();
+    BS_OWN(tpm) stranger = open_tpm(other, true);
+    const struct tpm_ek *their_ek;
+    OK(tpm_ek(stranger, &their_ek));
+
+    const struct {
+        const TPMT_PUBLIC *ek;
+        const struct wire_name *name;
+    } cases[] = { { &ek->public_area, &wrong }, { &their_ek->public_area, name } };
+    for (size_t i = 0; i < 2; i++) {
+        BS_SCOPED_BUF struct bs_buf object = BS_BUF(1024), encrypted = BS_BUF(1024);
+        BS_OWN(secret) secret = NULL;
+        OK(credential_make(cases[i].ek, cases[i].name, nonce, &object, &encrypted));
+        FAILS(tpm_activate(tpm, bs_buf_span(&object), bs_buf_span(&encrypted), &secret), BS_ERR_UNTRUSTED);
+        FAILS(tpm_activate(tpm, BS_SPAN(object.data, object.size - 1), bs_buf_span(&encrypted), &secret),
+              BS_ERR_UNTRUSTED);
+        assert_null(secret);
+        NOTHING_LOADED(*state);
+    }
+    tpm_close(BS_TAKE(stranger));
+    lab_free(other);
+    check_activation(tpm);
+}
+
+static void lockout_stops_nothing(void **state)
+{
+    lock_out(*state);
+    for (int persist = 0; persist < 2; persist++) {
+        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        struct tpm_counter counter;
+        check_activation(tpm);
+        check_device_key(tpm);
+        OK(tpm_counter_make(tpm, &counter));
+        OK(tpm_counter_increment(tpm, &counter));
+        OK(tpm_cap(tpm, BS_CAP_PCR_DEFAULT));
+    }
+    /* The low range as well. */
+    undefine(*state, 0x01c00016);
+    BS_OWN(tpm) tpm = open_tpm(*state, false);
+    check_activation(tpm);
+    NOTHING_LOADED(*state);
+}
+
+/* The EKs are not noDA: one used by its auth value would count as a failed attempt with each power cut. */
+static void power_cuts_are_no_failed_attempts(void **state)
+{
+    for (int i = 0; i < 5; i++) {
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        check_activation(tpm);
+        check_device_key(tpm);
+        lab_reboot(*state);
+    }
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_state s;
+    OK(tpm_state(tpm, &s));
+    assert_false(s.in_lockout);
+}
+
+static void released_tpm_serves_others_and_comes_back(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, false);
+    check_activation(tpm);
+    unsigned before = tpm_command_count(tpm);
+    tpm_release(tpm);
+    {
+        BS_OWN(tpm) other = open_tpm(*state, true);
+        check_activation(other);
+    }
+    OK(tpm_reacquire(tpm));
+    assert_int_equal(tpm_command_count(tpm), before);
+    check_activation(tpm);
+    assert_true(tpm_command_count(tpm) > before);
+}
+
+static void an_exclusive_start_flushes_orphans(void **state)
+{
+    struct tpm *admin = lab_admin(*state);
+    TPM_LOADED struct tpm_loaded key = TPM_LOADED_NONE;
+    ESYS_TR session;
+    const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
+    admin->options.persist = false;
+    OK(tpm_srk_open(admin, &key));
+    assert_int_equal(Esys_StartAuthSession(admin->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                           ESYS_TR_NONE, NULL, TPM2_SE_HMAC, &none, TPM2_ALG_SHA256, &session),
+                     0);
+    assert_int_equal(lab_loaded(*state), 2);
+
+    struct tpm_options options = lab_options(*state);
+    options.exclusive = true;
+    BS_OWN(tpm) tpm = NULL;
+    OK(tpm_open(&options, &tpm));
+    NOTHING_LOADED(*state);
+    tpm_forget(&key);
+}
+
+/* The distribution's provider loads the PEM; libtss2-tcti-cmd runs this program as the wire (see main). */
+static void openssl_loads_the_pem(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(8192), spki = BS_BUF(1024);
+    struct tpm_key_blob key;
+    OK(tpm_device_key_make(tpm, &key));
+    OK(tpm_device_key_pem(tpm, &key, &pem));
+    OK(wire_public_spki(&key.public_area.publicArea, &spki));
+
+    char path[128], command[1024], self[256] = { 0 };
+    snprintf(path, sizeof(path), "%s.pem", lab_socket(*state));
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(pem.data, 1, pem.size, file), pem.size);
+    fclose(file);
+    assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+    snprintf(
+        command, sizeof(command),
+        "TPM2OPENSSL_TCTI='cmd:%s --wire %s' openssl pkey -provider tpm2 -provider default -propquery '?provider=tpm2' "
+        "-in %s -pubout -outform DER",
+        self, lab_socket(*state), path);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    uint8_t out[512];
+    size_t size = fread(out, 1, sizeof(out), pipe);
+    int status = pclose(pipe);
+    if (status != 0 && !getenv("BOOTSEAL_TEST_STRICT") &&
+        access("/usr/lib/x86_64-linux-gnu/ossl-modules/tpm2.so", F_OK) != 0)
+        skip();
+    assert_int_equal(status, 0);
+    assert_true(bs_span_equal(BS_SPAN(out, size), bs_buf_span(&spki)));
+
+    /* And signs with it: the private half is loaded under the SRK, not only parsed. */
+    snprintf(
+        command, sizeof(command),
+        "cd %.*s && echo hello > m && TPM2OPENSSL_TCTI='cmd:%s --wire %s' openssl dgst -sha256 -provider tpm2 -provider "
+        "default -propquery '?provider=tpm2' -sign %s -out s m && openssl pkey -pubin -inform DER -in k -out p.pem && "
+        "openssl dgst -sha256 -verify p.pem -signature s m",
+        (int)(strrchr(path, '/') - path), path, self, lab_socket(*state), path);
+    char der[160];
+    snprintf(der, sizeof(der), "%.*s/k", (int)(strrchr(path, '/') - path), path);
+    file = fopen(der, "w");
+    assert_int_equal(fwrite(out, 1, size, file), size);
+    fclose(file);
+    assert_int_equal(system(command), 0);
+}
+
+/* stdin and stdout to a Unix socket, for libtss2-tcti-cmd. */
+static int wire(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    uint8_t buffer[4096];
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+        return 1;
+    for (;;) {
+        struct pollfd pfds[] = { { .fd = 0, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+        if (poll(pfds, 2, -1) < 0)
+            return 1;
+        for (int i = 0; i < 2; i++) {
+            if (!pfds[i].revents)
+                continue;
+            ssize_t n = read(pfds[i].fd, buffer, sizeof(buffer));
+            if (n <= 0 || write(i == 0 ? fd : 1, buffer, (size_t)n) != n)
+                return 0;
+        }
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--wire") == 0)
+        return wire(argv[2]);
+    const struct CMUnitTest tests[] = {
+        TEST(state_tells_banks_and_maker),
+        TEST(ek_is_the_first_kind_with_a_certificate),
+        TEST(ek_certificate_is_for_the_ek),
+        TEST(chain_is_put_together_from_several_indices),
+        TEST(srk_is_persisted_and_found_again),
+        TEST(srk_stays_transient_beside_a_foreign_key),
+        TEST(srk_is_made_in_the_endorsement_hierarchy_when_the_owner_has_a_password),
+        TEST(srk_is_certified_by_the_ak),
+        TEST(ak_is_the_same_after_clear_and_reboot),
+        TEST(device_key_is_certified_and_signs),
+        TEST(quote_verifies_and_names_the_pcrs),
+        TEST(an_inactive_bank_is_an_error),
+        TEST(a_credential_for_another_key_or_tpm_is_refused),
+        TEST(lockout_stops_nothing),
+        TEST(power_cuts_are_no_failed_attempts),
+        TEST(released_tpm_serves_others_and_comes_back),
+        TEST(an_exclusive_start_flushes_orphans),
+        TEST(openssl_loads_the_pem),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

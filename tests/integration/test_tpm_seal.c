@@ -1,0 +1,463 @@
+/* PCRs, the cap, the counter and what is sealed to them, against a real swtpm. */
+#include "integration/tpm_lab.h"
+
+#include <bootseal/cap.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BANK CRYPTO_SHA256
+#define BOOT_MASK (1u << 4 | 1u << 7 | 1u << 9)
+#define CAP BS_CAP_PCR_DEFAULT
+
+static struct tpm *open_tpm(struct lab *lab, bool persist)
+{
+    struct tpm_options options = lab_options(lab);
+    struct tpm *tpm = NULL;
+    options.persist = persist;
+    OK(tpm_open(&options, &tpm));
+    return tpm;
+}
+
+static void extend(struct lab *lab, unsigned pcr, const char *what)
+{
+    struct tpm *admin = lab_admin(lab);
+    TPM_ESYS TPML_DIGEST_VALUES *digests = NULL;
+    TPM2B_EVENT event = { .size = (UINT16)strlen(what) };
+    memcpy(event.buffer, what, event.size);
+    assert_int_equal(
+        Esys_PCR_Event(admin->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &event, &digests),
+        0);
+}
+
+/* What firmware and boot loader do. */
+static void boot(struct lab *lab)
+{
+    extend(lab, 4, "loader");
+    extend(lab, 7, "secure boot");
+    extend(lab, 9, "kernel");
+}
+
+static int setup(void **state)
+{
+    struct lab *lab = lab_new();
+    boot(lab);
+    *state = lab;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    lab_free(*state);
+    return 0;
+}
+
+static void make_secret(struct bs_secret **ret_secret)
+{
+    OK(bs_secret_new(32, ret_secret));
+    OK(crypto_random(bs_secret_data(*ret_secret), 32));
+}
+
+struct sealed {
+    struct tpm_counter counter;
+    struct tpm_key_blob blob;
+    struct bs_secret *secret;
+};
+
+/* As the vault does: sealed to the counter's next value, which is then made the present one. */
+static void seal_one(struct tpm *tpm, struct sealed *ret_sealed)
+{
+    struct tpm_policy policy;
+    make_secret(&ret_sealed->secret);
+    OK(tpm_counter_make(tpm, &ret_sealed->counter));
+    OK(tpm_policy_now(tpm, BANK, BOOT_MASK, CAP, &ret_sealed->counter, ret_sealed->counter.value + 1, &policy));
+    OK(tpm_seal(tpm, &policy, ret_sealed->secret, &ret_sealed->blob));
+    OK(tpm_counter_increment(tpm, &ret_sealed->counter));
+}
+
+static enum bs_err unseal(struct tpm *tpm, const struct sealed *sealed, struct bs_secret **ret_secret)
+{
+    return tpm_unseal(tpm, BANK, BOOT_MASK, CAP, &sealed->counter, &sealed->blob, ret_secret);
+}
+
+static void opens(struct tpm *tpm, const struct sealed *sealed)
+{
+    BS_OWN(secret) secret = NULL;
+    OK(unseal(tpm, sealed, &secret));
+    assert_int_equal(bs_secret_size(secret), 32);
+    assert_memory_equal(bs_secret_view(secret), bs_secret_view(sealed->secret), 32);
+}
+
+static void stays_shut(struct tpm *tpm, const struct sealed *sealed, enum bs_err why)
+{
+    BS_OWN(secret) secret = NULL;
+    FAILS(unseal(tpm, sealed, &secret), why);
+    assert_null(secret);
+}
+
+static void what_is_sealed_opens_in_the_same_boot_and_the_next(void **state)
+{
+    for (int persist = 0; persist < 2; persist++) {
+        struct sealed sealed;
+        {
+            BS_OWN(tpm) tpm = open_tpm(*state, persist);
+            seal_one(tpm, &sealed);
+            NOTHING_LOADED(*state);
+            opens(tpm, &sealed);
+            NOTHING_LOADED(*state);
+        }
+        lab_reboot(*state);
+        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        stays_shut(tpm, &sealed, BS_ERR_BOOT);
+        boot(*state);
+        opens(tpm, &sealed);
+        NOTHING_LOADED(*state);
+        bs_secret_free(sealed.secret);
+    }
+}
+
+static void another_boot_does_not_open_it(void **state)
+{
+    static const unsigned pcrs[] = { 9, CAP };
+    for (size_t i = 0; i < 2; i++) {
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        struct sealed sealed;
+        seal_one(tpm, &sealed);
+        extend(*state, pcrs[i], "something else");
+        stays_shut(tpm, &sealed, BS_ERR_BOOT);
+        NOTHING_LOADED(*state);
+        bs_secret_free(sealed.secret);
+    }
+}
+
+static void the_cap_shuts_it_in_every_bank(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct sealed sealed;
+    seal_one(tpm, &sealed);
+    lab_record(*state);
+    OK(tpm_cap(tpm, CAP));
+    assert_int_equal(lab_commands(*state), 3); /* read, extend, read */
+    stays_shut(tpm, &sealed, BS_ERR_BOOT);
+    bs_secret_free(sealed.secret);
+
+    static const uint16_t banks[] = { CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512 };
+    for (size_t i = 0; i < 4; i++) {
+        uint8_t data[2 * CRYPTO_HASH_MAX] = { 0 }, expected[CRYPTO_HASH_MAX];
+        size_t size = crypto_hash_size(banks[i]);
+        struct tpm_pcrs pcrs;
+        OK(tpm_pcr_read(tpm, banks[i], 1u << CAP, &pcrs));
+        OK(crypto_hash(banks[i], BS_SPAN(BS_CAP_EVENT, strlen(BS_CAP_EVENT)), data + size));
+        OK(crypto_hash(banks[i], BS_SPAN(data, 2 * size), expected));
+        assert_memory_equal(pcrs.values[CAP], expected, size);
+    }
+    NOTHING_LOADED(*state);
+}
+
+static void a_cap_that_does_not_take_is_an_error(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    /* What is read is not what the extend must have made of it. */
+    lab_fault(*state, LAB_FLIP, TPM2_CC_PCR_Read, 0, 2);
+    FAILS(tpm_cap(tpm, CAP), BS_ERR_TPM);
+    lab_fault(*state, LAB_CODE, TPM2_CC_PCR_Event, TPM2_RC_FAILURE, 1);
+    FAILS(tpm_cap(tpm, CAP), BS_ERR_TPM);
+    OK(tpm_cap(tpm, CAP));
+}
+
+static void an_old_generation_never_opens_again(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct sealed sealed, now;
+    seal_one(tpm, &sealed);
+    now = sealed;
+    OK(tpm_counter_increment(tpm, &now.counter));
+    stays_shut(tpm, &now, BS_ERR_BOOT);    /* the counter as it is: the policy is another one */
+    stays_shut(tpm, &sealed, BS_ERR_BOOT); /* the counter as it was: PolicyNV says no */
+    NOTHING_LOADED(*state);
+    bs_secret_free(sealed.secret);
+}
+
+static void a_blob_that_is_not_ours_is_tampered(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct sealed sealed, changed;
+    seal_one(tpm, &sealed);
+    changed = sealed;
+    changed.blob.private_area.buffer[40] ^= 1;
+    stays_shut(tpm, &changed, BS_ERR_TAMPERED);
+    changed = sealed;
+    changed.blob.public_area.publicArea.authPolicy.buffer[0] ^= 1;
+    stays_shut(tpm, &changed, BS_ERR_TAMPERED);
+    NOTHING_LOADED(*state);
+    opens(tpm, &sealed);
+    bs_secret_free(sealed.secret);
+}
+
+static void a_pcr_that_changes_in_between_costs_another_session(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct sealed sealed;
+    seal_one(tpm, &sealed);
+    static const uint32_t before[] = { TPM2_CC_Unseal, TPM2_CC_PolicyPCR, TPM2_CC_PolicyNV };
+    for (size_t i = 0; i < 3; i++) {
+        lab_fault(*state, LAB_EXTEND, before[i], 0, 3);
+        opens(tpm, &sealed);
+    }
+    lab_fault(*state, LAB_EXTEND, TPM2_CC_Unseal, 0, 100);
+    stays_shut(tpm, &sealed, BS_ERR_TPM);
+    lab_fault(*state, LAB_NONE, 0, 0, 0);
+    NOTHING_LOADED(*state);
+    bs_secret_free(sealed.secret);
+}
+
+static void a_boot_that_nobody_measured_is_not_sealed_to(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_counter counter;
+    struct tpm_policy policy;
+    OK(tpm_counter_make(tpm, &counter));
+    FAILS(tpm_policy_now(tpm, BANK, BOOT_MASK | 1u << 5, CAP, &counter, 1, &policy), BS_ERR_BOOT);  /* all zero */
+    FAILS(tpm_policy_now(tpm, BANK, BOOT_MASK | 1u << 17, CAP, &counter, 1, &policy), BS_ERR_BOOT); /* all ones */
+    FAILS(tpm_policy_now(tpm, BANK, 0, CAP, &counter, 1, &policy), BS_ERR_CONFIG);
+}
+
+/* The TPM's own trial session says the same as our arithmetic. */
+static void policy_digest_is_the_tpms(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_counter counter;
+    struct tpm_policy policy;
+    uint8_t ours[32];
+    TPM_ESYS TPM2B_DIGEST *theirs = NULL;
+    const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
+    ESYS_TR tr;
+    TSS2_RC rc;
+    OK(tpm_counter_make(tpm, &counter));
+    OK(tpm_policy_now(tpm, BANK, BOOT_MASK, CAP, &counter, counter.value, &policy));
+    OK(tpm_policy_digest(&policy, ours));
+    TPM_LOADED struct tpm_loaded session = TPM_LOADED_NONE;
+    assert_int_equal(Esys_StartAuthSession(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                           ESYS_TR_NONE, NULL, TPM2_SE_TRIAL, &none, TPM2_ALG_SHA256, &tr),
+                     0);
+    tpm_hold(tpm, tr, true, &session);
+    OK(tpm_policy_fulfil(tpm, &session, BANK, BOOT_MASK, CAP, &counter, &rc));
+    assert_int_equal(Esys_PolicyGetDigest(tpm->esys, session.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &theirs), 0);
+    assert_int_equal(theirs->size, 32);
+    assert_memory_equal(theirs->buffer, ours, 32);
+}
+
+static void define(struct lab *lab, TPM2_HANDLE index, TPMA_NV attributes, uint16_t size)
+{
+    struct tpm *admin = lab_admin(lab);
+    const TPM2B_AUTH empty = { .size = 0 };
+    const TPM2B_NV_PUBLIC area = {
+        .nvPublic = { .nvIndex = index, .nameAlg = TPM2_ALG_SHA256, .attributes = attributes, .dataSize = size }
+    };
+    ESYS_TR tr;
+    assert_int_equal(Esys_NV_DefineSpace(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                         &empty, &area, &tr),
+                     0);
+}
+
+#define OURS (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT | TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA)
+
+static void counter_is_made_read_and_incremented(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_counter counter, again;
+    FAILS(tpm_counter_read(tpm, &counter), BS_ERR_NOT_FOUND);
+    OK(tpm_counter_make(tpm, &counter));
+    assert_int_equal(counter.public_area.attributes, OURS | TPMA_NV_WRITTEN);
+    OK(tpm_counter_make(tpm, &again));
+    assert_int_equal(again.value, counter.value);
+    assert_true(wire_name_equal(&again.name, &counter.name));
+    OK(tpm_counter_increment(tpm, &again));
+    assert_int_equal(again.value, counter.value + 1);
+    lab_reboot(*state);
+    BS_OWN(tpm) next = open_tpm(*state, true);
+    lab_record(*state);
+    OK(tpm_counter_read(next, &counter));
+    assert_int_equal(lab_commands(*state), 2);
+    assert_int_equal(counter.value, again.value);
+}
+
+static void a_counter_that_was_never_incremented_is_finished(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_counter counter;
+    define(*state, lab_options(*state).counter_index, OURS, 8);
+    OK(tpm_counter_read(tpm, &counter));
+    assert_true(counter.value > 0);
+    assert_true(counter.public_area.attributes & TPMA_NV_WRITTEN);
+    NOTHING_LOADED(*state);
+}
+
+static void a_foreign_index_is_tampered(void **state)
+{
+    static const struct {
+        TPMA_NV attributes;
+        uint16_t size;
+    } foreign[] = {
+        { TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA, 8 },
+        { OURS | TPMA_NV_OWNERWRITE, 8 },
+        { OURS | TPMA_NV_ORDERLY, 8 },
+        { OURS & ~(TPMA_NV)TPMA_NV_NO_DA, 8 },
+    };
+    struct tpm *admin = lab_admin(*state);
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        TPM2_HANDLE index = lab_options(*state).counter_index;
+        define(*state, index, foreign[i].attributes, foreign[i].size);
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        struct tpm_counter counter;
+        FAILS(tpm_counter_read(tpm, &counter), BS_ERR_TAMPERED);
+        FAILS(tpm_counter_make(tpm, &counter), BS_ERR_TAMPERED);
+        ESYS_TR tr;
+        assert_int_equal(Esys_TR_FromTPMPublic(admin->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr), 0);
+        assert_int_equal(
+            Esys_NV_UndefineSpace(admin->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE), 0);
+    }
+}
+
+static void lockout_stops_neither_seal_nor_unseal(void **state)
+{
+    struct tpm *admin = lab_admin(*state);
+    assert_int_equal(Esys_DictionaryAttackParameters(admin->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                                     ESYS_TR_NONE, 0, 1000, 1000),
+                     0);
+    for (int persist = 0; persist < 2; persist++) {
+        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        struct sealed sealed;
+        seal_one(tpm, &sealed);
+        opens(tpm, &sealed);
+        bs_secret_free(sealed.secret);
+    }
+}
+
+/* A TPM counts an object that is not noDA and was in use when the power went as a failed attempt. */
+static void power_cuts_are_no_failed_attempts(void **state)
+{
+    struct sealed sealed;
+    {
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        seal_one(tpm, &sealed);
+    }
+    for (int i = 0; i < 5; i++) {
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        opens(tpm, &sealed);
+        lab_reboot(*state);
+        boot(*state);
+    }
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_state s;
+    OK(tpm_state(tpm, &s));
+    assert_false(s.in_lockout);
+    opens(tpm, &sealed);
+    bs_secret_free(sealed.secret);
+}
+
+/* How often the secret lies in this process's writable memory. */
+static unsigned copies_in_memory(const struct bs_secret *secret)
+{
+    char line[512];
+    unsigned count = 0;
+    uint8_t *page = malloc(1 << 16);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int fd = open("/proc/self/mem", O_RDONLY);
+    assert_true(maps && fd >= 0 && page);
+    while (fgets(line, sizeof(line), maps)) {
+        unsigned long from, to;
+        char mode[8];
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w')
+            continue;
+        for (unsigned long at = from; at < to; at += 4096) {
+            /* A page and what a secret can reach into the next one. */
+            ssize_t n = pread(fd, page, 4096 + 31, (off_t)at);
+            uint8_t *found = n > 0 ? memmem(page, (size_t)n, bs_secret_view(secret), 32) : NULL;
+            /* Not the copy that pread has just made. */
+            if (found && !(at <= (unsigned long)page && (unsigned long)page < at + (1 << 16)))
+                count++;
+        }
+    }
+    explicit_bzero(page, 1 << 16);
+    close(fd);
+    fclose(maps);
+    free(page);
+    return count;
+}
+
+static void the_secret_is_not_on_the_bus_and_not_left_in_memory(void **state)
+{
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct sealed sealed;
+    lab_record(*state);
+    seal_one(tpm, &sealed);
+    assert_int_equal(copies_in_memory(sealed.secret), 1);
+    {
+        BS_OWN(secret) secret = NULL;
+        OK(unseal(tpm, &sealed, &secret));
+        assert_int_equal(copies_in_memory(sealed.secret), 2);
+    }
+    assert_int_equal(copies_in_memory(sealed.secret), 1);
+    assert_false(lab_has_recorded(*state, BS_SPAN(bs_secret_view(sealed.secret), 32)));
+    assert_false(lab_has_recorded(*state, BS_SPAN(bs_secret_view(sealed.secret), 8)));
+    assert_true(lab_has_recorded(*state, BS_SPAN(sealed.blob.private_area.buffer, 32)));
+
+    /* Also when the connection breaks in the middle. */
+    struct tpm_policy policy;
+    struct tpm_key_blob blob;
+    OK(tpm_policy_now(tpm, BANK, BOOT_MASK, CAP, &sealed.counter, sealed.counter.value, &policy));
+    lab_fault(*state, LAB_HANGUP, TPM2_CC_Create, 0, 1);
+    FAILS(tpm_seal(tpm, &policy, sealed.secret, &blob), BS_ERR_TPM);
+    assert_int_equal(copies_in_memory(sealed.secret), 1);
+    bs_secret_free(sealed.secret);
+}
+
+static void opening_costs_few_commands(void **state)
+{
+    struct sealed sealed;
+    {
+        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        seal_one(tpm, &sealed);
+    }
+    lab_record(*state);
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    struct tpm_counter counter;
+    OK(tpm_counter_read(tpm, &counter));
+    opens(tpm, &sealed);
+    assert_int_equal(lab_commands(*state), 10);
+    assert_int_equal(tpm_command_count(tpm), 10);
+    bs_secret_free(sealed.secret);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_sealed_opens_in_the_same_boot_and_the_next),
+        TEST(another_boot_does_not_open_it),
+        TEST(the_cap_shuts_it_in_every_bank),
+        TEST(a_cap_that_does_not_take_is_an_error),
+        TEST(an_old_generation_never_opens_again),
+        TEST(a_blob_that_is_not_ours_is_tampered),
+        TEST(a_pcr_that_changes_in_between_costs_another_session),
+        TEST(a_boot_that_nobody_measured_is_not_sealed_to),
+        TEST(policy_digest_is_the_tpms),
+        TEST(counter_is_made_read_and_incremented),
+        TEST(a_counter_that_was_never_incremented_is_finished),
+        TEST(a_foreign_index_is_tampered),
+        TEST(lockout_stops_neither_seal_nor_unseal),
+        TEST(power_cuts_are_no_failed_attempts),
+        TEST(the_secret_is_not_on_the_bus_and_not_left_in_memory),
+        TEST(opening_costs_few_commands),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

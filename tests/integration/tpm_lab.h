@@ -1,0 +1,56 @@
+/*
+ * A real swtpm in a folder of its own, and a proxy in front of it that counts, records the bus and goes wrong as told. Several
+ * connections at a time, command by command, as a kernel's resource manager would take them (but it manages nothing).
+ */
+#pragma once
+
+#include "agent/tpm/internal.h"
+#include "core/buf.h"
+
+struct lab;
+
+/* A TPM just made, with EK certificates (RSA-2048 and P-384) and four PCR banks; running. Fails the test when that does not work. */
+struct lab *lab_new(void);
+struct lab *lab_new_other(void); /* lab_new() always gives the same TPM as it left its maker; this is another one */
+void lab_free(struct lab *lab);
+
+/* Power cut and reset: persistent state stays, everything else goes. */
+void lab_reboot(struct lab *lab);
+
+const char *lab_device(const struct lab *lab); /* for tpm_options.device */
+const char *lab_socket(const struct lab *lab);
+struct tpm_options lab_options(const struct lab *lab);
+
+/* What goes wrong, at the command with this code (0: any). */
+enum lab_fault {
+    LAB_NONE,
+    LAB_EXTEND,  /* PCR 10 is extended right before it, as IMA does */
+    LAB_CODE,    /* the TPM does not get it; the answer is `value` as response code */
+    LAB_SILENCE, /* no answer */
+    LAB_HANGUP,  /* the connection is closed */
+    LAB_GARBAGE, /* the answer is `value` bytes of nonsense */
+    LAB_NOISE,   /* the answer is a good header and `value` bytes of noise */
+    LAB_FLIP,    /* one bit of the last byte but `value` is another */
+};
+/* For the next `times` commands of that code. */
+void lab_fault(struct lab *lab, enum lab_fault fault, uint32_t command, uint32_t value, unsigned times);
+
+/* For the `nth` command from now (0: the next), whatever it is. */
+void lab_fault_at(struct lab *lab, enum lab_fault fault, unsigned nth, uint32_t value);
+
+/* Commands and responses since the last lab_record(), in both directions as they were on the bus. */
+void lab_record(struct lab *lab);
+bool lab_has_recorded(struct lab *lab, struct bs_span bytes);
+unsigned lab_commands(struct lab *lab);                   /* all */
+unsigned lab_commands_of(struct lab *lab, uint32_t code); /* of one code */
+
+/* Objects, loaded and saved sessions that the TPM holds. */
+unsigned lab_loaded(struct lab *lab);
+
+/* An administrator's connection; closed by lab_free(). */
+struct tpm *lab_admin(struct lab *lab);
+
+/* Of the errors, their names: so a failed test says which one it was. */
+#define OK(e) assert_string_equal(bs_err_name(e), bs_err_name(BS_OK))
+#define FAILS(e, with) assert_string_equal(bs_err_name(e), bs_err_name(with))
+#define NOTHING_LOADED(lab) assert_int_equal(lab_loaded(lab), 0)
