@@ -14,7 +14,10 @@
 
 struct bs_secret;
 
-/* A zeroed secret of `size` bytes, 1 to BS_SECRET_MAX (else NOMEM). A refused mlock is logged once at debug, not an error. */
+/*
+ * A zeroed secret of `size` bytes, 1 to BS_SECRET_MAX (else NOMEM). A refused mlock is logged once at debug, not an
+ * error.
+ */
 enum bs_err bs_secret_new(size_t size, struct bs_secret **ret_secret) BS_MUST_USE;
 
 /* Copies `size` bytes; the caller wipes the source. */
