@@ -40,7 +40,7 @@ struct cert_info {
     char tpm_manufacturer[16]; /* of an EK certificate's SAN directoryName, e.g. "id:00001014"; empty: none */
     char tpm_model[64];
     char tpm_version[16];
-    char profile[64];          /* of our device certificates */
+    char profile[64]; /* of our device certificates */
     uint8_t device[WIRE_ID_SIZE];
     bool has_device;
 };
@@ -52,8 +52,8 @@ bool cert_has_eku(const struct cert_info *info, const char *oid);
  * (a critical directoryName SAN is known), dates by the clock rule, and that the leaf has the EKU `eku` (dotted).
  * Roots that share a subject are all tried. UNTRUSTED with *ret_why (static text, may be NULL pointer) when it does not hold.
  */
-enum bs_err cert_chain_verify(const struct bs_span *chain, size_t count, const struct cert_roots *roots, const char *eku,
-                              const char **ret_why) BS_MUST_USE;
+enum bs_err cert_chain_verify(const struct bs_span *chain, size_t count, const struct cert_roots *roots,
+                              const char *eku, const char **ret_why) BS_MUST_USE;
 
 /* The public key of the certificate equals the TPM key. */
 bool cert_key_equals(const struct cert_info *info, const TPMT_PUBLIC *public_area);
@@ -76,11 +76,12 @@ struct cert_request {
     const char *eku;              /* dotted, or NULL */
     const char *const *dns_names; /* server: dNSName or iPAddress entries, told apart by their form */
     size_t dns_name_count;
-    const uint8_t *device;        /* device certificate: permanentIdentifier (hex of the id, assigner BS_OID_EK_PERMANENT_ID) ... */
-    const char *profile;          /* ... and otherName BS_OID_SAN_PROFILE, UTF8String */
+    const uint8_t
+        *device; /* device certificate: permanentIdentifier (hex of the id, assigner BS_OID_EK_PERMANENT_ID) ... */
+    const char *profile; /* ... and otherName BS_OID_SAN_PROFILE, UTF8String */
     int64_t not_before;
     int64_t not_after;
-    uint8_t serial[16];           /* random, first bit cleared; not all zero */
+    uint8_t serial[16]; /* random, first bit cleared; not all zero */
 };
 /* `issuer_cert` empty: self-signed with `issuer_key`. */
 enum bs_err cert_make(const struct cert_request *request, const struct crypto_point *key, struct crypto_key *issuer_key,

@@ -46,6 +46,7 @@ enum bs_err wire_public_point(const TPMT_PUBLIC *public_area, struct crypto_poin
 
 /* Canonical SubjectPublicKeyInfo (RFC 5280; RSA with NULL parameters, ECC with a named curve and an uncompressed point). */
 enum bs_err wire_public_spki(const TPMT_PUBLIC *public_area, struct bs_buf *out) BS_MUST_USE;
+enum bs_err wire_point_spki(const struct crypto_point *point, struct bs_buf *out) BS_MUST_USE;
 
 /* SHA-256 of that: the device's identity when the key is an EK. */
 #define WIRE_ID_SIZE 32
@@ -55,7 +56,8 @@ enum bs_err wire_device_id(const TPMT_PUBLIC *ek, uint8_t ret_id[WIRE_ID_SIZE]) 
  * Verifies a signature of a TPM over `attest` (a marshalled TPMS_ATTEST): ECDSA with SHA-256 or SHA-384 by an ECC key.
  * UNTRUSTED when it does not fit, PROTOCOL for other schemes. s above half the order is allowed (TPMs make them).
  */
-enum bs_err wire_attest_verify(const TPMT_PUBLIC *key, struct bs_span attest, const TPMT_SIGNATURE *signature) BS_MUST_USE;
+enum bs_err wire_attest_verify(const TPMT_PUBLIC *key, struct bs_span attest,
+                               const TPMT_SIGNATURE *signature) BS_MUST_USE;
 
 /* Digest of the PCR values of a quote (Part 3 §18.4): H(values in ascending order). */
 enum bs_err wire_pcr_digest(uint16_t hash, const struct bs_span *values, size_t count, uint8_t *ret_digest) BS_MUST_USE;

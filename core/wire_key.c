@@ -29,7 +29,7 @@ enum bs_err wire_public_point(const TPMT_PUBLIC *public_area, struct crypto_poin
 }
 
 /* RFC 5480 §2. */
-static enum bs_err write_ecc_spki(const struct crypto_point *point, struct bs_buf *out)
+enum bs_err wire_point_spki(const struct crypto_point *point, struct bs_buf *out)
 {
     size_t size = crypto_ecc_size(point->curve);
     uint8_t bytes[1 + 2 * CRYPTO_ECC_MAX] = { 0x04 };
@@ -93,7 +93,7 @@ enum bs_err wire_public_spki(const TPMT_PUBLIC *public_area, struct bs_buf *out)
 
     struct crypto_point point;
     enum bs_err err = wire_public_point(public_area, &point);
-    return err == BS_OK ? write_ecc_spki(&point, out) : err;
+    return err == BS_OK ? wire_point_spki(&point, out) : err;
 }
 
 enum bs_err wire_device_id(const TPMT_PUBLIC *ek, uint8_t ret_id[WIRE_ID_SIZE])
