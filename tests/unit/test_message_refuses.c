@@ -388,6 +388,13 @@ static void values_outside_their_range_are_refused(void **state)
           "a1005820"
           "0000000000000000000000000000000000000000000000000000000000000000",
           "a0" },
+        /* a bank that is not known has no size of digest, not the size 0 */
+        { "messages/statement-minimal.cbor",
+          try_statement,
+          { 12, EDIT_END },
+          "a2010b02a1075820"
+          "0000000000000000000000000000000000000000000000000000000000000000",
+          "a20119010002a10740" },
         { "messages/statement-full.cbor", try_statement, { 7, EDIT_END }, "814101", "80" },
         { "messages/statement-full.cbor",
           try_statement,
@@ -441,6 +448,18 @@ static void requests_and_answers_over_their_limit_are_refused_before_they_are_pa
     assert_err(message_statement_decode(BS_SPAN(big, BS_REQUEST_MAX + 1), &s), BS_ERR_PROTOCOL);
     assert_err(message_attest_decode(BS_SPAN(big, BS_REQUEST_MAX + 1), &a), BS_ERR_PROTOCOL);
     assert_err(message_answer_decode(BS_SPAN(big, BS_ANSWER_MAX + 1), &m), BS_ERR_PROTOCOL);
+
+    /* an attest whose every member is within its limit */
+    BS_SCOPED_BUF struct bs_buf in = BS_BUF(BS_REQUEST_MAX);
+    BS_SCOPED_BUF struct bs_buf statement = BS_BUF(2 * BS_REQUEST_MAX);
+    BS_SCOPED_BUF struct bs_buf large = BS_BUF(2 * BS_REQUEST_MAX);
+    struct cbor_writer w;
+    vector_read("messages/attest.cbor", &in);
+    cbor_write_begin(&w, &statement);
+    cbor_write_bytes(&w, BS_SPAN(big, BS_REQUEST_MAX));
+    assert_ok(cbor_write_end(&w));
+    edit_replace(bs_buf_span(&in), EDIT_PATH(1), bs_buf_span(&statement), &large);
+    assert_err(message_attest_decode(bs_buf_span(&large), &a), BS_ERR_PROTOCOL);
 }
 
 int main(void)
