@@ -10,5 +10,6 @@ build() {
         -DCMAKE_RANLIB="$(command -v "$ranlib")" -DCMAKE_C_FLAGS="$flags" -DCMAKE_INSTALL_PREFIX="$placeholder" \
         -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF -DWITH_STATIC_LIB=ON -DWITH_EXAMPLES=OFF -DUNIT_TESTING=OFF
     DESTDIR=$stage ninja -C "$work/obj" -j"$jobs" install
-    pc_file cmocka "unit tests" -lcmocka
+    # Its header guesses whether the libc has uintptr_t, and does not know musl.
+    pc_file cmocka "unit tests" -lcmocka " -D_UINTPTR_T_DEFINED"
 }
