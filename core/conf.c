@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,34 +160,15 @@ enum bs_err conf_read_scope(struct conf_scope *scope)
     return BS_OK;
 }
 
-/* What the parser would take and we do not: other files, and strings that end before they end. */
-static enum bs_err check_text(const struct conf *conf, struct bs_span text)
-{
-    unsigned line = 1;
-    bool at_start = true;
-
-    for (size_t i = 0; i < text.size; i++) {
-        const char *at = (const char *)text.data + i;
-        size_t left = text.size - i;
-        if (*at == '\0' || (left >= 4 && strncasecmp(at, "\\x00", 4) == 0))
-            return refuse(conf, line, conf->problem, "holds a zero byte; it must be text");
-        if (at_start && left >= 8 && memcmp(at, "@include", 8) == 0)
-            return refuse(conf, line, conf->problem, "@include is not supported; write everything into one file");
-        if (*at == '\n')
-            line++;
-        at_start = *at == '\n' || *at == '\r' || (at_start && (*at == ' ' || *at == '\t'));
-    }
-    return BS_OK;
-}
-
 static enum bs_err parse(struct conf *conf, struct bs_span text)
 {
-    enum bs_err err = check_text(conf, text);
-    if (err != BS_OK)
-        return err;
+    unsigned line;
+    const char *fault = conf_check_text(text, &line);
+    if (fault)
+        return refuse(conf, line, conf->problem, "%s", fault);
 
     BS_SCOPED_BUF struct bs_buf terminated = BS_BUF(CONF_SIZE_MAX + 1);
-    err = bs_buf_append(&terminated, text.data, text.size);
+    enum bs_err err = bs_buf_append(&terminated, text.data, text.size);
     if (err == BS_OK)
         err = bs_buf_append(&terminated, "", 1);
     if (err != BS_OK)

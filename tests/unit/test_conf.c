@@ -147,7 +147,7 @@ static void a_value_out_of_range_is_refused(void **state)
     assert_refused("tpm = { deadline = 601; };", seconds);
     assert_refused("tpm = { deadline = -1; };", seconds);
     assert_refused("tpm = { deadline = 4294967297; };", seconds);
-    assert_refused("tpm = { deadline = 18446744073709551617L; };", seconds);
+    assert_refused("tpm = { deadline = 4294967297L; };", seconds);
     assert_refused("url = \"\";", "a.conf:1: url: must be 1 characters or more");
     assert_refused("url = \"123456789012345678901\";", "a.conf:1: url: must be at most 20 bytes long");
     assert_refused("log = { format = \"KV\"; };", "a.conf:1: log.format: must be one of \"text\", \"kv\"");
@@ -173,7 +173,7 @@ static void pcrs_are_numbers_from_0_to_23_each_once_and_not_none(void **state)
 static void modes_are_three_or_four_octal_digits(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "\"8\"", "\"64\"", "\"0648\"", "\"00640\"", "\"+640\"", "0640", "\"\"" };
+    static const char *const wrong[] = { "\"8\"", "\"64\"", "\"0648\"", "\"00640\"", "\"+640\"", "640", "\"\"" };
     for (size_t i = 0; i < COUNT(wrong); i++) {
         char text[100];
         snprintf(text, sizeof(text), "handover = { files = ( { item = \"a\"; mode = %s; } ); };", wrong[i]);
@@ -195,8 +195,44 @@ static void strings_hold_no_control_characters_and_are_utf8(void **state)
     assert_refused("url = \"a\\x1bb\";", "a.conf:1: url: must be UTF-8 without control characters");
     assert_refused("url = \"a\xff\";", "a.conf:1: url: must be UTF-8 without control characters");
     assert_refused("note = \"a\\rb\";", "a.conf:1: note: must be UTF-8 without control characters");
-    assert_refused("\nurl = \"a\\x00b\";", "a.conf:2: holds a zero byte; it must be text");
-    assert_refused("\nurl = \"a\\X00b\";", "a.conf:2: holds a zero byte; it must be text");
+    assert_refused("\nurl = \"a\\x00b\";", "a.conf:2: a string must not hold a zero byte");
+    assert_refused("\nurl = \"a\\\\\\X00b\";", "a.conf:2: a string must not hold a zero byte");
+}
+
+static void a_file_with_a_zero_byte_is_refused(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct conf_problem problem;
+    BS_OWN(conf) conf = NULL;
+    assert_err(conf_parse("a.conf", BS_SPAN("# a\0\nurl = 1;", 14), &schema, &s, &conf, &problem), BS_ERR_CONFIG);
+    assert_string_equal(problem.text, "a.conf: holds a zero byte; it must be text");
+}
+
+static void numbers_that_the_parser_would_misread_are_refused(void **state)
+{
+    (void)state;
+    const char *zero =
+        "a.conf:2: a number must not begin with 0, for that means octal to some; write modes as \"0640\"";
+    assert_refused("/* 010\n*/ tpm = { deadline = 010; };", zero);
+    assert_refused("# 010 \"\ntpm = { deadline = -010; };", zero);
+    assert_refused("tpm = { deadline = 18446744073709551617L; };", "a.conf:1: a number of more than 18 digits");
+    assert_refused("tpm = { deadline = 9999999999999999999; };", "a.conf:1: a number of more than 18 digits");
+}
+
+static void what_only_looks_like_a_pitfall_is_not_one(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct conf_problem problem = { "" };
+    BS_OWN(conf) conf = NULL;
+    enum bs_err err = parse("# 010 @include \"x\"\n// 010 \"\n/* 010\n@include \"x\" */\n"
+                            "url = \"010 @\\\\x00 \\\" 0\"; note = \"\n@include # 010\";",
+                            &s, &conf, &problem);
+    assert_string_equal(problem.text, "");
+    assert_ok(err);
+    assert_string_equal(s.url, "010 @\\x00 \" 0");
+    assert_string_equal(s.note, "\n@include # 010");
 }
 
 static void duplicates_and_bad_syntax_are_refused_with_their_line(void **state)
@@ -323,6 +359,9 @@ int main(void)
         cmocka_unit_test(modes_are_three_or_four_octal_digits),
         cmocka_unit_test(a_required_key_is_missed),
         cmocka_unit_test(strings_hold_no_control_characters_and_are_utf8),
+        cmocka_unit_test(a_file_with_a_zero_byte_is_refused),
+        cmocka_unit_test(numbers_that_the_parser_would_misread_are_refused),
+        cmocka_unit_test(what_only_looks_like_a_pitfall_is_not_one),
         cmocka_unit_test(duplicates_and_bad_syntax_are_refused_with_their_line),
         cmocka_unit_test(other_files_are_not_included),
         cmocka_unit_test(a_check_of_the_caller_names_the_line),
