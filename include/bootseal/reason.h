@@ -7,58 +7,58 @@
 #pragma once
 
 /* The request itself. */
-#define BS_REASON_MALFORMED "malformed"             /* not a message of this protocol: syntax, limits, missing or unknown keys */
+#define BS_REASON_MALFORMED "malformed"             /* not a message of this protocol: syntax, limits, keys */
 #define BS_REASON_VERSION "version"                 /* a protocol version that this server does not speak */
 #define BS_REASON_OUT_OF_ORDER "out-of-order"       /* prove without attest, or a second statement on one connection */
-#define BS_REASON_BAD_CHANNEL "bad-channel"         /* not bound to this connection, or a kind of channel that this endpoint does not take */
-#define BS_REASON_BAD_SERVER_CERT "bad-server-cert" /* the device saw another server certificate: somebody stands in between */
+#define BS_REASON_BAD_CHANNEL "bad-channel"         /* not bound to this connection, or of another kind */
+#define BS_REASON_BAD_SERVER_CERT "bad-server-cert" /* the device saw another certificate: who stands between? */
 
 /* The TPM: is there one, and whose is it? */
-#define BS_REASON_EK_TEMPLATE "ek-template"         /* the EK is not one of the TCG's default templates */
+#define BS_REASON_EK_TEMPLATE "ek-template"         /* the EK is of none of the TCG's default templates */
 #define BS_REASON_EK_NO_CERT "ek-no-cert"           /* no EK certificate, and the device was not registered by its EK */
-#define BS_REASON_EK_CERT "ek-cert"                 /* what should be an EK certificate cannot be read, or lacks the EK's EKU */
+#define BS_REASON_EK_CERT "ek-cert"                 /* cannot be read, or is no EK's: the EKU is missing */
 #define BS_REASON_EK_UNTRUSTED "ek-untrusted"       /* the EK certificate does not lead to a known TPM vendor */
 #define BS_REASON_EK_KEY_MISMATCH "ek-key-mismatch" /* the EK certificate is for another key */
 
 /* The keys of the device. */
-#define BS_REASON_AK_ATTRIBUTES "ak-attributes"                 /* not a restricted signing key fixed to its TPM, or not P-256 */
-#define BS_REASON_DEVICE_KEY_ATTRIBUTES "device-key-attributes" /* not a plain signing key made by and fixed to its TPM */
+#define BS_REASON_AK_ATTRIBUTES "ak-attributes"                 /* not restricted, not fixed to its TPM, or not P-256 */
+#define BS_REASON_DEVICE_KEY_ATTRIBUTES "device-key-attributes" /* not a signing key made by and fixed to its TPM */
 #define BS_REASON_SRK_ATTRIBUTES "srk-attributes"               /* not the TCG storage root key for P-256 */
-#define BS_REASON_CERTIFY_MISMATCH "certify-mismatch"           /* the AK did not certify this key for this connection */
-#define BS_REASON_CSR_MISMATCH "csr-mismatch"                   /* the CSR is not signed by the device key, or is for another one */
-#define BS_REASON_COUNTER_ATTRIBUTES "counter-attributes"       /* the NV index is not a counter with exactly the demanded attributes */
+#define BS_REASON_CERTIFY_MISMATCH "certify-mismatch"     /* the AK did not certify this key for this connection */
+#define BS_REASON_CSR_MISMATCH "csr-mismatch"             /* not signed by the device key, or for another one */
+#define BS_REASON_COUNTER_ATTRIBUTES "counter-attributes" /* not a counter with exactly these attributes */
 
 /* The quote. */
 #define BS_REASON_QUOTE_SIGNATURE "quote-signature" /* not signed by the AK, or by another scheme */
 #define BS_REASON_QUOTE_MAGIC "quote-magic"         /* not made by a TPM: TPM_GENERATED_VALUE is missing */
 #define BS_REASON_QUOTE_TYPE "quote-type"           /* an attestation of something else than PCRs */
 #define BS_REASON_QUOTE_NONCE "quote-nonce"         /* not about this statement */
-#define BS_REASON_QUOTE_SELECTION "quote-selection" /* lacks a PCR that is demanded, or is of another bank than the statement says */
+#define BS_REASON_QUOTE_SELECTION "quote-selection" /* not exactly the demanded PCRs of the demanded bank */
 #define BS_REASON_QUOTE_DIGEST "quote-digest"       /* the PCR values of the statement are not the quoted ones */
 
 /* The boot: what the PCRs and the log say. */
-#define BS_REASON_CAPPED "capped"                       /* this boot is over: reboot to provision */
-#define BS_REASON_UNMEASURED "unmeasured"               /* firmware PCRs at their reset value: nobody measured this boot */
-#define BS_REASON_LOG_MISSING "log-missing"             /* the profile demands an event log and there is none */
-#define BS_REASON_LOG_MALFORMED "log-malformed"         /* the event log cannot be read */
-#define BS_REASON_LOG_MISMATCH "log-mismatch"           /* the event log does not lead to the quoted PCR values */
-#define BS_REASON_NO_REFERENCE "no-reference"           /* pending: the profile knows no good boot yet */
+#define BS_REASON_CAPPED "capped"               /* this boot is over: reboot to provision */
+#define BS_REASON_UNMEASURED "unmeasured"       /* firmware PCRs at their reset value: nobody measured this boot */
+#define BS_REASON_LOG_MISSING "log-missing"     /* PCRs were extended and there is no log that says by what */
+#define BS_REASON_LOG_MALFORMED "log-malformed" /* the event log cannot be read */
+#define BS_REASON_LOG_MISMATCH "log-mismatch"   /* the event log does not lead to the quoted PCR values */
+#define BS_REASON_NO_REFERENCE "no-reference"   /* pending: the profile knows no good boot yet */
 #define BS_REASON_BOOT_NOT_APPROVED "boot-not-approved" /* this boot equals no reference; findings name PCR and event */
 
 /* The device: who is it, and may it? Said only after the proof. */
-#define BS_REASON_PROOF_FAILED "proof-failed"           /* the activation secret did not come back: no such TPM is there */
-#define BS_REASON_UNKNOWN_DEVICE "unknown-device"       /* pending: nobody registered or approved this device */
+#define BS_REASON_PROOF_FAILED "proof-failed"     /* the activation secret did not come back: no such TPM is there */
+#define BS_REASON_UNKNOWN_DEVICE "unknown-device" /* pending: nobody registered or approved this device */
 #define BS_REASON_AWAITING_OPERATOR "awaiting-operator" /* pending: known, but an operator has to decide */
 #define BS_REASON_NO_PROFILE "no-profile"               /* pending: approved, but nobody said what it gets */
 #define BS_REASON_BLOCKED "blocked"                     /* an operator refused or revoked this device */
-#define BS_REASON_TOKEN_INVALID "token-invalid"         /* the token is unknown, expired, used up or another device's; never said which */
-#define BS_REASON_PAIR_MISMATCH "pair-mismatch"         /* the AK is proven for another EK, or the record has another AK */
+#define BS_REASON_TOKEN_INVALID "token-invalid"         /* unknown, expired, used up or another's; never said which */
+#define BS_REASON_PAIR_MISMATCH "pair-mismatch"         /* the AK is another EK's, or the record has another AK */
 #define BS_REASON_RESET_COUNT "reset-count"             /* the TPM counts fewer resets than in the last proven quote */
 #define BS_REASON_KEY_REUSED "key-reused"               /* the device key is already enrolled for another device */
 
 /* Confirm. */
-#define BS_REASON_CONFIRM_UNKNOWN "confirm-unknown" /* no such bundle was issued to such a device, or not on this connection */
+#define BS_REASON_CONFIRM_UNKNOWN "confirm-unknown" /* no such bundle was issued on this connection */
 #define BS_REASON_CONFIRM_MAC "confirm-mac"         /* the MAC is not made with the bundle's key */
 
 /* Busy. */
-#define BS_REASON_OVERLOADED "overloaded" /* the audit log's word for the answer `busy`, which itself names no reason */
+#define BS_REASON_OVERLOADED "overloaded" /* audit log only: the answer `busy` names no reason */
