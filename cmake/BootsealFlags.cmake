@@ -30,7 +30,8 @@ if(NOT bs_sanitizing)
     target_compile_options(bs_flags INTERFACE
         $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
 endif()
-target_link_options(bs_flags INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+# gc-sections: a static libudev holds functions that nothing calls and that no libc of a small system has.
+target_link_options(bs_flags INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack LINKER:--gc-sections)
 
 # Static libraries may hold both machine code and LTO's intermediate code; say which one is to be linked.
 if(NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)

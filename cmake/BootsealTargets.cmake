@@ -48,7 +48,7 @@ endfunction()
 # The release form of the agent: one file that needs nothing, NAME stripped and NAME.debug beside it.
 function(bs_make_static name)
     target_link_options(${name} PRIVATE -static-pie
-        LINKER:--gc-sections LINKER:-z,pack-relative-relocs LINKER:--build-id=sha1 LINKER:-O1)
+        LINKER:-z,pack-relative-relocs LINKER:--build-id=sha1 LINKER:-O1)
     if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
         target_link_options(${name} PRIVATE -flto=auto)
     endif()
