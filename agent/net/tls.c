@@ -265,7 +265,7 @@ static enum bs_err handshake(struct net_connection *connection)
 enum bs_err net_connect(const struct net_options *options, struct net_connection **ret_connection)
 {
     BS_OWN(connection) connection = calloc(1, sizeof(*connection));
-    const char *format = strchr(options->url->host, ':') != NULL ? "[%s]:%s" : "%s:%s";
+    bool is_ipv6 = strchr(options->url->host, ':') != NULL;
     enum bs_err err;
 
     if (connection == NULL)
@@ -274,8 +274,8 @@ enum bs_err net_connect(const struct net_options *options, struct net_connection
     connection->url = options->url;
     connection->roots = options->roots;
     connection->deadline = options->deadline;
-    (void)snprintf(connection->authority, sizeof(connection->authority), format, options->url->host,
-                   options->url->port);
+    (void)snprintf(connection->authority, sizeof(connection->authority), "%s%s%s:%s", is_ipv6 ? "[" : "",
+                   options->url->host, is_ipv6 ? "]" : "", options->url->port);
     if (wolfSSL_Init() != WOLFSSL_SUCCESS)
         return BS_ERR_CRYPTO;
     err = make_context(connection, options);
