@@ -68,7 +68,7 @@ static enum bs_err wait_as_told(struct boot *boot)
     return bs_deadline_passed(boot->deadline) ? waiting->last : BS_OK;
 }
 
-static enum bs_err reach(struct boot *boot, const struct net_url *url)
+static enum bs_err reach(struct boot *boot)
 {
     enum bs_err err = wait_as_told(boot);
     if (err != BS_OK)
@@ -78,7 +78,7 @@ static enum bs_err reach(struct boot *boot, const struct net_url *url)
         return err;
 
     const struct net_options options = {
-        .url = url,
+        .url = &boot->exchange.url,
         .roots = boot->roots,
         .pq = boot->config->tls.pq == CONFIG_PQ_REQUIRE ? NET_PQ_REQUIRE : NET_PQ_PREFER,
         .deadline = bs_deadline_earlier(boot->deadline, bs_deadline_in(boot->is_renewing ? RENEWAL_MS : CONNECTION_MS)),
@@ -98,14 +98,13 @@ static enum bs_err reach(struct boot *boot, const struct net_url *url)
 
 enum bs_err step_connect(struct boot *boot)
 {
-    struct net_url url;
-    enum bs_err err = parse_url(boot, &url);
+    enum bs_err err = parse_url(boot, &boot->exchange.url);
     if (err != BS_OK)
         return err;
 
     /* While the network takes its time, the TPM is for others. */
     tpm_release(boot->tpm);
-    err = reach(boot, &url);
+    err = reach(boot);
     if (tpm_reacquire(boot->tpm) != BS_OK)
         return boot_fail(boot, BS_ERR_TPM, STATE,
                          "the TPM did not come back after waiting; is another program using it?");

@@ -52,7 +52,8 @@ static enum bs_err hold(struct boot *boot)
     boot->report.source = "server";
     enum bs_err err = boot_make_device_pem(boot, &boot->held.contents);
     if (err != BS_OK)
-        return boot_fail(boot, err, STATE, "the device key cannot be prepared for the real root (%s)", bs_err_name(err));
+        return boot_fail(boot, err, STATE, "the device key cannot be prepared for the real root (%s)",
+                         bs_err_name(err));
     return BS_OK;
 }
 
