@@ -27,6 +27,16 @@ struct evidence_finding *refusal_finding(struct refusal *refusal)
     return finding;
 }
 
+void refusal_place(const struct evidence_finding *finding, char *ret_text, size_t size)
+{
+    if (finding->has_pcr && finding->has_event)
+        snprintf(ret_text, size, "PCR %u, event %u", finding->pcr, finding->event);
+    else if (finding->has_pcr)
+        snprintf(ret_text, size, "PCR %u", finding->pcr);
+    else
+        snprintf(ret_text, size, "the boot as a whole");
+}
+
 enum bs_err evidence_new(struct evidence **ret_evidence)
 {
     struct evidence *evidence = calloc(1, sizeof(*evidence));

@@ -40,6 +40,9 @@ enum bs_err refuse(struct refusal *refusal, const char *reason, const char *form
 /* The place of the next finding; the last place is used again when there are too many. */
 struct evidence_finding *refusal_finding(struct refusal *refusal);
 
+/* "PCR 9, event 31": where it was found; the finding's own text does not repeat it. */
+void refusal_place(const struct evidence_finding *finding, char *ret_text, size_t size);
+
 struct evidence {
     struct bs_buf body; /* as received; the spans below point into it */
     struct message_attest request;

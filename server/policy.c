@@ -67,7 +67,7 @@ static void describe_values(const struct store_boot *boot, const struct store_bo
     size_t size = crypto_hash_size(boot->bank);
     bs_hex(BS_SPAN(boot->pcrs[pcr], size), finding->found);
     bs_hex(BS_SPAN(reference->pcrs[pcr], size), finding->expected);
-    snprintf(finding->text, sizeof(finding->text), "PCR %u is not as in the reference", pcr);
+    snprintf(finding->text, sizeof(finding->text), "the value is not that of the reference");
 }
 
 static void describe_change(const struct align_result *align, const struct pcr_events *found,
@@ -82,14 +82,10 @@ static void describe_change(const struct align_result *align, const struct pcr_e
     }
     if (align->change != ALIGN_ADDED)
         describe(&expected->events[align->expected], bank, finding->expected, sizeof(finding->expected));
-    if (align->change == ALIGN_ADDED)
-        snprintf(finding->text, sizeof(finding->text),
-                 "PCR %u: event %u is new; the reference has nothing like it there", finding->pcr, finding->event);
-    else if (align->change == ALIGN_REMOVED)
-        snprintf(finding->text, sizeof(finding->text), "PCR %u: an event of the reference is missing", finding->pcr);
-    else
-        snprintf(finding->text, sizeof(finding->text), "PCR %u: event %u is another one than in the reference",
-                 finding->pcr, finding->event);
+    const char *text = align->change == ALIGN_ADDED     ? "this event is new; the reference has nothing like it there"
+                       : align->change == ALIGN_REMOVED ? "an event of the reference is missing"
+                                                        : "this event is another one than in the reference";
+    snprintf(finding->text, sizeof(finding->text), "%s", text);
 }
 
 static enum bs_err compare_pcr(const struct store_boot *boot, const struct store_boot *reference, uint32_t pcr,
@@ -200,11 +196,12 @@ static enum bs_err explain(struct store *store, const struct search *search, str
     store_boot_free(&boot);
     if (err != BS_OK)
         return err;
-    (void)!refuse(
-        refusal, BS_REASON_BOOT_NOT_APPROVED,
-        "this boot equals none of the %zu approved ones of the profile; against the nearest (reference %llu): %s",
-        search->result.reference_count, (unsigned long long)search->result.reference,
-        refusal->finding_count > 0 ? refusal->findings[0].text : "it differs");
+    char place[64];
+    const struct evidence_finding *first = &refusal->findings[0];
+    refusal_place(first, place, sizeof(place));
+    refuse(refusal, BS_REASON_BOOT_NOT_APPROVED,
+           "this boot is not approved; against the nearest of %zu references: %s: %s", search->result.reference_count,
+           place, first->text);
     return BS_OK;
 }
 
@@ -217,10 +214,10 @@ enum bs_err policy_judge(struct store *store, const char *profile, const struct 
         return err;
     if (search.result.reference_count == 0) {
         search.result.verdict = POLICY_NO_REFERENCE;
-        (void)!refuse(refusal, BS_REASON_NO_REFERENCE,
-                      "the profile %s knows no good boot yet; bootsealctl device approve --learn "
-                      "makes the boot of a device you trust its first",
-                      profile);
+        refuse(refusal, BS_REASON_NO_REFERENCE,
+               "the profile %s knows no good boot yet; bootsealctl device approve --learn "
+               "makes the boot of a device you trust its first",
+               profile);
     } else if (search.differences == 0) {
         search.result.verdict = POLICY_GOOD;
     } else {

@@ -6,6 +6,7 @@
 #include "core/own.h"
 #include "server/ca.h"
 #include "server/config.h"
+#include "server/limit.h"
 #include "server/store.h"
 
 struct server {
@@ -16,6 +17,7 @@ struct server {
     struct ca *ca;
     struct cert_roots *ek_roots; /* NULL: no vendor is trusted, only registered EKs get in */
     int64_t (*now)(void);        /* seconds since 1970; bs_clock_now but in tests */
+    struct limit refusals;       /* lines in the log about those who have proven nothing */
 };
 
 /* Reads configuration and keys, opens the store (migrating it), loads the vendors' roots. Logs what is wrong, once. */

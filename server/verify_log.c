@@ -36,7 +36,7 @@ static enum bs_err refuse_capped(struct refusal *refusal, uint32_t pcr)
     struct evidence_finding *finding = refusal_finding(refusal);
     finding->has_pcr = true;
     finding->pcr = pcr;
-    snprintf(finding->text, sizeof(finding->text), "PCR %u was closed by the cap of this boot", pcr);
+    snprintf(finding->text, sizeof(finding->text), "it was closed by the cap of this boot");
     return refuse(refusal, BS_REASON_CAPPED, "this boot is over: reboot to provision");
 }
 
@@ -98,7 +98,7 @@ static enum bs_err verify_values(const struct message_pcrs *pcrs, const struct e
         struct evidence_finding *finding = refusal_finding(refusal);
         finding->has_pcr = true;
         finding->pcr = pcr;
-        snprintf(finding->text, sizeof(finding->text), "PCR %u: %s", pcr,
+        snprintf(finding->text, sizeof(finding->text), "%s",
                  has_events ? "the events of the log lead to another value"
                             : "it was extended, but the log has no event for it");
     }

@@ -1,0 +1,265 @@
+/* Acts about one device: show, approve, refuse, revoke. */
+#include "server/operator.h"
+
+#include "server/audit.h"
+#include "server/operator_internal.h"
+#include "server/policy.h"
+#include "server/profile.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum bs_err operator_device_list(struct operator_call *call, store_device_fn row, void *context)
+{
+    return operator_store(call, store_device_each(call->server->store, row, context));
+}
+
+static enum bs_err keep_finding(void *context, const struct evidence_finding *finding)
+{
+    struct operator_device *device = context;
+    if (device->finding_count == OPERATOR_FINDINGS_MAX)
+        return BS_OK;
+    struct operator_finding *kept = &device->findings[device->finding_count++];
+    *kept = (struct operator_finding){ .pcr = finding->pcr, .has_event = finding->has_event, .event = finding->event };
+    memcpy(kept->text, finding->text, sizeof(kept->text));
+    memcpy(kept->found, finding->found, sizeof(kept->found));
+    memcpy(kept->expected, finding->expected, sizeof(kept->expected));
+    return BS_OK;
+}
+
+static enum bs_err compare(struct store *store, struct operator_device *device)
+{
+    struct refusal refusal = { 0 };
+    struct policy_result result;
+    enum bs_err err = policy_judge(store, device->device.profile, &device->boot, &result, &refusal);
+    if (err != BS_OK)
+        return err;
+    device->boot_is_known = result.verdict == POLICY_GOOD;
+    device->reference_count = result.reference_count;
+    if (result.verdict != POLICY_DIFFERS)
+        return BS_OK;
+    struct store_reference reference;
+    struct store_boot boot = STORE_BOOT_INIT;
+    err = store_reference_get(store, result.reference, &reference, &boot);
+    if (err == BS_OK)
+        err = policy_compare(&device->boot, &boot, keep_finding, device);
+    store_boot_free(&boot);
+    return err;
+}
+
+enum bs_err operator_device_show(struct operator_call *call, const char *id, struct operator_device *ret_device)
+{
+    struct store *store = call->server->store;
+    call->why[0] = '\0';
+    enum bs_err err = operator_find(call, id, &ret_device->device);
+    if (err != BS_OK)
+        return err;
+    err = store_evidence_get(store, ret_device->device.id, ret_device->question, &ret_device->question_time,
+                             &ret_device->boot);
+    ret_device->has_question = err == BS_OK;
+    if (err == BS_OK && ret_device->device.profile[0])
+        err = compare(store, ret_device);
+    return operator_store(call, err == BS_ERR_NOT_FOUND ? BS_OK : err);
+}
+
+void operator_device_free(struct operator_device *device)
+{
+    store_boot_free(&device->boot);
+}
+
+enum bs_err operator_device_certs(struct operator_call *call, const char *id, store_cert_fn row, void *context)
+{
+    struct store_device device;
+    call->why[0] = '\0';
+    enum bs_err err = operator_find(call, id, &device);
+    return err == BS_OK ? operator_store(call, store_cert_each(call->server->store, device.id, row, context)) : err;
+}
+
+/* Approving, step by step, inside one transaction. */
+struct approval {
+    struct operator_call *call;
+    const struct operator_approve *request;
+    struct store_device device;
+    struct store_boot boot;
+    uint8_t question[STORE_DIGEST];
+    bool has_question;
+    struct operator_approved *result;
+};
+
+struct only_profile {
+    char name[STORE_NAME_SIZE];
+    size_t count;
+};
+
+static enum bs_err note_profile(void *context, const struct store_profile *profile)
+{
+    struct only_profile *only = context;
+    if (only->count++ == 0)
+        strcpy(only->name, profile->name);
+    return BS_OK;
+}
+
+static enum bs_err choose_profile(struct approval *a)
+{
+    struct store *store = a->call->server->store;
+    struct only_profile only = { .count = 0 };
+    struct store_profile profile;
+    const char *name = a->request->profile;
+    enum bs_err err = store_profile_each(store, note_profile, &only);
+    if (err != BS_OK)
+        return err;
+    if (!name && a->device.profile[0])
+        name = a->device.profile;
+    if (!name && a->call->server->config.default_profile[0])
+        name = a->call->server->config.default_profile;
+    if (!name && only.count == 1)
+        name = only.name;
+    if (!name)
+        return operator_fail(a->call, BS_ERR_INPUT, "%s: say which with --profile=NAME",
+                             only.count == 0 ? "there is no profile yet; apply one with bootsealctl profile apply FILE"
+                                             : "there are several profiles");
+    err = store_profile_get(store, name, &profile, NULL);
+    if (err == BS_ERR_NOT_FOUND)
+        return operator_fail(a->call, err, "there is no profile %.64s; see: bootsealctl profile list", name);
+    if (err == BS_OK)
+        memcpy(a->device.profile, profile.name, sizeof(a->device.profile));
+    return err;
+}
+
+/* The operator approves what he was shown: another boot of the same device is a new question. */
+static enum bs_err check_question(struct approval *a)
+{
+    const char *wanted = a->request->question;
+    char found[2 * STORE_DIGEST + 1];
+    if (!a->has_question)
+        return wanted || a->request->learn ? operator_fail(a->call, BS_ERR_REFUSED,
+                                                           "the device has not shown a boot yet; let it "
+                                                           "connect first")
+                                           : BS_OK;
+    if (!wanted)
+        return BS_OK;
+    bs_hex(BS_SPAN(a->question, STORE_DIGEST), found);
+    size_t length = strlen(wanted);
+    if (length < 8 || length > 2 * STORE_DIGEST)
+        return operator_fail(a->call, BS_ERR_INPUT, "a digest has 8 to 64 hexadecimal digits");
+    for (size_t i = 0; i < length; i++)
+        if (tolower((unsigned char)wanted[i]) != found[i])
+            return operator_fail(
+                a->call, BS_ERR_REFUSED,
+                "the device has since shown another boot (%.16s); look at it with bootsealctl device show", found);
+    return BS_OK;
+}
+
+static enum bs_err learn(struct approval *a)
+{
+    struct store_reference reference = { .created = a->call->server->now() };
+    strcpy(reference.profile, a->device.profile);
+    memcpy(reference.device, a->device.id, sizeof(reference.device));
+    snprintf(reference.created_by, sizeof(reference.created_by), "%s", a->call->actor);
+    enum bs_err err = policy_boot_digest(&a->boot, reference.digest);
+    if (err == BS_OK)
+        err = store_reference_add(a->call->server->store, &reference, &a->boot, &a->result->reference);
+    if (err != BS_OK)
+        return err;
+    char question[2 * STORE_DIGEST + 1];
+    bs_hex(BS_SPAN(a->question, STORE_DIGEST), question);
+    return OPERATOR_AUDIT(a->call, "reference.learn", a->device.id,
+                          "reference %" PRIu64 " of profile %s, from digest %s", a->result->reference,
+                          reference.profile, question);
+}
+
+static enum bs_err count_living(void *context, const struct store_reference *reference, const struct store_boot *boot)
+{
+    (void)boot;
+    *(size_t *)context += !reference->is_revoked;
+    return BS_OK;
+}
+
+static enum bs_err approve(struct approval *a)
+{
+    struct store *store = a->call->server->store;
+    size_t references = 0;
+    enum bs_err err = operator_find(a->call, a->request->device, &a->device);
+    if (err != BS_OK)
+        return err;
+    err = store_evidence_get(store, a->device.id, a->question, &(int64_t){ 0 }, &a->boot);
+    a->has_question = err == BS_OK;
+    if (err == BS_OK || err == BS_ERR_NOT_FOUND)
+        err = check_question(a);
+    if (err == BS_OK)
+        err = choose_profile(a);
+    if (err != BS_OK)
+        return err;
+    a->device.status = STORE_APPROVED;
+    a->device.accept_reset = a->device.accept_reset || a->request->accept_reset;
+    err = store_device_put(store, &a->device);
+    if (err == BS_OK)
+        err = OPERATOR_AUDIT(a->call, "device.approve", a->device.id, "profile %s%s%s", a->device.profile,
+                             a->request->learn ? ", with its boot" : "",
+                             a->request->accept_reset ? ", reset accepted" : "");
+    if (err == BS_OK && a->request->learn)
+        err = learn(a);
+    if (err == BS_OK)
+        err = store_reference_each(store, a->device.profile, false, count_living, &references);
+    a->result->needs_reference = references == 0;
+    return err;
+}
+
+enum bs_err operator_device_approve(struct operator_call *call, const struct operator_approve *request,
+                                    struct operator_approved *ret_approved)
+{
+    struct operator_approved result = { .reference = 0 };
+    struct approval a = { .call = call, .request = request, .boot = STORE_BOOT_INIT, .result = &result };
+    call->why[0] = '\0';
+    enum bs_err err = store_begin(call->server->store);
+    if (err != BS_OK)
+        return operator_store(call, err);
+    err = operator_end(call, approve(&a));
+    store_boot_free(&a.boot);
+    if (err != BS_OK)
+        return err;
+    memcpy(result.id, a.device.id, sizeof(result.id));
+    strcpy(result.profile, a.device.profile);
+    *ret_approved = result;
+    return BS_OK;
+}
+
+static enum bs_err block(struct operator_call *call, const char *id, const char *because, enum store_status status,
+                         uint64_t *ret_certs)
+{
+    struct store_device device;
+    enum bs_err err = operator_find(call, id, &device);
+    if (err != BS_OK)
+        return err;
+    device.status = status;
+    err = store_device_put(call->server->store, &device);
+    if (err == BS_OK && status == STORE_REVOKED)
+        err = store_cert_revoke_others(call->server->store, device.id, NULL, call->server->now(), ret_certs);
+    if (err != BS_OK)
+        return err;
+    return OPERATOR_AUDIT(call, status == STORE_REVOKED ? "device.revoke" : "device.refuse", device.id, "%s",
+                          because ? because : "");
+}
+
+enum bs_err operator_device_refuse(struct operator_call *call, const char *device, const char *because)
+{
+    uint64_t certs = 0;
+    call->why[0] = '\0';
+    enum bs_err err = store_begin(call->server->store);
+    if (err != BS_OK)
+        return operator_store(call, err);
+    return operator_end(call, block(call, device, because, STORE_REFUSED, &certs));
+}
+
+enum bs_err operator_device_revoke(struct operator_call *call, const char *device, const char *because,
+                                   uint64_t *ret_certs)
+{
+    call->why[0] = '\0';
+    *ret_certs = 0;
+    enum bs_err err = store_begin(call->server->store);
+    if (err != BS_OK)
+        return operator_store(call, err);
+    return operator_end(call, block(call, device, because, STORE_REVOKED, ret_certs));
+}

@@ -1,0 +1,21 @@
+/* What the operator's files share. */
+#pragma once
+
+#include "server/operator.h"
+
+/* Writes the sentence into call->why and returns `err`. */
+enum bs_err operator_fail(struct operator_call *call, enum bs_err err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* For trouble of the store, where nothing better is known to say; BS_OK passes. */
+enum bs_err operator_store(struct operator_call *call, enum bs_err err);
+
+/* Commits when `err` is BS_OK, else rolls back; returns what became of it. */
+enum bs_err operator_end(struct operator_call *call, enum bs_err err);
+
+/* The one device whose id begins so; says in call->why why there is none. */
+enum bs_err operator_find(struct operator_call *call, const char *device, struct store_device *ret_device);
+
+/* A row of the audit log for an act. */
+#define OPERATOR_AUDIT(call, act, device, ...) \
+    audit_add((call)->server, &(struct audit_entry){ (call)->actor, (act), (device), NULL }, __VA_ARGS__)

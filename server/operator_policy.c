@@ -1,0 +1,125 @@
+/* Acts about profiles and references. */
+#include "server/operator.h"
+
+#include "server/audit.h"
+#include "server/operator_internal.h"
+#include "server/profile.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static enum bs_err put_profile(struct operator_call *call, const char *name, struct bs_span text,
+                               struct store_profile *ret_profile)
+{
+    struct store *store = call->server->store;
+    struct store_profile row = { .version = 0 };
+    enum bs_err err = store_profile_get(store, name, &row, NULL);
+    if (err != BS_OK && err != BS_ERR_NOT_FOUND)
+        return err;
+    row.version++;
+    row.applied = call->server->now();
+    snprintf(row.name, sizeof(row.name), "%s", name);
+    snprintf(row.applied_by, sizeof(row.applied_by), "%s", call->actor);
+    err = store_profile_put(store, &row, text);
+    if (err == BS_OK)
+        err = OPERATOR_AUDIT(call, "profile.apply", NULL, "profile %s, version %" PRIu64, row.name, row.version);
+    if (err == BS_OK)
+        *ret_profile = row;
+    return err;
+}
+
+enum bs_err operator_profile_apply(struct operator_call *call, struct bs_span text, struct store_profile *ret_profile)
+{
+    struct profile profile = { 0 };
+    struct conf_problem problem = { "" };
+    struct store_profile row;
+    call->why[0] = '\0';
+    enum bs_err err = profile_parse(text, &profile, &problem);
+    if (err == BS_ERR_CONFIG)
+        return operator_fail(call, BS_ERR_INPUT, "%.*s", OPERATOR_WHY_SIZE - 1, problem.text);
+    if (err == BS_OK)
+        err = store_begin(call->server->store);
+    if (err == BS_OK)
+        err = operator_end(call, put_profile(call, profile.name, text, &row));
+    else
+        err = operator_store(call, err);
+    profile_free(&profile);
+    if (err == BS_OK)
+        *ret_profile = row;
+    return err;
+}
+
+enum bs_err operator_profile_list(struct operator_call *call, store_profile_fn row, void *context)
+{
+    return operator_store(call, store_profile_each(call->server->store, row, context));
+}
+
+/* Of a secret nobody is told more than that it is there and how long it is. */
+static struct operator_item describe(const struct profile_item *item)
+{
+    struct operator_item shown = { .name = item->name, .kind = profile_kind_name((enum profile_kind)item->kind) };
+    switch ((enum profile_kind)item->kind) {
+    case PROFILE_SECRET:
+        shown.size = item->hex ? strlen(item->hex) / 2 : strlen(item->text);
+        break;
+    case PROFILE_GENERATED:
+        shown.size = (item->size > 0 ? (size_t)item->size : 32) * (item->encoding == PROFILE_HEX ? 2 : 1);
+        break;
+    case PROFILE_FILE:
+    case PROFILE_CERTIFICATE:
+        shown.text = bs_span_of_string(item->text);
+        shown.size = shown.text.size;
+        break;
+    }
+    return shown;
+}
+
+enum bs_err operator_profile_show(struct operator_call *call, const char *name, struct store_profile *ret_profile,
+                                  operator_item_fn row, void *context)
+{
+    struct profile profile = { 0 };
+    struct conf_problem problem = { "" };
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(STORE_PROFILE_MAX);
+    call->why[0] = '\0';
+    enum bs_err err = store_profile_get(call->server->store, name, ret_profile, &text);
+    if (err == BS_ERR_NOT_FOUND)
+        return operator_fail(call, err, "there is no profile %.64s; see: bootsealctl profile list", name);
+    if (err == BS_OK)
+        err = profile_parse(bs_buf_span(&text), &profile, &problem);
+    for (size_t i = 0; i < profile.item_count && err == BS_OK; i++) {
+        struct operator_item item = describe(&profile.items[i]);
+        err = row(context, &item);
+    }
+    profile_free(&profile);
+    return operator_store(call, err);
+}
+
+enum bs_err operator_reference_list(struct operator_call *call, const char *profile, store_reference_fn row,
+                                    void *context)
+{
+    return operator_store(call, store_reference_each(call->server->store, profile ? profile : "", false, row, context));
+}
+
+enum bs_err operator_reference_show(struct operator_call *call, uint64_t id, struct store_reference *ret_reference,
+                                    struct store_boot *ret_boot)
+{
+    enum bs_err err = store_reference_get(call->server->store, id, ret_reference, ret_boot);
+    if (err == BS_ERR_NOT_FOUND)
+        return operator_fail(call, err, "there is no reference %" PRIu64 "; see: bootsealctl reference list", id);
+    return operator_store(call, err);
+}
+
+enum bs_err operator_reference_revoke(struct operator_call *call, uint64_t id)
+{
+    call->why[0] = '\0';
+    enum bs_err err = store_begin(call->server->store);
+    if (err != BS_OK)
+        return operator_store(call, err);
+    err = store_reference_revoke(call->server->store, id);
+    if (err == BS_ERR_NOT_FOUND)
+        operator_fail(call, err, "there is no reference %" PRIu64 "; see: bootsealctl reference list", id);
+    if (err == BS_OK)
+        err = OPERATOR_AUDIT(call, "reference.revoke", NULL, "reference %" PRIu64, id);
+    return operator_end(call, err);
+}

@@ -1,0 +1,31 @@
+/*
+ * The verdict about a device whose TPM has proven that it holds EK and AK: who is it, may it, and was it booted as it should? One
+ * transaction: what is answered is durable, and what is not answered did not happen.
+ */
+#pragma once
+
+#include "server/evidence.h"
+#include "server/issue.h"
+
+struct verdict_request {
+    const struct evidence *evidence;
+    const uint8_t *channel; /* 32 bytes */
+    bool is_proven_now;     /* the challenge was answered on this connection; else the pair is that of the record */
+};
+
+struct verdict {
+    enum message_kind kind; /* approved, pending, refused or busy */
+    bool names_device;      /* the answer may carry the device id */
+    struct refusal refusal; /* pending, refused */
+    struct issue issue;     /* approved */
+};
+void verdict_free(struct verdict *verdict);
+
+/* Anything but BS_OK is trouble of our own, and nothing was changed. */
+enum bs_err verdict_make(struct server *server, const struct verdict_request *request,
+                         struct verdict *ret_verdict) BS_MUST_USE;
+
+/* Whether the store knows this pair of EK and AK as proven; PAIR_MISMATCH is said where the AK is another device's. */
+enum verdict_pair { VERDICT_PAIR_UNKNOWN, VERDICT_PAIR_PROVEN, VERDICT_PAIR_FOREIGN };
+enum bs_err verdict_pair(struct server *server, const struct evidence *evidence,
+                         enum verdict_pair *ret_pair) BS_MUST_USE;
