@@ -375,7 +375,8 @@ static unsigned copies_in_memory(const struct bs_secret *secret)
     while (fgets(line, sizeof(line), maps)) {
         unsigned long from, to;
         char mode[8];
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w')
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w' ||
+            to - from > 1ul << 30) /* a sanitizer's shadow */
             continue;
         for (unsigned long at = from; at < to; at += 4096) {
             /* A page and what a secret can reach into the next one. */
