@@ -69,7 +69,8 @@ static enum bs_err print_json(const struct identity *id, struct bs_buf *out)
     struct bs_json json;
     bs_json_begin(&json, out);
     bs_json_object(&json, NULL);
-    bs_json_string(&json, "ek_sha256", id->device);
+    bs_json_string(&json, "device", id->device);
+    bs_json_string(&json, "ek_sha256", id->device); /* its name in the table of `bootsealctl device import` */
     bs_json_string(&json, "serial", id->facts.serial);
     bs_json_string(&json, "product", id->facts.product);
     bs_json_string(&json, "ek_kind", wire_ek_template(id->ek->kind)->name);

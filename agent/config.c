@@ -182,11 +182,6 @@ static enum bs_err check_pcrs(const struct conf *conf, const struct agent_config
                            "PCR %" PRId64 " cannot close a boot (it can be reset, or firmware or IMA extend it); "
                            "use one of 8, 9, 11, 12, 13, 14, 15",
                            cap);
-    if (config->measure.pcrs & BIT(cap))
-        return conf_refuse(conf, "measure.pcrs", problem,
-                           "names PCR %" PRId64
-                           ", which is the cap's and is added by itself; leave it out or set another cap.pcr",
-                           cap);
     if (!(config->measure.pcrs & PCRS_OF_THIS_BOOT))
         return conf_refuse(conf, "measure.pcrs", problem,
                            "has none of 4, 9 and 11, so that any kernel would do; add one of them");

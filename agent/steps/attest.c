@@ -261,32 +261,38 @@ static enum bs_err prove(struct boot *boot, const uint8_t channel[BS_CHANNEL_SIZ
     return post(boot, BS_PATH_PROVE, bs_buf_span(&body));
 }
 
-/* One line when it begins, not one for each try. */
+static void say_findings(enum bs_log_level level, const struct message_answer *answer)
+{
+    for (size_t i = 0; i < answer->finding_count; i++) {
+        const struct message_finding *f = &answer->findings[i];
+        char place[48] = "";
+        if (f->has_pcr && f->has_event)
+            snprintf(place, sizeof(place), "PCR %" PRIu32 ", event %" PRIu32 ": ", f->pcr, f->event);
+        else if (f->has_pcr)
+            snprintf(place, sizeof(place), "PCR %" PRIu32 ": ", f->pcr);
+        bs_log(level, STATE, "  %s%.*s", place, (int)f->text.size, (const char *)f->text.data);
+        if (f->found.size > 0)
+            bs_log(level, STATE, "    found:    %.*s", (int)f->found.size, (const char *)f->found.data);
+        if (f->expected.size > 0)
+            bs_log(level, STATE, "    expected: %.*s", (int)f->expected.size, (const char *)f->expected.data);
+    }
+}
+
+/* Said when it begins or when the reason is another one, not with each try. */
 static enum bs_err pending(struct boot *boot)
 {
     const struct message_answer *answer = &boot->exchange.answer;
-    if (!boot->waiting.is_pending_said) {
-        bs_notice("pending", "waiting up to %d s: %.*s; an operator approves with: bootsealctl device approve %s",
-                  bs_deadline_left_ms(boot->deadline) / 1000, (int)answer->text.size, (const char *)answer->text.data,
+    char reason[sizeof(boot->report.reason)];
+    snprintf(reason, sizeof(reason), "%.*s", (int)answer->reason.size, (const char *)answer->reason.data);
+    if (!boot->waiting.is_pending_said || strcmp(reason, boot->report.reason) != 0) {
+        bs_notice("pending", "%s: %.*s; waiting up to %d s; an operator approves with: bootsealctl device approve %s", reason,
+                  (int)answer->text.size, (const char *)answer->text.data, bs_deadline_left_ms(boot->deadline) / 1000,
                   boot->report.device);
-        report_reason(&boot->report, answer->reason, answer->text);
+        say_findings(BS_LOG_NOTICE, answer);
     }
+    report_reason(&boot->report, answer->reason, answer->text);
     boot->waiting.is_pending_said = true;
     return come_back(boot, answer->retry_after ? answer->retry_after : RETRY_DEFAULT_S, BS_ERR_BUSY);
-}
-
-static void say_finding(const struct message_finding *finding)
-{
-    char place[48] = "";
-    if (finding->has_pcr && finding->has_event)
-        snprintf(place, sizeof(place), "PCR %" PRIu32 ", event %" PRIu32 ": ", finding->pcr, finding->event);
-    else if (finding->has_pcr)
-        snprintf(place, sizeof(place), "PCR %" PRIu32 ": ", finding->pcr);
-    bs_error(STATE, "  %s%.*s", place, (int)finding->text.size, (const char *)finding->text.data);
-    if (finding->found.size > 0)
-        bs_error(STATE, "    found:    %.*s", (int)finding->found.size, (const char *)finding->found.data);
-    if (finding->expected.size > 0)
-        bs_error(STATE, "    expected: %.*s", (int)finding->expected.size, (const char *)finding->expected.data);
 }
 
 static enum bs_err refused(struct boot *boot)
@@ -294,8 +300,7 @@ static enum bs_err refused(struct boot *boot)
     const struct message_answer *answer = &boot->exchange.answer;
     boot_fail(boot, BS_ERR_REFUSED, STATE, "the server refuses (%.*s): %.*s", (int)answer->reason.size,
               (const char *)answer->reason.data, (int)answer->text.size, (const char *)answer->text.data);
-    for (size_t i = 0; i < answer->finding_count; i++)
-        say_finding(&answer->findings[i]);
+    say_findings(BS_LOG_ERROR, answer);
     report_reason(&boot->report, answer->reason, answer->text);
     return BS_ERR_REFUSED;
 }

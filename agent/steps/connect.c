@@ -8,7 +8,16 @@
 #define CONNECTION_MS 120000
 /* A renewal must not hold a boot that has its credentials. */
 #define RENEWAL_MS 15000
+/* boot.wait bounds the waiting; one try has this long, however little is left. */
+#define TRY_MS 10000
 #define ARGUMENTS_MAX 64 /* of a list in the configuration, see core/conf.h */
+
+static struct bs_deadline deadline_of_try(const struct boot *boot, int64_t ms)
+{
+    struct bs_deadline whole = bs_deadline_earlier(boot->deadline, bs_deadline_in(ms));
+    struct bs_deadline least = bs_deadline_earlier(bs_deadline_in(TRY_MS), bs_deadline_in(ms));
+    return whole.at_ms > least.at_ms ? whole : least;
+}
 
 static enum bs_err bring_network_up(struct boot *boot)
 {
@@ -19,9 +28,7 @@ static enum bs_err bring_network_up(struct boot *boot)
     const char *argv[ARGUMENTS_MAX + 1] = { NULL };
     for (size_t i = 0; i < up->count && i < ARGUMENTS_MAX; i++)
         argv[i] = up->items[i];
-    struct bs_deadline deadline =
-        bs_deadline_earlier(boot->deadline, bs_deadline_in(boot->config->net.deadline_s * 1000));
-    enum bs_err err = net_up(argv, deadline);
+    enum bs_err err = net_up(argv, deadline_of_try(boot, boot->config->net.deadline_s * 1000));
     boot->waiting.has_network = err == BS_OK;
     if (err == BS_OK)
         return BS_OK;
@@ -81,7 +88,7 @@ static enum bs_err reach(struct boot *boot)
         .url = &boot->exchange.url,
         .roots = boot->roots,
         .pq = boot->config->tls.pq == CONFIG_PQ_REQUIRE ? NET_PQ_REQUIRE : NET_PQ_PREFER,
-        .deadline = bs_deadline_earlier(boot->deadline, bs_deadline_in(boot->is_renewing ? RENEWAL_MS : CONNECTION_MS)),
+        .deadline = deadline_of_try(boot, boot->is_renewing ? RENEWAL_MS : CONNECTION_MS),
     };
     err = net_connect(&options, &boot->exchange.connection);
     if (err != BS_OK)
