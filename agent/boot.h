@@ -53,6 +53,7 @@ struct boot {
 
     struct tpm *tpm;
     bool has_no_tpm; /* so there is nothing to cap */
+    bool is_over;    /* this boot was capped before we began */
     bool is_capped;
     uint64_t failures; /* in a row, this one included; set by step_failed */
     struct bs_buf eventlog;

@@ -47,7 +47,7 @@ static const char *action_after(const struct boot *boot, enum bs_err err)
     if (err == BS_OK)
         return NULL;
     const struct agent_config *config = boot->config;
-    bool is_closed = boot->is_capped || boot->has_no_tpm;
+    bool is_closed = !boot->is_over && (boot->is_capped || boot->has_no_tpm);
     if (config->boot.on_failure == CONFIG_ON_FAILURE_CONTINUE && is_closed)
         return NULL;
     if (config->boot.on_failure == CONFIG_ON_FAILURE_HALT || boot->failures > (uint64_t)config->boot.max_reboots)
@@ -64,6 +64,8 @@ static void say_end(const struct boot *boot, enum bs_err err, const char *action
                   " received",
                   total.ms / 1000, total.ms % 1000 / 100, total.tpm_commands, total.round_trips, total.sent,
                   total.received);
+    else if (boot->is_over)
+        return;
     else if (!action)
         bs_warning("failed", "the boot goes on without credentials (boot.on_failure = \"continue\")");
     else
@@ -71,13 +73,21 @@ static void say_end(const struct boot *boot, enum bs_err err, const char *action
                  boot->config->boot.max_reboots, action);
 }
 
-static int leave(const char *root, struct boot *boot, enum bs_err err)
+/* What the real boot left is not overwritten by a run after it. */
+static void keep_record(const char *root, const struct boot *boot, const char *action)
 {
-    const char *action = action_after(boot, err);
+    if (boot->is_over)
+        return;
     if (report_write(&boot->report, root) != BS_OK)
         bs_warning("report", "%s cannot be written", REPORT_PATH);
     if (failures_action(root, action) != BS_OK)
         bs_warning("report", "%s cannot be written", FAILURES_ACTION_PATH);
+}
+
+static int leave(const char *root, const struct boot *boot, enum bs_err err)
+{
+    const char *action = action_after(boot, err);
+    keep_record(root, boot, action);
     say_end(boot, err, action);
     if (err == BS_OK || !action)
         return BS_EXIT_DONE;

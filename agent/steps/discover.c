@@ -142,7 +142,7 @@ static enum bs_err check_capped(struct boot *boot, const struct tpm_pcrs *pcrs)
     const uint8_t *now = pcrs->values[cap_pcr];
     if (memcmp(now, capped, pcrs->digest_size) != 0 && memcmp(now, capped_from_zero, pcrs->digest_size) != 0)
         return BS_OK;
-    boot->is_capped = boot->report.is_capped = true;
+    boot->is_over = boot->is_capped = boot->report.is_capped = true;
     return boot_fail(boot, BS_ERR_CAPPED, STATE, "this boot is over (PCR %u is capped): reboot to provision", cap_pcr);
 }
 

@@ -5,7 +5,10 @@
 
 #define STATE BS_STATE_FAILED
 
-/* Before the cap, while the vault's file system is surely there. */
+/*
+ * Before the cap, while the vault's file system is surely there. A run in a boot that was capped long ago is no boot that
+ * failed, and nothing of the vault's folder is written then.
+ */
 static void count_failure(struct boot *boot)
 {
     BS_OWN(string) dir = NULL;
@@ -23,7 +26,8 @@ enum bs_err step_failed(struct boot *boot)
     if (boot->waiting.last != BS_OK && bs_deadline_passed(boot->deadline))
         bs_error(STATE, "gave up after %lld s (boot.wait): %s", (long long)boot->config->boot.wait_s,
                  boot->report.message);
-    count_failure(boot);
+    if (!boot->is_over)
+        count_failure(boot);
     enum bs_err err = BS_OK;
     if (!boot->is_capped) {
         /* The reason of the failure stays the reason, even if the cap fails as well. */

@@ -63,6 +63,7 @@ enum bs_err step_open(struct boot *boot)
     boot->is_held = true;
     boot->is_renewing = is_due(&boot->held.bundle);
     boot->report.source = "vault";
+    bs_hex(boot->held.bundle.device, boot->report.device);
     bs_notice(STATE, "the vault is open: generation %" PRIu64 ", bundle %" PRIu64 "%s", boot->held.generation,
               boot->held.bundle.serial, boot->is_renewing ? ", due for renewal" : "");
     return BS_OK;
