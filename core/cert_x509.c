@@ -47,8 +47,8 @@ static bool read_time(struct bs_reader *r, int64_t *ret_seconds)
     /* timegm makes the 2nd of March of the 30th of February: then it was no date. */
     struct tm normal = tm;
     *ret_seconds = timegm(&normal);
-    return normal.tm_mon == tm.tm_mon && normal.tm_mday == tm.tm_mday && normal.tm_hour == tm.tm_hour &&
-           normal.tm_min == tm.tm_min && normal.tm_sec == tm.tm_sec;
+    return normal.tm_mon == tm.tm_mon && normal.tm_hour == tm.tm_hour && normal.tm_min == tm.tm_min &&
+           normal.tm_sec == tm.tm_sec;
 }
 
 static bool read_basic_constraints(struct bs_reader *in, struct cert_x509 *cert)

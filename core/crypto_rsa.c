@@ -81,7 +81,7 @@ static size_t digest_info(uint16_t alg, struct bs_span digest, uint8_t *ret_info
 enum bs_err crypto_rsa_verify(struct bs_span modulus, uint32_t exponent, uint16_t alg, struct bs_span digest,
                               struct bs_span signature)
 {
-    if (digest.size == 0 || digest.size != crypto_hash_size(alg) || signature.size != modulus.size)
+    if (digest.size == 0 || digest.size != crypto_hash_size(alg))
         return BS_ERR_UNTRUSTED;
 
     SCOPED_RSA RsaKey key = { 0 };

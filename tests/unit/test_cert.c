@@ -287,6 +287,18 @@ static void identities_that_are_not_ours_are_left_alone_and_broken_ones_refused(
                                 "0605"
                                 "6781050c01";
     assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
+    /* one identity, and two of them */
+    maker.extensions[0].value =
+        "3059a05706082b06010505070803a04b30490c4030313031303130313031303130313031303130313031303130313031"
+        "30313031303130313031303130313031303130313031303130313031303130313031303106056781050c01";
+    assert_ok(cert_parse(maker_make(&maker), &info));
+    assert_true(info.has_device);
+    maker.extensions[0].value =
+        "3081b2a05706082b06010505070803a04b30490c40303130313031303130313031303130313031303130313031303130"
+        "3130313031303130313031303130313031303130313031303130313031303130313031303106056781050c01a0570608"
+        "2b06010505070803a04b30490c4030313031303130313031303130313031303130313031303130313031303130313031"
+        "30313031303130313031303130313031303130313031303130313031303106056781050c01";
+    assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
     /* two profiles */
     maker.extensions[0].value = "3024"
                                 "a010"
@@ -654,6 +666,7 @@ static void malformed_pem_is_refused(void **state)
         "-----BEGIN X-----\nAAAA\n",
         "-----BEGIN X-----\n-----END X-----\n",
         "-----BEGIN X-----\nAAA\n-----END X-----\n",
+        "-----BEGIN X-----\nAAAAAA\n-----END X-----\n",
         "-----BEGIN X-----\nAA=A\n-----END X-----\n",
         "-----BEGIN X-----\nA===\n-----END X-----\n",
         "-----BEGIN X-----\nAA==AAAA\n-----END X-----\n",

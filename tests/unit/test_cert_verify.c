@@ -134,6 +134,44 @@ static void a_chain_to_no_pinned_root_is_refused(void **state)
     assert_err(cert_chain_verify(chain, COUNT(chain), roots, SERVER_AUTH, NULL), BS_ERR_UNTRUSTED);
 }
 
+/* CA 0 is the root, CA n signs the leaf; all of them with one key. */
+static enum bs_err verify_long(size_t cas)
+{
+    static const char *const names[] = { "CA 0", "CA 1", "CA 2", "CA 3", "CA 4", "CA 5", "CA 6" };
+    struct bs_span chain[COUNT(names) + 1];
+    struct maker leaf = good_leaf();
+    leaf.issuer = names[cas - 1];
+    leaf.issuer_key = root_key;
+    chain[0] = maker_make(&leaf);
+    for (size_t i = 0; i < cas; i++) {
+        struct maker ca = { .subject = names[i],
+                            .issuer = names[i > 0 ? i - 1 : 0],
+                            .key = root_key,
+                            .extensions = { MAKER_CA, MAKER_CERT_SIGN } };
+        chain[cas - i] = maker_make(&ca);
+    }
+    BS_OWN(roots) roots = roots_of(&chain[cas], 1);
+    return cert_chain_verify(chain, cas + 1, roots, SERVER_AUTH, NULL);
+}
+
+static void a_chain_may_have_six_certificates(void **state)
+{
+    (void)state;
+    assert_ok(verify_long(CERT_CHAIN_MAX - 1));
+    assert_err(verify_long(CERT_CHAIN_MAX), BS_ERR_UNTRUSTED);
+}
+
+/* An algorithm of RSA over a good signature by a key that is none. */
+static void the_algorithm_must_be_one_of_the_key(void **state)
+{
+    (void)state;
+    struct maker leaf = good_leaf(), root = good_root();
+    leaf.issuer = "Root";
+    leaf.issuer_key = root_key;
+    leaf.inner_algorithm = leaf.outer_algorithm = "1.2.840.113549.1.1.11";
+    assert_err(verify(maker_make(&leaf), BS_SPAN_NONE, maker_make(&root)), BS_ERR_UNTRUSTED);
+}
+
 static void a_chain_with_a_wrong_signature_is_refused(void **state)
 {
     (void)state;
@@ -481,6 +519,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_chain_that_is_in_order_verifies),
         TEST(a_chain_to_no_pinned_root_is_refused),
+        TEST(a_chain_may_have_six_certificates),
+        TEST(the_algorithm_must_be_one_of_the_key),
         TEST(a_chain_with_a_wrong_signature_is_refused),
         TEST(a_chain_with_a_wrong_name_in_it_is_refused),
         TEST(a_changed_bit_anywhere_breaks_the_chain),

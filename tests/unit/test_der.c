@@ -6,14 +6,14 @@ static void lengths_are_shortest_definite_and_within_the_input(void **state)
 {
     (void)state;
     const char *const wrong[] = {
-        "",           /* nothing */
-        "30",         /* no length */
-        "3001",       /* longer than there is */
-        "3080",       /* indefinite */
-        "308100",     /* not the shortest form */
-        "30817f",     /* the same, though it fits in one byte */
-        "3082007f",   /* the same */
-        "308200ff",   /* the same */
+        "",     /* nothing */
+        "30",   /* no length */
+        "3001", /* longer than there is */
+        "3080", /* indefinite */
+        "308102"
+        "0500", /* not the shortest form */
+        "30820002"
+        "0500",       /* the same */
         "3083010000", /* larger than anything here */
         "1f8101",     /* a tag of several bytes */
         "30ff",       /* reserved */
