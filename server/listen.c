@@ -62,6 +62,8 @@ static void on_closed(void *context, struct connection *connection)
     connection_list_remove(&listener->connections, connection);
     listener->buckets[connection_address_key(connection)]--;
     listener->count--;
+    if (listener->is_draining && listener->count == 0)
+        (void)event_base_loopbreak(listener->base);
     if (!listener->is_draining && listener->count + 1 == listener->server->config.limits.connections)
         (void)evconnlistener_enable(listener->accepting);
 }
@@ -233,6 +235,8 @@ void listen_drain(struct listener *listener)
         next = connection_next(i);
         connection_drain(i);
     }
+    if (listener->count == 0)
+        (void)event_base_loopbreak(listener->base);
 }
 
 void listen_free(struct listener *listener)

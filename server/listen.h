@@ -16,7 +16,7 @@ enum bs_err listen_start(struct event_base *base, struct server *server, struct 
 /* The server certificate was renewed: new connections get the new one. */
 enum bs_err listen_reload(struct listener *listener) BS_MUST_USE;
 
-/* Stops accepting, closes what is idle, lets requests that were begun finish. The loop ends by itself when none is left. */
+/* Stops accepting, closes what is idle, lets requests that were begun finish; breaks the loop when none is left. */
 void listen_drain(struct listener *listener);
 
 void listen_free(struct listener *listener);

@@ -70,7 +70,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     (void)what;
     bs_notice("listen", "%s: finishing what was begun", number == SIGTERM ? "SIGTERM" : "SIGINT");
     notify("STOPPING=1");
-    /* With its events gone the loop ends when the last connection does, or when patience does. */
+    /* The loop ends when the last connection does, or when patience does. */
     admin_free(service->admin);
     service->admin = NULL;
     listen_drain(service->listener);
