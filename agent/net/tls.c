@@ -31,6 +31,7 @@ struct net_connection {
     WOLFSSL *ssl;
     int fd;
     bool is_verified; /* the callback saw the leaf and accepted it */
+    bool is_rejected; /* it saw it and did not */
     uint8_t server_cert[32];
     uint8_t channel[BS_CHANNEL_SIZE];
 };
@@ -138,6 +139,7 @@ static int verify(int is_ok, WOLFSSL_X509_STORE_CTX *store)
     if (store->error_depth != 0)
         return 1;
     connection->is_verified = is_acceptable(connection, store);
+    connection->is_rejected = !connection->is_verified;
     return connection->is_verified ? 1 : 0;
 }
 
@@ -218,14 +220,15 @@ static enum bs_err handshake_error(struct net_connection *connection, int code)
     (void)wolfSSL_get_alert_history(connection->ssl, &alerts);
     received = alerts.last_rx.level == alert_fatal ? alerts.last_rx.code : -1;
     bs_debug("net", "TLS handshake: %d %s, alert received %d", code, crypto_error_text(code), received);
+    if (connection->is_rejected)
+        return BS_ERR_UNTRUSTED;
     switch (code) {
     case SOCKET_PEER_CLOSED_E:
     case SOCKET_ERROR_E:
     case WOLFSSL_CBIO_ERR_CONN_CLOSE:
     case WOLFSSL_CBIO_ERR_CONN_RST:
         return BS_ERR_UNREACHABLE;
-    case VERIFY_CERT_ERROR:
-    case VERIFY_SIGN_ERROR:
+    case VERIFY_SIGN_ERROR: /* the certificate is right, but whoever shows it has no key for it */
     case SIG_VERIFY_E:
     case NO_PEER_CERT:
         return BS_ERR_UNTRUSTED;
