@@ -14,8 +14,8 @@ import lab  # noqa: E402  the path comes first
 PROFILE = """
 name = "demo";
 items = (
-    { name = "demo.secret"; kind = "secret"; value = "hunter2"; },
-    { name = "demo.key"; kind = "secret"; generate = 32; },
+    { name = "demo.secret"; kind = "secret"; text = "hunter2"; },
+    { name = "demo.key"; kind = "generated"; size = 32; },
     { name = "app.conf"; kind = "file"; text = "device = ${device.id}\\nserial = ${device.serial}\\n"; }
 );
 """
@@ -86,7 +86,7 @@ def enrolled(new_device, server):
     device = new_device()
     device.power_on()
     boot = device.start()
-    boot.wait_for("approve")
+    boot.wait_for("bootsealctl device approve")
     server.ctl("device", "approve", server.json("device", "list")["devices"][0]["id"], "--learn", "--profile=demo")
     assert boot.end() == 0, boot.console.text
     return device

@@ -122,6 +122,26 @@ class SocketTpm:
         code, _ = self.command(TPM2_CC_NV_INCREMENT, body)
         assert code == 0, hex(code)
 
+    def lock_out(self):
+        """Tries wrong passwords on an object that is protected until the TPM takes no more."""
+        public = struct.pack(">HHIHHHHH", 0x0023, 0x000B, 0x00040072, 0, 0x0010, 0x0018, 0x000B, 0x0003)
+        public += struct.pack(">HHH", 0x0010, 0, 0)
+        body = struct.pack(">I", 0x40000001) + PASSWORD_SESSION + struct.pack(">HH", 4 + 6, 6) + b"secret" + bytes(2)
+        body += struct.pack(">H", len(public)) + public + bytes(2) + bytes(4)
+        code, answer = self.command(0x131, body)  # TPM2_CreatePrimary: a signing key with an auth value, not noDA
+        assert code == 0, hex(code)
+        handle = answer[:4]
+        wrong = struct.pack(">IIHBH", 14, 0x40000009, 0, 0, 5) + b"wrong"
+        request = handle + wrong + struct.pack(">H", 32) + bytes(32) + struct.pack(">H", 0x0010)
+        request += struct.pack(">HIH", 0x8024, 0x40000007, 0)
+        for _ in range(64):
+            code, _ = self.command(0x15D, request)  # TPM2_Sign
+            if code & 0xFFF == 0x921:  # TPM_RC_LOCKOUT
+                break
+        assert code & 0xFFF == 0x921, hex(code)
+        code, _ = self.command(0x165, handle, sessions=False)  # TPM2_FlushContext
+        assert code == 0, hex(code)
+
 
 class Server:
     """bootseald in a folder, reached as localhost."""
@@ -220,8 +240,9 @@ vault = {{ dir = "/var/lib/bootseal"; }};
 net = {{ up = []; deadline = 5; }};
 boot = {{ wait = {wait}; on_failure = "reboot"; }};
 token = {{ file = "/token"; }};
-log = {{ level = "debug"; }};
+log = {{ level = "{level}"; }};
 cap = {{ pcr = {cap}; }};
+measure = {{ pcrs = [ {pcrs} ]; }};
 device = {{ serial_file = "/serial"; }};
 handover = {{
     unauthenticated_root = true;
@@ -234,7 +255,7 @@ handover = {{
 class Device:
     """A machine in a folder: what its disk holds, its TPM, its configuration."""
 
-    def __init__(self, folder, template, server, log="ovmf2M-uki-cloud.bin"):
+    def __init__(self, folder, template, server, log="ovmf-uki-cloud.bin"):
         self.folder = Path(folder)
         self.root = self.folder / "root"
         for path in ("etc/bootseal", "run", "var/lib"):
@@ -246,7 +267,7 @@ class Device:
         shutil.copyfile(server.folder / "image/server-ca.pem", self.root / "etc/bootseal/server-ca.pem")
         (self.root / "serial").write_text(f"SN-{self.folder.name}\n")
         self.log = (LOGS / log).read_bytes() if isinstance(log, str) else log
-        self.settings = {"wait": 40, "cap": 12}
+        self.settings = {"wait": 40, "cap": 12, "level": "debug", "pcrs": ", ".join(map(str, QUOTED))}
         self.environment = {}
 
     def power_on(self, log=None):

@@ -279,6 +279,15 @@ static void a_changed_response_to_unseal_is_noticed(void **state)
     }
 }
 
+static void a_changed_name_of_a_loaded_object_is_noticed(void **state)
+{
+    struct bench *bench = *state;
+    /* The Name ends before the empty answer of a password session: nonce's size 2, attributes 1, HMAC's size 2. */
+    lab_fault(bench->lab, LAB_FLIP, TPM2_CC_Load, 5, 1);
+    FAILS(attempt(bench, open_flow), BS_ERR_TAMPERED);
+    NOTHING_LOADED(bench->lab);
+}
+
 static void no_tpm_is_told_from_a_wrong_name(void **state)
 {
     struct bench *bench = *state;
@@ -304,6 +313,7 @@ int main(void)
         cmocka_unit_test(nonsense_does_no_harm),
         cmocka_unit_test(a_flipped_bit_never_gives_another_secret),
         cmocka_unit_test(a_changed_response_to_unseal_is_noticed),
+        cmocka_unit_test(a_changed_name_of_a_loaded_object_is_noticed),
         cmocka_unit_test(no_tpm_is_told_from_a_wrong_name),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -237,12 +237,12 @@ static void check_device_key(struct tpm *tpm)
     FAILS(tpm_device_key_sign(tpm, &key, nonce, rs), BS_ERR_TAMPERED);
 }
 
-static void srk_stays_transient_beside_a_foreign_key(void **state)
+/* A primary of the owner's hierarchy, made persistent: what another tool may have left there. */
+static void leave_there(struct lab *lab, const TPMT_PUBLIC *template, TPM2_HANDLE handle)
 {
-    /* The EK's template under the owner, at the SRK's handle. */
-    struct tpm *admin = lab_admin(*state);
+    struct tpm *admin = lab_admin(lab);
     const TPM2B_SENSITIVE_CREATE sensitive = { .size = 0 };
-    const TPM2B_PUBLIC in = { .publicArea = wire_ek_template(WIRE_EK_P256)->public_area };
+    const TPM2B_PUBLIC in = { .publicArea = *template };
     const TPM2B_DATA outside = { .size = 0 };
     const TPML_PCR_SELECTION pcrs = { .count = 0 };
     ESYS_TR tr, persistent;
@@ -250,9 +250,14 @@ static void srk_stays_transient_beside_a_foreign_key(void **state)
                                         &sensitive, &in, &outside, &pcrs, &tr, NULL, NULL, NULL, NULL),
                      0);
     assert_int_equal(Esys_EvictControl(admin->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                       0x81000001, &persistent),
+                                       handle, &persistent),
                      0);
     assert_int_equal(Esys_FlushContext(admin->esys, tr), 0);
+}
+
+static void srk_stays_transient_beside_a_foreign_key(void **state)
+{
+    leave_there(*state, &wire_ek_template(WIRE_EK_P256)->public_area, 0x81000001);
 
     BS_OWN(tpm) tpm = open_tpm(*state, true);
     const TPMT_PUBLIC *area;
@@ -318,6 +323,21 @@ static void ak_is_the_same_after_clear_and_reboot(void **state)
         assert_true(wire_name_equal(name, &first));
         assert_int_equal(tpm->ak.is_persistent, persist);
     }
+    NOTHING_LOADED(*state);
+}
+
+/* Its template alone does not make it ours: such a key would be another one after a clear, and its quotes obfuscated. */
+static void an_ak_of_the_owners_hierarchy_is_not_taken(void **state)
+{
+    TPMT_PUBLIC template;
+    const TPMT_PUBLIC *area;
+    const struct wire_name *name;
+    wire_template_ak(&template);
+    leave_there(*state, &template, lab_options(*state).ak_handle);
+    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    OK(tpm_ak(tpm, &area, &name));
+    assert_false(tpm->ak.is_persistent);
+    check_activation(tpm);
     NOTHING_LOADED(*state);
 }
 
@@ -580,6 +600,7 @@ int main(int argc, char **argv)
         TEST(srk_is_made_in_the_endorsement_hierarchy_when_the_owner_has_a_password),
         TEST(srk_is_certified_by_the_ak),
         TEST(ak_is_the_same_after_clear_and_reboot),
+        TEST(an_ak_of_the_owners_hierarchy_is_not_taken),
         TEST(device_key_is_certified_and_signs),
         TEST(quote_verifies_and_names_the_pcrs),
         TEST(an_inactive_bank_is_an_error),

@@ -109,6 +109,9 @@ static void what_is_sealed_opens_in_the_same_boot_and_the_next(void **state)
         {
             BS_OWN(tpm) tpm = open_tpm(*state, persist);
             seal_one(tpm, &sealed);
+            assert_int_equal(sealed.blob.public_area.publicArea.objectAttributes,
+                             TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA |
+                                 TPMA_OBJECT_ADMINWITHPOLICY);
             NOTHING_LOADED(*state);
             opens(tpm, &sealed);
             NOTHING_LOADED(*state);

@@ -1,0 +1,133 @@
+"""What must not get through: each of these fails if the check that it is about is taken out."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import lab
+
+
+def refused(device, server, console):
+    """Nothing was handed over, and the boot is over all the same."""
+    assert not device.has_credentials(), console
+    assert device.is_capped(), console
+    assert device.report["result"] == "failed"
+
+
+def test_changed_boot_is_refused_with_pcr_and_event(enrolled, server):
+    enrolled.power_on(lab.changed_boot(enrolled.log, pcr=11))
+    boot = enrolled.start()
+    boot.wait_for("boot-not-approved")
+    boot.wait_for("PCR 11")
+    server_side = server.json("device", "show", enrolled.id)
+    assert server_side["findings"][0]["pcr"] == 11
+    assert server_side["findings"][0]["event"] is not None
+    assert not enrolled.has_credentials()
+    server.ctl("device", "approve", enrolled.id, "--learn")
+    assert boot.end() == 0, boot.console.text
+    assert enrolled.credential("demo.secret") == b"hunter2"
+    states = sorted(cert["status"] for cert in server.json("device", "show", enrolled.id)["certificates"])
+    assert states == ["living", "revoked"]
+
+
+def test_quote_that_the_log_does_not_explain_is_refused(enrolled, server):
+    enrolled.power_on()
+    enrolled.tpm.extend(11, bytes(32))
+    code, console = enrolled.run()
+    assert code == 20 and "log-mismatch" in console
+    refused(enrolled, server, console)
+
+
+def test_capped_boot_is_told_so_by_the_agent(enrolled, server):
+    code, console = enrolled.boot()
+    assert code == 0
+    shutil.rmtree(enrolled.root / "run/credstore")
+    code, console = enrolled.run()
+    assert code == 20 and "this boot is over: reboot to provision" in console, console
+    assert not enrolled.has_credentials()
+
+
+def test_capped_boot_gets_nothing_from_the_server_whatever_the_agent_says(enrolled, server):
+    """Root in the running system has its own configuration: with another cap PCR the agent itself sees nothing wrong."""
+    assert enrolled.boot()[0] == 0
+    shutil.rmtree(enrolled.root / "run/credstore")
+    code, console = enrolled.run(cap=9, pcrs="0, 2, 4, 7, 9, 11, 12")
+    assert code == 20 and "this boot is over: reboot to provision" in console, console
+    assert not enrolled.has_credentials()
+    assert server.audit()[-1]["reason"] == "capped"
+
+
+def test_wrong_ca_is_untrusted(enrolled, tmp_path):
+    other = lab.Server(tmp_path / "other")
+    shutil.copyfile(other.folder / "image/server-ca.pem", enrolled.root / "etc/bootseal/server-ca.pem")
+    for slot in enrolled.slots:
+        slot.unlink()
+    code, console = enrolled.boot(wait=3)
+    assert code == 30, console
+    refused(enrolled, None, console)
+
+
+def test_wrong_name_is_untrusted(enrolled, server, tmp_path):
+    for slot in enrolled.slots:
+        slot.unlink()
+    server.stop()
+    conf = server.folder / "bootseald.conf"
+    conf.write_text(conf.read_text().replace('"localhost"', '"elsewhere.example"'))
+    server.start()
+    code, console = enrolled.boot(wait=3)
+    assert code == 30, console
+    refused(enrolled, server, console)
+
+
+def test_unknown_device_waits_and_then_gives_up(new_device, enrolled, server):
+    device = new_device("b")
+    code, console = device.boot(wait=3)
+    assert code == 10 and "unknown-device" in console, console
+    refused(device, server, console)
+    assert server.json("device", "show", device.id)["status"] == "pending"
+
+
+def test_foreign_tpm_maker_is_not_trusted(new_device, enrolled, server, maker):
+    maker("foreign", ca="foreign-ca")
+    device = new_device("foreign")
+    code, console = device.boot(wait=3)
+    assert code == 20 and "ek-untrusted" in console, console
+    refused(device, server, console)
+    assert device.id not in [row["id"] for row in server.json("device", "list")["devices"]]
+
+
+def test_revoked_device_gets_nothing(enrolled, server):
+    server.ctl("device", "revoke", enrolled.id, "--because=stolen")
+    for slot in enrolled.slots:
+        slot.unlink()
+    code, console = enrolled.boot(wait=3)
+    assert code == 20 and "blocked" in console, console
+    refused(enrolled, server, console)
+
+
+def test_unreachable_server_is_no_hang(new_device, server):
+    device = new_device("b")
+    server.stop()
+    code, console = device.boot(wait=2)
+    assert code == 10, console
+    refused(device, server, console)
+
+
+@pytest.mark.parametrize("year", ["@1970-01-02 00:00:00"])
+def test_clock_at_1970_with_a_younger_server_certificate(enrolled, year):
+    library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+    if not os.path.exists(library):
+        pytest.fail("faketime is not installed")
+    for slot in enrolled.slots:
+        slot.unlink()
+    preload = library
+    linked = subprocess.run(["ldd", lab.BUILD / "bootseal"], capture_output=True, text=True, check=False).stdout
+    for line in linked.splitlines():
+        if "libasan" in line:
+            preload = line.split("=> ")[1].split()[0] + ":" + library
+    enrolled.environment = {"LD_PRELOAD": preload, "FAKETIME": year, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    code, console = enrolled.boot()
+    assert code == 0, console
+    assert "clock-unknown" in enrolled.report["notes"]
