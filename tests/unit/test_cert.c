@@ -299,6 +299,15 @@ static void identities_that_are_not_ours_are_left_alone_and_broken_ones_refused(
         "2b06010505070803a04b30490c4030313031303130313031303130313031303130313031303130313031303130313031"
         "30313031303130313031303130313031303130313031303130313031303106056781050c01";
     assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
+}
+
+static void a_profile_is_one_and_text(void **state)
+{
+    (void)state;
+    struct maker maker = { .subject = "x", .key = leaf_key };
+    struct cert_info info;
+    maker.extensions[0] = (struct maker_extension){ CERT_OID_SUBJECT_ALT_NAME, false, NULL };
+
     /* two profiles */
     maker.extensions[0].value = "3024"
                                 "a010"
@@ -697,6 +706,7 @@ int main(void)
         cmocka_unit_test(names_that_only_look_like_the_host_do_not_match),
         cmocka_unit_test(a_device_certificate_carries_identity_and_profile),
         cmocka_unit_test(identities_that_are_not_ours_are_left_alone_and_broken_ones_refused),
+        cmocka_unit_test(a_profile_is_one_and_text),
         cmocka_unit_test(an_ek_certificate_says_whose_tpm_it_is),
         cmocka_unit_test(an_ek_certificate_is_for_its_ek_and_no_other),
         cmocka_unit_test(certificates_are_read_whole_or_not_at_all),
