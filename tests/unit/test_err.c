@@ -36,6 +36,7 @@ static void blame_and_exit_are_what_scripts_rely_on(void **state)
     assert_int_equal(bs_err_blame(BS_ERR_REFUSED), BS_BLAME_PEER);
     assert_int_equal(bs_err_blame(BS_ERR_TAMPERED), BS_BLAME_LOCAL);
     assert_int_equal(bs_err_exit(BS_ERR_REFUSED), 20);
+    assert_int_equal(bs_err_exit(BS_ERR_CAPPED), 20);
     assert_int_equal(bs_err_exit(BS_ERR_TAMPERED), 30);
     assert_int_equal(bs_err_exit(BS_ERR_UNTRUSTED), 30);
     assert_int_equal(bs_err_exit(BS_ERR_INPUT), 4);
