@@ -34,6 +34,7 @@ extern struct scene scene;
 
 int scene_setup(void **state);
 int scene_teardown(void **state);
+#define scene_test(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 /* `more` is appended to the configuration. */
 void scene_configure(const char *more);

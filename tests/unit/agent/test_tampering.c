@@ -1,0 +1,168 @@
+/* Boots whose vault somebody or something has had its hands on. */
+#include "scene.h"
+
+#include "unit/unit.h"
+
+#include "agent/vault/slot.h"
+#include "core/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static uint8_t other_name[34] = { 0, 0x0b, 9 };
+static void spoil_srk(struct bundle *bundle)
+{
+    bundle->srk_name = BS_SPAN(other_name, sizeof(other_name));
+}
+
+static void spoil_leaf(struct bundle *bundle)
+{
+    bundle->chain[0] = bundle->chain[1];
+}
+
+static void an_opened_generation_never_opens_again(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf old = BS_BUF(SLOT_MAX);
+    assert_ok(scene_boot());
+    assert_ok(bs_file_read(scene_path("/var/lib/bootseal/slot-a"), &old));
+    scene_reboot(1);
+    assert_ok(scene_boot());
+    scene_reboot(0);
+    assert_ok(bs_file_write(scene_path("/var/lib/bootseal/slot-a"), bs_buf_span(&old), NULL));
+    assert_ok(bs_file_write(scene_path("/var/lib/bootseal/slot-b"), bs_buf_span(&old), NULL));
+    scene.refuses = true;
+    assert_err(scene_boot(), BS_ERR_REFUSED);
+    assert_int_equal(fake_tpm.unseals, 0);
+}
+
+static void flip_byte(const char *path, off_t at)
+{
+    uint8_t byte;
+    BS_OWN_FD int fd = open(scene_path(path), O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+}
+
+static void one_damaged_slot_costs_nothing(void **state)
+{
+    (void)state;
+    assert_ok(scene_boot());
+    static const char *const slots[] = { "/var/lib/bootseal/slot-a", "/var/lib/bootseal/slot-b" };
+    for (size_t i = 0; i < COUNT(slots); i++) {
+        struct stat st;
+        assert_int_equal(stat(scene_path(slots[i]), &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        flip_byte(slots[i], st.st_size - 1);
+        scene_reboot(0);
+        assert_ok(scene_boot());
+        assert_string_equal(scene.boot.report.source, "vault");
+        flip_byte(slots[i], st.st_size - 1);
+    }
+    flip_byte(slots[0], 100);
+    flip_byte(slots[1], 100);
+    scene_reboot(0);
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "server");
+    assert_true(scene_has_note(BS_NOTE_VAULT_CORRUPT));
+}
+
+/* Root in the running system seals what it likes to the public PCR values of an approved boot. */
+static void forge(uint64_t ahead, struct crypto_key *key, struct bs_span cert)
+{
+    fake_tpm.is_open = true;
+    BS_OWN(secret) secret = NULL;
+    uint8_t nonce[12] = { 1 };
+    struct tpm_counter counter;
+    struct tpm_policy policy;
+    struct tpm_key_blob device;
+    struct vault_policy want = { CRYPTO_SHA256, (1u << 4) | (1u << 7) | (1u << 9), 12 };
+    assert_ok(tpm_counter_read(NULL, &counter));
+    assert_ok(tpm_policy_now(NULL, want.bank, want.boot_mask, want.cap_pcr, &counter, counter.value + ahead, &policy));
+    assert_ok(bs_secret_new(32, &secret));
+    assert_ok(tpm_device_key_make(NULL, &device));
+
+    struct slot_header header = { .generation = counter.value + ahead,
+                                  .policy = want,
+                                  .counter_index = counter.public_area.nvIndex,
+                                  .counter_name = counter.name };
+    memcpy(header.nonce, nonce, sizeof(nonce));
+    assert_ok(tpm_seal(NULL, &policy, secret, &header.sealed));
+    BS_SCOPED_BUF struct bs_buf sign1 = BS_BUF(BS_BUNDLE_MAX);
+    BS_SCOPED_BUF struct bs_buf public_area = BS_BUF(1024);
+    BS_SCOPED_BUF struct bs_buf private_area = BS_BUF(1024);
+    BS_SCOPED_BUF struct bs_buf slot = BS_BUF(SLOT_MAX);
+    scene_sign_bundle(key, cert, &sign1);
+    assert_ok(wire_public2b_encode(&device.public_area, &public_area));
+    assert_ok(wire_private_encode(&device.private_area, &private_area));
+    struct vault_contents contents = { bs_buf_span(&sign1), bs_buf_span(&public_area), bs_buf_span(&private_area), 0 };
+    assert_ok(slot_encode(&header, secret, &contents, &slot));
+    assert_ok(bs_file_write(scene_path("/var/lib/bootseal/slot-a"), bs_buf_span(&slot), NULL));
+    assert_ok(bs_file_write(scene_path("/var/lib/bootseal/slot-b"), bs_buf_span(&slot), NULL));
+    fake_tpm.counter += ahead;
+    fake_tpm.is_open = false;
+}
+
+static void a_forged_slot_is_reported_as_tampering_and_not_used(void **state)
+{
+    (void)state;
+    BS_OWN(key) own = NULL;
+    BS_SCOPED_BUF struct bs_buf own_cert = BS_BUF(BS_CERT_MAX);
+    scene_other_signer(&own, &own_cert);
+    for (uint64_t ahead = 0; ahead < 2; ahead++) {
+        fake_tpm_new();
+        scene.refuses = false;
+        assert_ok(scene_boot());
+        scene_reboot(0);
+        forge(ahead, own, bs_buf_span(&own_cert));
+        scene.refuses = true;
+        assert_err(scene_boot(), BS_ERR_REFUSED);
+        assert_true(scene_has_note(BS_NOTE_VAULT_TAMPERED));
+    }
+}
+
+static void a_slot_with_the_servers_bundle_for_another_key_is_tampering(void **state)
+{
+    (void)state;
+    assert_ok(scene_boot());
+    scene_reboot(0);
+    scene.spoil = spoil_leaf;
+    forge(0, scene.bundle_key, bs_buf_span(&scene.bundle_cert));
+    scene.refuses = true;
+    assert_err(scene_boot(), BS_ERR_REFUSED);
+    assert_true(scene_has_note(BS_NOTE_VAULT_TAMPERED));
+
+    scene_reboot(0);
+    scene.spoil = spoil_srk;
+    forge(0, scene.bundle_key, bs_buf_span(&scene.bundle_cert));
+    assert_err(scene_boot(), BS_ERR_REFUSED);
+    assert_true(scene_has_note(BS_NOTE_VAULT_TAMPERED));
+}
+
+static void a_cleared_tpm_asks_the_server_again(void **state)
+{
+    (void)state;
+    assert_ok(scene_boot());
+    scene_reboot(0);
+    fake_tpm.has_counter = false;
+    fake_tpm.srk_seed = 1;
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "server");
+    assert_true(scene_has_note(BS_NOTE_VAULT_BOOT_CHANGED));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scene_test(one_damaged_slot_costs_nothing),
+        scene_test(a_forged_slot_is_reported_as_tampering_and_not_used),
+        scene_test(a_slot_with_the_servers_bundle_for_another_key_is_tampering),
+        scene_test(a_cleared_tpm_asks_the_server_again),
+        scene_test(an_opened_generation_never_opens_again),
+    };
+    bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
