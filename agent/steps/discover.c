@@ -35,7 +35,8 @@ static enum bs_err open_tpm(struct boot *boot, struct tpm_state *ret_state)
 {
     BS_OWN(string) path = NULL;
     enum bs_err err = machine_open_tpm(boot->config, MACHINE_BOOT, &boot->tpm, &path);
-    boot->has_no_tpm = err == BS_ERR_NO_TPM;
+    /* Only where nothing announces a TPM is there nothing to cap; one that does not open is another matter. */
+    boot->has_no_tpm = err == BS_ERR_NO_TPM && !path;
     if (err == BS_OK)
         err = tpm_state(boot->tpm, ret_state);
     if (err != BS_OK)

@@ -1,5 +1,6 @@
 /* failed: counts, caps, forgets. Why it failed was said by the step that failed. */
 #include "agent/failures.h"
+#include "agent/signals.h"
 #include "agent/steps/steps.h"
 #include "core/file.h"
 
@@ -23,7 +24,9 @@ static void count_failure(struct boot *boot)
 
 enum bs_err step_failed(struct boot *boot)
 {
-    if (boot->waiting.last != BS_OK && bs_deadline_passed(boot->deadline))
+    if (signals_stop_requested())
+        bs_error(STATE, "told to stop (SIGTERM)");
+    else if (boot->waiting.last != BS_OK && bs_deadline_passed(boot->deadline))
         bs_error(STATE, "gave up after %lld s (boot.wait): %s", (long long)boot->config->boot.wait_s,
                  boot->report.message);
     if (!boot->is_over)

@@ -24,13 +24,14 @@ static void note_findings(struct boot *boot, const struct vault_findings *findin
 }
 
 /* Why the server is asked, in a sentence; that is no failure. */
-static const char *reason_to_ask(enum bs_err err)
+static void say_why(enum bs_err err)
 {
     if (err == BS_ERR_NOT_FOUND)
-        return "there is no vault yet: asking the server";
-    if (err == BS_ERR_BOOT)
-        return "the vault is sealed to another boot: asking the server";
-    return "the vault does not open: asking the server";
+        bs_notice(STATE, "there is no vault yet: asking the server");
+    else if (err == BS_ERR_BOOT)
+        bs_notice(STATE, "the vault is sealed to another boot: asking the server");
+    else
+        bs_notice(STATE, "the vault does not open (%s): asking the server", bs_err_name(err));
 }
 
 /* With an unknown clock nothing is ever due: the network may be out of reach for the same reason. */
@@ -55,7 +56,7 @@ enum bs_err step_open(struct boot *boot)
         err = boot_make_device_pem(boot, &boot->held.contents);
     }
     if (err != BS_OK) {
-        bs_notice(STATE, "%s (%s)", reason_to_ask(err), bs_err_name(err));
+        say_why(err);
         vault_opened_clear(&boot->held);
         return err;
     }
