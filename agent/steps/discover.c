@@ -144,7 +144,7 @@ static enum bs_err check_capped(struct boot *boot, const struct tpm_pcrs *pcrs)
     if (memcmp(now, capped, pcrs->digest_size) != 0 && memcmp(now, capped_from_zero, pcrs->digest_size) != 0)
         return BS_OK;
     boot->is_over = boot->is_capped = boot->report.is_capped = true;
-    return boot_fail(boot, BS_ERR_CAPPED, STATE, "this boot is over (PCR %u is capped): reboot to provision", cap_pcr);
+    return boot_fail(boot, BS_ERR_CAPPED, STATE, "this boot is over: reboot to provision (PCR %u is capped)", cap_pcr);
 }
 
 enum bs_err step_discover(struct boot *boot)
