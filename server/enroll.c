@@ -255,6 +255,21 @@ static void attest(struct exchange *x, struct evidence **evidence)
     }
 }
 
+/* What a known device's own quote says is a verdict about that device; anything else is a stranger's. */
+static void refuse_evidence(struct exchange *x, const struct evidence *evidence, const struct refusal *refusal)
+{
+    bool is_recorded = false;
+    enum bs_err err = verdict_refused(x->server, evidence, refusal, &is_recorded);
+    if (err != BS_OK) {
+        answer_trouble(x, "writing down a verdict", err);
+    } else if (is_recorded) {
+        struct verdict verdict = { .kind = MESSAGE_REFUSED, .names_device = true, .refusal = *refusal };
+        answer_verdict(x, evidence, &verdict);
+    } else {
+        answer_stranger(x, refusal);
+    }
+}
+
 void enroll_attest(struct server *server, struct enroll_session *session, struct bs_span body, struct bs_buf *answer,
                    struct enroll_result *ret_result)
 {
@@ -274,7 +289,7 @@ void enroll_attest(struct server *server, struct enroll_session *session, struct
     if (err == BS_OK)
         attest(&x, &evidence);
     else if (err == BS_ERR_REFUSED)
-        answer_stranger(&x, &refusal);
+        refuse_evidence(&x, evidence, &refusal);
     else
         answer_trouble(&x, "verifying evidence", err);
 }

@@ -65,6 +65,7 @@ struct evidence {
     struct crypto_point device_point;
     uint8_t device_key_sha256[CRYPTO_SHA256_SIZE]; /* of its SubjectPublicKeyInfo */
 
+    bool is_quoted;       /* the quote holds: what is wrong after it is said by whoever holds this AK */
     uint32_t reset_count; /* from the quote, as are the next */
     uint64_t firmware_version;
     struct store_boot boot;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A device that asks the same again and gets the same answer is written down once a minute. */
+/* A device that asks the same again and gets the same answer is written down once a minute; waiting is one row, however long. */
 #define SEEN_GRAIN 60
 
 /* One verdict in the making. */
@@ -297,26 +297,30 @@ static enum bs_err check_room(struct turn *turn)
 
 static bool is_same_verdict(const struct turn *turn)
 {
-    const struct store_device *device = &turn->device;
+    const struct store_device *device = &turn->before;
     const char *reason = turn->verdict->refusal.reason ? turn->verdict->refusal.reason : "";
     return strcmp(device->verdict, kind_name(turn->verdict->kind)) == 0 && strcmp(device->reason, reason) == 0 &&
            memcmp(device->verdict_question, turn->evidence->question, STORE_DIGEST) == 0;
+}
+
+/* Worth a row in the audit log. */
+static bool is_news(const struct turn *turn)
+{
+    if (turn->verdict->kind == MESSAGE_APPROVED || !is_same_verdict(turn))
+        return true;
+    return turn->verdict->kind == MESSAGE_REFUSED && turn->now - turn->before.seen >= SEEN_GRAIN;
 }
 
 static enum bs_err write_verdict(struct turn *turn)
 {
     struct store_device *device = &turn->device;
     const struct refusal *refusal = &turn->verdict->refusal;
-    bool is_news = !is_same_verdict(turn) || turn->verdict->kind == MESSAGE_APPROVED;
     snprintf(device->verdict, sizeof(device->verdict), "%s", kind_name(turn->verdict->kind));
     snprintf(device->reason, sizeof(device->reason), "%s", refusal->reason ? refusal->reason : "");
     memcpy(device->verdict_question, turn->evidence->question, STORE_DIGEST);
     device->verdict_time = device->seen = turn->now;
     enum bs_err err = store_device_put(turn->server->store, device);
-    if (err == BS_OK && is_news)
-        err = store_evidence_put(turn->server->store, device->id, turn->evidence->question, turn->now,
-                                 &turn->evidence->boot);
-    if (err != BS_OK || !is_news)
+    if (err != BS_OK || !is_news(turn))
         return err;
     char act[32];
     snprintf(act, sizeof(act), "verdict.%s", device->verdict);
@@ -325,6 +329,15 @@ static enum bs_err write_verdict(struct turn *turn)
         return audit_add(turn->server, &entry, "profile %s, bundle %llu", device->profile,
                          (unsigned long long)turn->verdict->issue.serial);
     return audit_add(turn->server, &entry, "%s", refusal->text);
+}
+
+/* The boot that an operator would be asked about. */
+static enum bs_err write_evidence(struct turn *turn)
+{
+    if (turn->is_known && memcmp(turn->before.verdict_question, turn->evidence->question, STORE_DIGEST) == 0)
+        return BS_OK;
+    return store_evidence_put(turn->server->store, turn->device.id, turn->evidence->question, turn->now,
+                              &turn->evidence->boot);
 }
 
 /* Nothing new to write: the same answer as before, a moment ago. */
@@ -359,6 +372,8 @@ static enum bs_err run(struct turn *turn, bool *ret_keep)
     *ret_keep = !is_stranger(turn) && !is_quiet(turn);
     if (err == BS_OK && *ret_keep)
         err = write_verdict(turn);
+    if (err == BS_OK && *ret_keep)
+        err = write_evidence(turn);
     return err;
 }
 
@@ -381,5 +396,41 @@ enum bs_err verdict_make(struct server *server, const struct verdict_request *re
         *ret_verdict = verdict;
     else
         verdict_free(&verdict);
+    return err;
+}
+
+/* The quote holds and the pair is proven, so this device said it: its boot is judged, though no operator can help it. */
+static enum bs_err record_refusal(struct turn *turn)
+{
+    enum bs_err err = store_device_get(turn->server->store, turn->evidence->device, &turn->device);
+    turn->is_known = err == BS_OK;
+    turn->before = turn->device;
+    turn->verdict->kind = MESSAGE_REFUSED;
+    return err == BS_OK && !is_quiet(turn) ? write_verdict(turn) : err;
+}
+
+enum bs_err verdict_refused(struct server *server, const struct evidence *evidence, const struct refusal *refusal,
+                            bool *ret_is_recorded)
+{
+    enum verdict_pair pair = VERDICT_PAIR_UNKNOWN;
+    enum bs_err err = evidence->is_quoted ? verdict_pair(server, evidence, &pair) : BS_OK;
+    if (err != BS_OK || pair != VERDICT_PAIR_PROVEN) {
+        *ret_is_recorded = false;
+        return err;
+    }
+    struct verdict verdict = { .refusal = *refusal };
+    struct verdict_request request = { .evidence = evidence };
+    struct turn turn = {
+        .server = server, .request = &request, .evidence = evidence, .now = server->now(), .verdict = &verdict
+    };
+    err = store_begin(server->store);
+    if (err != BS_OK)
+        return err;
+    err = record_refusal(&turn);
+    if (err == BS_OK)
+        err = store_commit(server->store);
+    else
+        store_rollback(server->store);
+    *ret_is_recorded = err == BS_OK;
     return err;
 }

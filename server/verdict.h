@@ -25,6 +25,13 @@ void verdict_free(struct verdict *verdict);
 enum bs_err verdict_make(struct server *server, const struct verdict_request *request,
                          struct verdict *ret_verdict) BS_MUST_USE;
 
+/*
+ * Writes down that a boot was refused, when it was quoted by the proven pair of a record; *ret_is_recorded says whether it was. Of
+ * others nothing is written.
+ */
+enum bs_err verdict_refused(struct server *server, const struct evidence *evidence, const struct refusal *refusal,
+                            bool *ret_is_recorded) BS_MUST_USE;
+
 /* Whether the store knows this pair of EK and AK as proven; PAIR_MISMATCH is said where the AK is another device's. */
 enum verdict_pair { VERDICT_PAIR_UNKNOWN, VERDICT_PAIR_PROVEN, VERDICT_PAIR_FOREIGN };
 enum bs_err verdict_pair(struct server *server, const struct evidence *evidence,

@@ -97,6 +97,7 @@ enum bs_err verify_quote(const struct config *config, struct evidence *evidence,
         err = verify_digest(evidence, &quote.attested.quote, refusal);
     if (err != BS_OK)
         return err;
+    evidence->is_quoted = true;
     evidence->reset_count = quote.clockInfo.resetCount;
     evidence->firmware_version = quote.firmwareVersion;
     return BS_OK;
