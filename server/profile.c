@@ -97,7 +97,7 @@ static enum bs_err check_item(const struct conf *conf, const struct profile *pro
                               struct conf_problem *problem)
 {
     const struct profile_item *item = &profile->items[index];
-    char path[32], why[256];
+    char path[48], why[256];
     snprintf(path, sizeof(path), "items.[%zu].name", index);
     if (!bundle_item_name_is_valid(bs_span_of_string(item->name)))
         return conf_refuse(conf, path, problem, "must be letters, digits, '.', '_' and '-', and not begin with a dot");
