@@ -285,7 +285,8 @@ static enum bs_err pending(struct boot *boot)
     char reason[sizeof(boot->report.reason)];
     snprintf(reason, sizeof(reason), "%.*s", (int)answer->reason.size, (const char *)answer->reason.data);
     if (!boot->waiting.is_pending_said || strcmp(reason, boot->report.reason) != 0) {
-        bs_notice("pending", "%s: %.*s; waiting up to %d s; an operator approves with: bootsealctl device approve %s",
+        bs_notice("pending",
+                  "pending (%s): %.*s; waiting up to %d s; an operator approves with: bootsealctl device approve %s",
                   reason, (int)answer->text.size, (const char *)answer->text.data,
                   bs_deadline_left_ms(boot->deadline) / 1000, boot->report.device);
         say_findings(BS_LOG_NOTICE, answer);
