@@ -50,7 +50,8 @@ function(bs_make_static name)
     target_link_options(${name} PRIVATE -static-pie
         LINKER:-z,pack-relative-relocs LINKER:--build-id=sha1 LINKER:-O1)
     if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
-        target_link_options(${name} PRIVATE -flto=auto)
+        # One partition: 4 KB smaller, a few seconds slower.
+        target_link_options(${name} PRIVATE -flto=auto -flto-partition=one)
     endif()
     add_custom_command(TARGET ${name} POST_BUILD
         COMMAND ${CMAKE_COMMAND} -E copy $<TARGET_FILE:${name}> $<TARGET_FILE:${name}>.debug

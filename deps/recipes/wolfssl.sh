@@ -20,8 +20,9 @@ build() {
         --enable-sni --enable-supportedcurves --enable-keying-material --enable-ip-alt-name
         --enable-certgen --enable-certreq --enable-certext --enable-cryptocb
     )
-    # The peer's certificate is part of the evidence; the verify callback applies bootseal's clock rule.
-    local defines="-DKEEP_PEER_CERT -DWOLFSSL_ALWAYS_VERIFY_CB"
+    # --disable-tlsv12 alone leaves all of TLS 1.2 in. The peer's certificate is part of the evidence; the
+    # verify callback applies bootseal's clock rule.
+    local defines="-DWOLFSSL_NO_TLS12 -DKEEP_PEER_CERT -DWOLFSSL_ALWAYS_VERIFY_CB"
     case $target in
     musl-*)
         options+=(--enable-aesgcm=small --enable-curve25519=small --enable-sp-math-all=small --disable-sp-asm
