@@ -91,35 +91,19 @@ enum bs_err tpm_view_nv(struct tpm *tpm, const TPMS_NV_PUBLIC *public_area, cons
     return view(tpm, public_area->nvIndex, name, VIEW_NV, bs_buf_span(&area), ret_loaded);
 }
 
-/* The Name that ESYS keeps is the TPM's word (ESYS compares it with nothing): it must be that of the public area we have. */
-static enum bs_err check_name(const struct tpm_loaded *loaded, const TPMT_PUBLIC *public_area)
-{
-    TPM_ESYS TPM2B_NAME *name = NULL;
-    struct wire_name expected;
-    enum bs_err err = tpm_check(loaded->tpm, Esys_TR_GetName(loaded->tpm->esys, loaded->tr, &name), "Esys_TR_GetName");
-    if (err == BS_OK)
-        err = wire_public_name(public_area, &expected);
-    if (err != BS_OK)
-        return err;
-    return bs_span_equal(BS_SPAN(name->name, name->size), wire_name_span(&expected)) ? BS_OK : BS_ERR_TAMPERED;
-}
-
 enum bs_err tpm_load(struct tpm *tpm, const struct tpm_loaded *srk, const struct tpm_key_blob *blob,
                      struct tpm_loaded *ret_loaded)
 {
-    TPM_LOADED struct tpm_loaded loaded = TPM_LOADED_NONE;
     ESYS_TR tr;
     TSS2_RC rc = Esys_Load(tpm->esys, srk->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &blob->private_area,
                            &blob->public_area, &tr);
     enum bs_err err = tpm_check(tpm, rc, "TPM2_Load");
-    if (err != BS_OK)
-        return tpm_rc_is_parameter(rc) ? BS_ERR_TAMPERED : err; /* Part 3 §12.2.1: the blob is not this parent's */
-    tpm_hold(tpm, tr, true, &loaded);
-
-    err = check_name(&loaded, &blob->public_area.publicArea);
-    if (err != BS_OK)
-        return err;
-    *ret_loaded = loaded;
-    loaded = TPM_LOADED_NONE;
-    return BS_OK;
+    if (err == BS_OK) {
+        tpm_hold(tpm, tr, true, ret_loaded);
+        return BS_OK;
+    }
+    /* The blob is not this parent's (Part 3 §12.2.1), or ESYS found that the Name in the response is not that of the public area. */
+    if (tpm_rc_is_parameter(rc) || rc == TSS2_ESYS_RC_MALFORMED_RESPONSE)
+        return BS_ERR_TAMPERED;
+    return err;
 }

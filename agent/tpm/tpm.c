@@ -136,6 +136,19 @@ static enum bs_err connect_tpm(struct tpm *tpm)
     enum bs_err err = tcti_open(tpm->device, tpm->options.exclusive, tpm->options.timeout_ms, &tpm->tcti);
     if (err == BS_OK)
         err = begin_esys(tpm);
+    if (err != BS_OK)
+        disconnect(tpm);
+    return err;
+}
+
+/* What ESYS took for no good answer may have loaded something all the same: therefore orphans are looked for then, too. */
+enum bs_err tpm_begin(struct tpm *tpm)
+{
+    if (tpm->tcti && tcti_is_broken(tpm->tcti))
+        disconnect(tpm);
+    if (tpm->tcti && !tpm->is_stale)
+        return BS_OK;
+    enum bs_err err = tpm->tcti ? begin_esys(tpm) : connect_tpm(tpm);
     if (err == BS_OK && may_flush_orphans(tpm))
         err = flush_orphans(tpm);
     if (err != BS_OK)
@@ -143,13 +156,12 @@ static enum bs_err connect_tpm(struct tpm *tpm)
     return err;
 }
 
-enum bs_err tpm_begin(struct tpm *tpm)
+/* Nothing of ours stays behind. */
+static void leave(struct tpm *tpm)
 {
-    if (tpm->tcti && tcti_is_broken(tpm->tcti))
-        disconnect(tpm);
-    if (!tpm->tcti)
-        return connect_tpm(tpm);
-    return tpm->is_stale ? begin_esys(tpm) : BS_OK;
+    if (tpm->tcti && tpm->is_stale && !tcti_is_broken(tpm->tcti) && tpm_begin(tpm) != BS_OK)
+        bs_debug("tpm", "something may be left loaded");
+    disconnect(tpm);
 }
 
 enum bs_err tpm_open(const struct tpm_options *options, struct tpm **ret_tpm)
@@ -165,7 +177,7 @@ enum bs_err tpm_open(const struct tpm_options *options, struct tpm **ret_tpm)
     tpm->srk = (struct tpm_key){ .handle = options->srk_handle, .hierarchy = TPM2_RH_OWNER };
     tpm->ak = (struct tpm_key){ .handle = options->ak_handle, .hierarchy = TPM2_RH_ENDORSEMENT };
 
-    enum bs_err err = connect_tpm(tpm);
+    enum bs_err err = tpm_begin(tpm);
     if (err != BS_OK)
         return err;
     *ret_tpm = BS_TAKE(tpm);
@@ -176,7 +188,7 @@ void tpm_close(struct tpm *tpm)
 {
     if (!tpm)
         return;
-    disconnect(tpm);
+    leave(tpm);
     for (size_t i = 0; i < tpm->ek.cert_count; i++)
         bs_buf_free(&tpm->ek.certs[i]);
     free(tpm->device);
@@ -185,7 +197,7 @@ void tpm_close(struct tpm *tpm)
 
 void tpm_release(struct tpm *tpm)
 {
-    disconnect(tpm);
+    leave(tpm);
 }
 
 enum bs_err tpm_reacquire(struct tpm *tpm)

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 static const uint8_t nonce[32] = "a nonce of thirty-two bytes ....";
+static const uint8_t secret_in[CREDENTIAL_SIZE] = "this must not be seen on the bus";
 
 static int setup(void **state)
 {
@@ -86,8 +87,8 @@ static void set_owner_password(struct lab *lab)
         0);
 }
 
-/* A certificate challenge goes through: the EK of this TPM with our AK. */
-static void check_activation(struct tpm *tpm)
+/* A challenge goes through: the EK of this TPM with our AK; and the answer is not on the bus. */
+static void check_activation(struct lab *lab, struct tpm *tpm)
 {
     BS_SCOPED_BUF struct bs_buf object = BS_BUF(1024), encrypted = BS_BUF(1024);
     BS_OWN(secret) secret = NULL;
@@ -97,10 +98,11 @@ static void check_activation(struct tpm *tpm)
 
     OK(tpm_ek(tpm, &ek));
     OK(tpm_ak(tpm, &ak, &name));
-    OK(credential_make(&ek->public_area, name, nonce, &object, &encrypted));
+    OK(credential_make(&ek->public_area, name, secret_in, &object, &encrypted));
     OK(tpm_activate(tpm, bs_buf_span(&object), bs_buf_span(&encrypted), &secret));
-    assert_int_equal(bs_secret_size(secret), sizeof(nonce));
-    assert_memory_equal(bs_secret_view(secret), nonce, sizeof(nonce));
+    assert_int_equal(bs_secret_size(secret), CREDENTIAL_SIZE);
+    assert_memory_equal(bs_secret_view(secret), secret_in, CREDENTIAL_SIZE);
+    assert_false(lab_has_recorded(lab, BS_SPAN(secret_in, 12)));
 }
 
 static void state_tells_banks_and_maker(void **state)
@@ -150,7 +152,7 @@ static void ek_is_the_first_kind_with_a_certificate(void **state)
             assert_int_equal(kind, ek->kind);
             assert_int_equal(ek->cert_count, steps[i].certs);
             NOTHING_LOADED(*state);
-            check_activation(tpm);
+            check_activation(*state, tpm);
             NOTHING_LOADED(*state);
         }
     }
@@ -278,7 +280,7 @@ static void srk_is_made_in_the_endorsement_hierarchy_when_the_owner_has_a_passwo
     assert_false(tpm->srk.is_persistent);
     assert_int_equal(tpm->srk.hierarchy, TPM2_RH_ENDORSEMENT);
     check_device_key(tpm);
-    check_activation(tpm);
+    check_activation(*state, tpm);
     NOTHING_LOADED(*state);
     struct tpm_counter counter;
     FAILS(tpm_counter_make(tpm, &counter), BS_ERR_TPM);
@@ -337,7 +339,7 @@ static void an_ak_of_the_owners_hierarchy_is_not_taken(void **state)
     BS_OWN(tpm) tpm = open_tpm(*state, true);
     OK(tpm_ak(tpm, &area, &name));
     assert_false(tpm->ak.is_persistent);
-    check_activation(tpm);
+    check_activation(*state, tpm);
     NOTHING_LOADED(*state);
 }
 
@@ -439,7 +441,7 @@ static void a_credential_for_another_key_or_tpm_is_refused(void **state)
     }
     tpm_close(BS_TAKE(stranger));
     lab_free(other);
-    check_activation(tpm);
+    check_activation(*state, tpm);
 }
 
 static void lockout_stops_nothing(void **state)
@@ -448,7 +450,7 @@ static void lockout_stops_nothing(void **state)
     for (int persist = 0; persist < 2; persist++) {
         BS_OWN(tpm) tpm = open_tpm(*state, persist);
         struct tpm_counter counter;
-        check_activation(tpm);
+        check_activation(*state, tpm);
         check_device_key(tpm);
         OK(tpm_counter_make(tpm, &counter));
         OK(tpm_counter_increment(tpm, &counter));
@@ -457,7 +459,7 @@ static void lockout_stops_nothing(void **state)
     /* The low range as well. */
     undefine(*state, 0x01c00016);
     BS_OWN(tpm) tpm = open_tpm(*state, false);
-    check_activation(tpm);
+    check_activation(*state, tpm);
     NOTHING_LOADED(*state);
 }
 
@@ -466,7 +468,7 @@ static void power_cuts_are_no_failed_attempts(void **state)
 {
     for (int i = 0; i < 5; i++) {
         BS_OWN(tpm) tpm = open_tpm(*state, true);
-        check_activation(tpm);
+        check_activation(*state, tpm);
         check_device_key(tpm);
         lab_reboot(*state);
     }
@@ -479,16 +481,16 @@ static void power_cuts_are_no_failed_attempts(void **state)
 static void released_tpm_serves_others_and_comes_back(void **state)
 {
     BS_OWN(tpm) tpm = open_tpm(*state, false);
-    check_activation(tpm);
+    check_activation(*state, tpm);
     unsigned before = tpm_command_count(tpm);
     tpm_release(tpm);
     {
         BS_OWN(tpm) other = open_tpm(*state, true);
-        check_activation(other);
+        check_activation(*state, other);
     }
     OK(tpm_reacquire(tpm));
     assert_int_equal(tpm_command_count(tpm), before);
-    check_activation(tpm);
+    check_activation(*state, tpm);
     assert_true(tpm_command_count(tpm) > before);
 }
 
