@@ -1,0 +1,184 @@
+#include "unit/server/lab.h"
+
+#include "server/align.h"
+#include "server/policy.h"
+
+/* Lists of one-letter events. */
+static struct align_result align(const char *found, const char *expected)
+{
+    struct bs_span a[64], b[64];
+    struct align_result result;
+    size_t n = strlen(found), m = strlen(expected);
+    for (size_t i = 0; i < n; i++)
+        a[i] = BS_SPAN(found + i, 1);
+    for (size_t i = 0; i < m; i++)
+        b[i] = BS_SPAN(expected + i, 1);
+    assert_ok(align_first(a, n, b, m, &result));
+    return result;
+}
+
+static void assert_change(const char *found, const char *expected, enum align_change change, size_t at)
+{
+    struct align_result result = align(found, expected);
+    if (result.change != change || (change != ALIGN_SAME && result.found != at))
+        fail_msg("%s against %s: change %d at %zu", found, expected, result.change, result.found);
+}
+
+static void the_first_difference_is_found_by_alignment(void **state)
+{
+    (void)state;
+    assert_change("abc", "abc", ALIGN_SAME, 0);
+    assert_change("abXc", "abc", ALIGN_ADDED, 2);
+    assert_change("abc", "abXc", ALIGN_REMOVED, 2);
+    assert_change("aXc", "abc", ALIGN_CHANGED, 1);
+    assert_change("abcX", "abc", ALIGN_ADDED, 3);
+    assert_change("ab", "abc", ALIGN_REMOVED, 2);
+    assert_change("", "a", ALIGN_REMOVED, 0);
+    assert_change("a", "", ALIGN_ADDED, 0);
+    assert_change("aXbYc", "abc", ALIGN_ADDED, 1);
+    assert_change("aXbcd", "abcZd", ALIGN_ADDED, 1);
+    assert_change("abcZd", "aXbcd", ALIGN_REMOVED, 1);
+    assert_change("XYZ", "abc", ALIGN_CHANGED, 0);
+}
+
+static void long_lists_are_compared_by_position(void **state)
+{
+    (void)state;
+    static struct bs_span a[2000], b[2000];
+    struct align_result result;
+    for (size_t i = 0; i < 2000; i++) {
+        a[i] = BS_SPAN(i % 2 ? "x" : "y", 1);
+        b[i] = BS_SPAN(i % 3 ? "x" : "z", 1);
+    }
+    assert_ok(align_first(a, 2000, b, 2000, &result));
+    assert_int_equal(result.change, ALIGN_CHANGED);
+    assert_int_equal(result.found, 0);
+}
+
+static void boot_of(struct store_boot *boot, const char *cmdline, bool has_extra)
+{
+    struct softtpm tpm = { .bank = CRYPTO_SHA256, .log = BS_BUF(SOFTTPM_LOG_MAX) };
+    bs_buf_reset(&boot->log);
+    lab_log(&boot->log, cmdline, has_extra);
+    assert_ok(softtpm_boot(&tpm, bs_buf_span(&boot->log)));
+    boot->bank = CRYPTO_SHA256;
+    boot->mask = 0x1a95;
+    for (unsigned pcr = 0; pcr < 24; pcr++)
+        if (boot->mask & (1u << pcr))
+            memcpy(boot->pcrs[pcr], tpm.pcrs[pcr], 32);
+    bs_buf_free(&tpm.log);
+}
+
+static void add_reference(struct lab *lab, const struct store_boot *boot, uint64_t *ret_id)
+{
+    struct store_reference reference = { .profile = "sensor", .created_by = "test" };
+    assert_ok(policy_boot_digest(boot, reference.digest));
+    assert_ok(store_begin(lab->server->store));
+    assert_ok(store_reference_add(lab->server->store, &reference, boot, ret_id));
+    assert_ok(store_commit(lab->server->store));
+}
+
+static struct policy_result judge(struct lab *lab, const struct store_boot *boot, struct refusal *ret_refusal)
+{
+    struct policy_result result;
+    *ret_refusal = (struct refusal){ 0 };
+    assert_ok(policy_judge(lab->server->store, "sensor", boot, &result, ret_refusal));
+    return result;
+}
+
+static void a_boot_is_good_when_it_equals_a_living_reference(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot boot = STORE_BOOT_INIT, other = STORE_BOOT_INIT;
+    struct refusal refusal;
+    uint64_t id, again;
+    boot_of(&boot, "good", false);
+    boot_of(&other, "other", true);
+    assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_NO_REFERENCE);
+    add_reference(lab, &other, &id);
+    add_reference(lab, &boot, &id);
+    add_reference(lab, &boot, &again);
+    assert_int_equal(id, again);
+    assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_GOOD);
+    assert_null(refusal.reason);
+    assert_ok(operator_reference_revoke(&lab->call, id));
+    assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_DIFFERS);
+    store_boot_free(&boot);
+    store_boot_free(&other);
+}
+
+static void every_pcr_that_differs_is_a_finding_with_its_first_event(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot good = STORE_BOOT_INIT, boot = STORE_BOOT_INIT;
+    struct refusal refusal;
+    uint64_t id;
+    boot_of(&good, "good", false);
+    boot_of(&boot, "evil", true);
+    add_reference(lab, &good, &id);
+    assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_DIFFERS);
+    assert_string_equal(refusal.reason, BS_REASON_BOOT_NOT_APPROVED);
+    assert_int_equal(refusal.finding_count, 2);
+    assert_int_equal(refusal.findings[0].pcr, 4);
+    assert_int_equal(refusal.findings[0].event, 10); /* header, 8 separators, the first application */
+    assert_non_null(strstr(refusal.findings[0].found, "one application more"));
+    assert_string_equal(refusal.findings[0].expected, "");
+    assert_int_equal(refusal.findings[1].pcr, 9);
+    assert_non_null(strstr(refusal.findings[1].found, "evil"));
+    assert_non_null(strstr(refusal.findings[1].expected, "good"));
+    assert_non_null(strstr(refusal.text, "PCR 4, event 10"));
+    store_boot_free(&good);
+    store_boot_free(&boot);
+}
+
+static void the_nearest_reference_is_compared_with(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot far = STORE_BOOT_INIT, near = STORE_BOOT_INIT, boot = STORE_BOOT_INIT;
+    struct refusal refusal;
+    uint64_t near_id, far_id;
+    boot_of(&near, "good", true);
+    boot_of(&far, "good", false);
+    boot_of(&boot, "evil", true);
+    add_reference(lab, &near, &near_id);
+    add_reference(lab, &far, &far_id);
+    assert_int_equal(judge(lab, &boot, &refusal).reference, near_id);
+    assert_int_equal(refusal.finding_count, 1);
+    assert_int_equal(refusal.findings[0].pcr, 9);
+    store_boot_free(&far);
+    store_boot_free(&near);
+    store_boot_free(&boot);
+}
+
+static void a_reference_of_another_mask_or_bank_is_not_equal(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot good = STORE_BOOT_INIT, boot = STORE_BOOT_INIT;
+    struct refusal refusal;
+    uint64_t id;
+    boot_of(&good, "good", false);
+    boot_of(&boot, "good", false);
+    add_reference(lab, &good, &id);
+    boot.mask &= ~(1u << 7);
+    assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_DIFFERS);
+    boot.mask = good.mask;
+    boot.bank = CRYPTO_SHA384;
+    assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_DIFFERS);
+    store_boot_free(&good);
+    store_boot_free(&boot);
+}
+
+#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_difference_is_found_by_alignment),
+        cmocka_unit_test(long_lists_are_compared_by_position),
+        LAB_TEST(a_boot_is_good_when_it_equals_a_living_reference),
+        LAB_TEST(every_pcr_that_differs_is_a_finding_with_its_first_event),
+        LAB_TEST(the_nearest_reference_is_compared_with),
+        LAB_TEST(a_reference_of_another_mask_or_bank_is_not_equal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

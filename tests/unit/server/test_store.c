@@ -1,0 +1,255 @@
+/* The store alone: what is committed stays, what is not is gone, and a newer schema is left alone. */
+#include "unit/unit.h"
+
+#include "core/log.h"
+#include "server/store.h"
+#include "unit/folder.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+static struct store_device device_of(uint8_t id)
+{
+    struct store_device device = { .status = STORE_PENDING, .created = id, .reset_count = UINT32_MAX };
+    memset(device.id, id, sizeof(device.id));
+    strcpy(device.profile, "sensor");
+    strcpy(device.labels, "a=b,c=d");
+    return device;
+}
+
+static void put_device(struct store *store, uint8_t id)
+{
+    struct store_device device = device_of(id);
+    assert_ok(store_begin(store));
+    assert_ok(store_device_put(store, &device));
+    assert_ok(store_commit(store));
+}
+
+static void open_in(void **state, struct store **ret_store)
+{
+    assert_ok(store_open(folder_path(state, "db"), ret_store));
+}
+
+static void a_device_comes_back_as_it_was_put(void **state)
+{
+    BS_OWN(store) store = NULL;
+    struct store_device device = device_of(7), found;
+    memcpy(device.ak_name.name, "\0\x0b", 2);
+    device.ak_name.size = 34;
+    device.firmware_version = UINT64_MAX;
+    device.accept_reset = true;
+    strcpy(device.reason, "capped");
+    open_in(state, &store);
+    assert_ok(store_begin(store));
+    assert_ok(store_device_put(store, &device));
+    assert_ok(store_commit(store));
+    store_close(BS_TAKE(store));
+    open_in(state, &store);
+    assert_ok(store_device_get(store, device.id, &found));
+    assert_memory_equal(&found, &device, sizeof(found));
+    assert_ok(store_device_by_ak(store, &device.ak_name, &found));
+    assert_memory_equal(found.id, device.id, sizeof(found.id));
+    device.id[0] = 8;
+    assert_err(store_device_get(store, device.id, &found), BS_ERR_NOT_FOUND);
+}
+
+static void two_devices_cannot_have_one_ak(void **state)
+{
+    BS_OWN(store) store = NULL;
+    struct store_device a = device_of(1), b = device_of(2);
+    memcpy(a.ak_name.name, "\0\x0b", 2);
+    a.ak_name.size = 34;
+    b.ak_name = a.ak_name;
+    open_in(state, &store);
+    assert_ok(store_begin(store));
+    assert_ok(store_device_put(store, &a));
+    assert_err(store_device_put(store, &b), BS_ERR_IO);
+    store_rollback(store);
+}
+
+static void what_is_rolled_back_did_not_happen(void **state)
+{
+    BS_OWN(store) store = NULL;
+    struct store_device device = device_of(1);
+    uint64_t count;
+    open_in(state, &store);
+    assert_ok(store_begin(store));
+    assert_ok(store_device_put(store, &device));
+    store_rollback(store);
+    assert_ok(store_device_count(store, STORE_PENDING, &count));
+    assert_int_equal(count, 0);
+}
+
+static void the_database_is_for_its_owner_alone(void **state)
+{
+    BS_OWN(store) store = NULL;
+    struct stat st;
+    open_in(state, &store);
+    put_device(store, 1);
+    static const char *const names[] = { "db", "db-wal", "db-shm" };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_int_equal(stat(folder_path(state, names[i]), &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+}
+
+static void execute(void **state, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(folder_path(state, "db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void a_newer_schema_is_left_alone(void **state)
+{
+    struct store *store = NULL;
+    bs_log_set_level(BS_LOG_ERROR);
+    open_in(state, &store);
+    store_close(BS_TAKE(store));
+    execute(state, "PRAGMA user_version = 99");
+    assert_err(store_open(folder_path(state, "db"), &store), BS_ERR_CONFIG);
+    assert_null(store);
+}
+
+static void a_file_that_is_no_database_is_refused(void **state)
+{
+    struct store *store = NULL;
+    folder_put(state, "db",
+               "this is a text of more than a hundred bytes, which is no database at all, and never was one, "
+               "whatever its name may say to the contrary");
+    assert_err(store_open(folder_path(state, "db"), &store), BS_ERR_IO);
+}
+
+static void a_prefix_finds_one_or_tells_that_there_are_more(void **state)
+{
+    BS_OWN(store) store = NULL;
+    uint8_t ids[2][WIRE_ID_SIZE];
+    size_t count;
+    open_in(state, &store);
+    put_device(store, 0x12);
+    put_device(store, 0x1f);
+    assert_ok(store_device_find(store, "12", ids, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(ids[0][0], 0x12);
+    assert_ok(store_device_find(store, "1", ids, &count));
+    assert_int_equal(count, 2);
+    assert_ok(store_device_find(store, "2", ids, &count));
+    assert_int_equal(count, 0);
+    assert_err(store_device_find(store, "1x", ids, &count), BS_ERR_INPUT);
+    assert_err(store_device_find(store, "", ids, &count), BS_ERR_INPUT);
+}
+
+static void a_boot_comes_back_as_it_was_put(void **state)
+{
+    BS_OWN(store) store = NULL;
+    struct store_boot boot = STORE_BOOT_INIT, found = STORE_BOOT_INIT;
+    uint8_t id[WIRE_ID_SIZE], question[STORE_DIGEST] = { 1 }, found_question[STORE_DIGEST];
+    int64_t time;
+    boot.bank = CRYPTO_SHA384;
+    boot.mask = 1u << 0 | 1u << 23;
+    memset(boot.pcrs[0], 1, 48);
+    memset(boot.pcrs[23], 2, 48);
+    memset(id, 1, sizeof(id));
+    open_in(state, &store);
+    put_device(store, 1);
+    for (int i = 0; i < 2; i++) { /* without a log, then with one */
+        assert_ok(store_begin(store));
+        assert_ok(store_evidence_put(store, id, question, 5 + i, &boot));
+        assert_ok(store_commit(store));
+        assert_ok(store_evidence_get(store, id, found_question, &time, &found));
+        assert_int_equal(time, 5 + i);
+        assert_memory_equal(found.pcrs, boot.pcrs, sizeof(boot.pcrs));
+        assert_true(bs_span_equal(bs_buf_span(&found.log), bs_buf_span(&boot.log)));
+        assert_ok(bs_buf_append_string(&boot.log, "a log"));
+    }
+    store_boot_free(&boot);
+    store_boot_free(&found);
+}
+
+static void a_generated_secret_is_kept(void **state)
+{
+    BS_OWN(store) store = NULL;
+    BS_OWN(secret) secret = NULL;
+    BS_OWN(secret) found = NULL;
+    uint8_t id[WIRE_ID_SIZE];
+    memset(id, 1, sizeof(id));
+    open_in(state, &store);
+    put_device(store, 1);
+    assert_ok(bs_secret_copy("0123456789", 10, &secret));
+    assert_err(store_secret_get(store, id, "db.key", &found), BS_ERR_NOT_FOUND);
+    assert_ok(store_begin(store));
+    assert_ok(store_secret_put(store, id, "db.key", secret, 1));
+    assert_ok(store_commit(store));
+    assert_ok(store_secret_get(store, id, "db.key", &found));
+    assert_int_equal(bs_secret_size(found), 10);
+    assert_memory_equal(bs_secret_view(found), "0123456789", 10);
+}
+
+#define THREADS 8
+#define ROUNDS 40
+
+struct worker {
+    struct store *store;
+    unsigned number;
+    unsigned failed;
+};
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct store_device device = device_of(0);
+        device.id[0] = (uint8_t)worker->number;
+        device.id[1] = (uint8_t)i;
+        bool keep = i % 4 != 3;
+        worker->failed += store_begin(worker->store) != BS_OK;
+        worker->failed += store_device_put(worker->store, &device) != BS_OK;
+        if (keep)
+            worker->failed += store_commit(worker->store) != BS_OK;
+        else
+            store_rollback(worker->store);
+    }
+    return NULL;
+}
+
+static void threads_that_commit_together_lose_nothing(void **state)
+{
+    BS_OWN(store) store = NULL;
+    pthread_t threads[THREADS];
+    struct worker workers[THREADS];
+    uint64_t count;
+    open_in(state, &store);
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){ store, i, 0 };
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(workers[i].failed, 0);
+    }
+    store_close(BS_TAKE(store));
+    open_in(state, &store);
+    assert_ok(store_device_count(store, STORE_PENDING, &count));
+    assert_int_equal(count, THREADS * ROUNDS / 4 * 3);
+}
+
+#define FOLDER_TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FOLDER_TEST(a_device_comes_back_as_it_was_put),
+        FOLDER_TEST(two_devices_cannot_have_one_ak),
+        FOLDER_TEST(what_is_rolled_back_did_not_happen),
+        FOLDER_TEST(the_database_is_for_its_owner_alone),
+        FOLDER_TEST(a_newer_schema_is_left_alone),
+        FOLDER_TEST(a_file_that_is_no_database_is_refused),
+        FOLDER_TEST(a_prefix_finds_one_or_tells_that_there_are_more),
+        FOLDER_TEST(a_boot_comes_back_as_it_was_put),
+        FOLDER_TEST(a_generated_secret_is_kept),
+        FOLDER_TEST(threads_that_commit_together_lose_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
