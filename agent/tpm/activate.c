@@ -20,8 +20,9 @@ static const TPML_DIGEST high_range_branches = {
 };
 
 /*
- * By policy in both ranges. An EK of the high range would also take its empty auth (userWithAuth), but it is not noDA: that fails
- * in lockout, and a power cut in mid-use would count as a failed attempt. The policy asks for no auth value of the EK.
+ * By policy in both ranges. An EK of the high range would also take its empty auth (userWithAuth), but it is not noDA:
+ * that fails in lockout, and a power cut in mid-use would count as a failed attempt. The policy asks for no auth value
+ * of the EK.
  */
 static enum bs_err authorize_ek(struct tpm *tpm, const struct tpm_loaded *session, bool is_low_range)
 {

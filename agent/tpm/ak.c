@@ -1,6 +1,6 @@
 /*
- * The attestation key: a primary of the endorsement hierarchy. No blob to keep, the same after TPM2_Clear, and its quotes carry
- * the true resetCount and firmwareVersion (for other hierarchies they are obfuscated: Part 1 §36.7).
+ * The attestation key: a primary of the endorsement hierarchy. No blob to keep, the same after TPM2_Clear, and its
+ * quotes carry the true resetCount and firmwareVersion (for other hierarchies they are obfuscated: Part 1 §36.7).
  */
 #include "agent/tpm/internal.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * Exactly these. Not ORDERLY: such a counter jumps when power is lost. Not OWNERWRITE or OWNERREAD: one authorization, always empty.
- * NO_DA: it works in lockout, and a power cut in mid-use is no failed attempt.
+ * Exactly these. Not ORDERLY: such a counter jumps when power is lost. Not OWNERWRITE or OWNERREAD: one authorization,
+ * always empty. NO_DA: it works in lockout, and a power cut in mid-use is no failed attempt.
  */
 #define COUNTER_ATTRIBUTES \
     (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT | TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA)

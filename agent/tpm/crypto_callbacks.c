@@ -93,7 +93,10 @@ static BYTE *put_coordinate(BYTE *out, const uint8_t *coordinate, UINT16 size)
     return out + 2 + size;
 }
 
-/* Part 1 §C.6.1: Z = the x coordinate of (ephemeral private · TPM public), Q = the ephemeral public point, marshalled to `out`. */
+/*
+ * Part 1 §C.6.1: Z = the x coordinate of (ephemeral private · TPM public), Q = the ephemeral public point, marshalled
+ * to `out`.
+ */
 static TSS2_RC get_ecdh_point(TPM2B_PUBLIC *key, size_t room, TPM2B_ECC_PARAMETER *z, TPMS_ECC_POINT *q, BYTE *out,
                               size_t *out_size, void *userdata)
 {

@@ -1,5 +1,6 @@
 /*
- * The endorsement key and its certificates (TCG EK Credential Profile 2.5): which one there is, where its certificate lies.
+ * The endorsement key and its certificates (TCG EK Credential Profile 2.5): which one there is, where its certificate
+ * lies.
  */
 #include "agent/tpm/internal.h"
 
@@ -27,7 +28,10 @@ static size_t der_size(struct bs_span data)
     return size <= data.size && size <= BS_CERT_MAX ? size : 0;
 }
 
-/* Some vendors kept TPM 1.2's header (TCG PC Client Specific Implementation 1.21 §7.4.5: TCG_PCCLIENT_STORED_CERT, TCG_FULL_CERT). */
+/*
+ * Some vendors kept TPM 1.2's header (TCG PC Client Specific Implementation 1.21 §7.4.5: TCG_PCCLIENT_STORED_CERT,
+ * TCG_FULL_CERT).
+ */
 static struct bs_span skip_header(struct bs_span data)
 {
     const size_t header = 7;

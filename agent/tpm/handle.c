@@ -42,8 +42,9 @@ static enum bs_err put_be(struct bs_buf *buf, uint32_t value, size_t size)
 enum view_kind { VIEW_KEY = 1, VIEW_NV = 2 };
 
 /*
- * Esys_TR_FromTPMPublic would ask the TPM again for what was just read, and does not give it to us. So the view is built
- * from what is known, in the form that Esys_TR_Serialize writes: handle, TPM2B_NAME, kind, TPM2B of the public area.
+ * Esys_TR_FromTPMPublic would ask the TPM again for what was just read, and does not give it to us. So the view is
+ * built from what is known, in the form that Esys_TR_Serialize writes: handle, TPM2B_NAME, kind, TPM2B of the public
+ * area.
  */
 static enum bs_err view(struct tpm *tpm, TPM2_HANDLE handle, const struct wire_name *name, enum view_kind kind,
                         struct bs_span public_area, struct tpm_loaded *ret_loaded)
@@ -102,7 +103,10 @@ enum bs_err tpm_load(struct tpm *tpm, const struct tpm_loaded *srk, const struct
         tpm_hold(tpm, tr, true, ret_loaded);
         return BS_OK;
     }
-    /* The blob is not this parent's (Part 3 §12.2.1), or ESYS found that the Name in the response is not that of the public area. */
+    /*
+     * The blob is not this parent's (Part 3 §12.2.1), or ESYS found that the Name in the response is not that of the
+     * public area.
+     */
     if (tpm_rc_is_parameter(rc) || rc == TSS2_ESYS_RC_MALFORMED_RESPONSE)
         return BS_ERR_TAMPERED;
     return err;

@@ -1,10 +1,10 @@
 /*
- * What the files of agent/tpm/ share, and nobody else includes: the connection, objects and sessions that are bound to a
- * scope, authorization and policy.
+ * What the files of agent/tpm/ share, and nobody else includes: the connection, objects and sessions that are bound to
+ * a scope, authorization and policy.
  *
- * Discipline: a public function begins with tpm_begin() and leaves nothing loaded behind, whatever happened. Objects and
- * sessions are flushed by their TPM handle, below ESYS: after a response that does not verify ESYS answers nothing more,
- * but the TPM still has them.
+ * Discipline: a public function begins with tpm_begin() and leaves nothing loaded behind, whatever happened. Objects
+ * and sessions are flushed by their TPM handle, below ESYS: after a response that does not verify ESYS answers nothing
+ * more, but the TPM still has them.
  */
 #pragma once
 
@@ -47,12 +47,15 @@ struct tpm {
 enum bs_err tpm_begin(struct tpm *tpm) BS_MUST_USE;
 
 /*
- * Judges what an Esys_ or Tss2_Sys_ function gave: OK, TIMEOUT, TAMPERED (a response that its session does not vouch for), NOMEM
- * or TPM. `command` names it in the debug log.
+ * Judges what an Esys_ or Tss2_Sys_ function gave: OK, TIMEOUT, TAMPERED (a response that its session does not vouch
+ * for), NOMEM or TPM. `command` names it in the debug log.
  */
 enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command) BS_MUST_USE;
 
-/* The TPM's response code without the number of the handle, parameter or session (Part 2 §6.6); 0 when it is not the TPM's. */
+/*
+ * The TPM's response code without the number of the handle, parameter or session (Part 2 §6.6); 0 when it is not the
+ * TPM's.
+ */
 uint32_t tpm_rc_base(TSS2_RC rc);
 /* The TPM says that parameter `rc` complains about is wrong. */
 bool tpm_rc_is_parameter(TSS2_RC rc);
@@ -61,7 +64,10 @@ bool tpm_rc_is_parameter(TSS2_RC rc);
 void tpm_esys_release(void *p);
 #define TPM_ESYS __attribute__((cleanup(tpm_esys_release)))
 
-/* After a command that carried a secret, in whatever state it left ESYS: its copies in ESYS's contexts and on the stack are wiped. */
+/*
+ * After a command that carried a secret, in whatever state it left ESYS: its copies in ESYS's contexts and on the stack
+ * are wiped.
+ */
 void tpm_scrub(struct tpm *tpm, const struct bs_secret *secret);
 
 /* handle.c: something loaded (or persistent) for as long as its scope. */
@@ -90,7 +96,10 @@ enum bs_err tpm_view_key(struct tpm *tpm, TPM2_HANDLE handle, const TPMT_PUBLIC 
 enum bs_err tpm_view_nv(struct tpm *tpm, const TPMS_NV_PUBLIC *public_area, const struct wire_name *name,
                         struct tpm_loaded *ret_loaded) BS_MUST_USE;
 
-/* Loads a child of the SRK; `srk` is held. TAMPERED when the blob is not the SRK's, or its Name not that of its public area. */
+/*
+ * Loads a child of the SRK; `srk` is held. TAMPERED when the blob is not the SRK's, or its Name not that of its public
+ * area.
+ */
 enum bs_err tpm_load(struct tpm *tpm, const struct tpm_loaded *srk, const struct tpm_key_blob *blob,
                      struct tpm_loaded *ret_loaded) BS_MUST_USE;
 
@@ -107,7 +116,10 @@ enum bs_err tpm_ek_open(struct tpm *tpm, struct tpm_loaded *ret_loaded) BS_MUST_
 enum bs_err tpm_session(struct tpm *tpm, const struct tpm_loaded *key, TPM2_SE type, uint16_t hash,
                         struct tpm_loaded *ret_session) BS_MUST_USE;
 
-/* The next command is the session's last, and has its first parameter encrypted: TPMA_SESSION_DECRYPT (in) or _ENCRYPT (out). */
+/*
+ * The next command is the session's last, and has its first parameter encrypted: TPMA_SESSION_DECRYPT (in) or _ENCRYPT
+ * (out).
+ */
 enum bs_err tpm_session_last(struct tpm_loaded *session, TPMA_SESSION encryption) BS_MUST_USE;
 
 /* policy.c */

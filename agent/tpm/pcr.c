@@ -29,8 +29,8 @@ uint32_t tpm_selection_mask(const TPMS_PCR_SELECTION *selection)
 }
 
 /*
- * Takes one response of PCR_Read: which PCRs it says it holds, all of them asked for, and as many digests of the right size
- * (Part 3 §22.4). *mask loses what was read.
+ * Takes one response of PCR_Read: which PCRs it says it holds, all of them asked for, and as many digests of the right
+ * size (Part 3 §22.4). *mask loses what was read.
  */
 static enum bs_err take_values(const TPML_PCR_SELECTION *selection, const TPML_DIGEST *digests, struct tpm_pcrs *pcrs,
                                uint32_t *mask)

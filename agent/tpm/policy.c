@@ -1,6 +1,7 @@
 /*
- * The vault's policy: PolicyPCR(boot) → PolicyPCR(cap) → PolicyNV(counter = value), in this order, so that nothing that may
- * once stand in the place of the first can leave the other two out. The digest is computed here, without a trial session.
+ * The vault's policy: PolicyPCR(boot) → PolicyPCR(cap) → PolicyNV(counter = value), in this order, so that nothing that
+ * may once stand in the place of the first can leave the other two out. The digest is computed here, without a trial
+ * session.
  */
 #include "agent/tpm/internal.h"
 
@@ -66,7 +67,10 @@ enum bs_err tpm_policy_digest(const struct tpm_policy *policy, uint8_t ret_diges
     return err;
 }
 
-/* With an empty digest the TPM takes the values of now and remembers that they must not change until the session is used. */
+/*
+ * With an empty digest the TPM takes the values of now and remembers that they must not change until the session is
+ * used.
+ */
 static TSS2_RC policy_pcr(struct tpm *tpm, const struct tpm_loaded *session, uint16_t bank, uint32_t mask)
 {
     const TPM2B_DIGEST of_now = { .size = 0 };

@@ -1,6 +1,7 @@
 /*
- * Keys that a template and a seed determine (Part 3 §24.1): found at their persistent handle if they are what they should be,
- * else made, and persisted where that is allowed. The same key comes out each time, so nothing has to be kept.
+ * Keys that a template and a seed determine (Part 3 §24.1): found at their persistent handle if they are what they
+ * should be, else made, and persisted where that is allowed. The same key comes out each time, so nothing has to be
+ * kept.
  */
 #include "agent/tpm/internal.h"
 
@@ -14,8 +15,8 @@ static ESYS_TR hierarchy_tr(TPM2_HANDLE hierarchy)
 }
 
 /*
- * True for a primary of that hierarchy: only then is its qualified Name H(handle of the hierarchy ‖ Name) (Part 1 §16.3). A key of the
- * same template elsewhere would be another one after a clear, or not the TPM's endorsement.
+ * True for a primary of that hierarchy: only then is its qualified Name H(handle of the hierarchy ‖ Name) (Part 1
+ * §16.3). A key of the same template elsewhere would be another one after a clear, or not the TPM's endorsement.
  */
 static bool is_primary_of(TPM2_HANDLE hierarchy, uint16_t alg, const struct wire_name *name,
                           const TPM2B_NAME *qualified)

@@ -11,8 +11,8 @@
 #define UNSEAL_TRIES 8
 
 /*
- * Policy alone opens it (userWithAuth clear) and alone could change it (adminWithPolicy set, fixed); noDA because it carries no
- * guessable authorization, and a power cut in mid-use must not count as a failed attempt.
+ * Policy alone opens it (userWithAuth clear) and alone could change it (adminWithPolicy set, fixed); noDA because it
+ * carries no guessable authorization, and a power cut in mid-use must not count as a failed attempt.
  */
 static enum bs_err template_of(const struct tpm_policy *policy, TPM2B_PUBLIC *ret_public)
 {
@@ -39,8 +39,8 @@ static enum bs_err ek_session(struct tpm *tpm, struct tpm_loaded *ret_session)
 }
 
 /*
- * The session authorizes the SRK too: so its HMAC covers the SRK's Name as we know it, and the response's HMAC what comes back
- * (Part 1 §18.7).
+ * The session authorizes the SRK too: so its HMAC covers the SRK's Name as we know it, and the response's HMAC what
+ * comes back (Part 1 §18.7).
  */
 static enum bs_err create_sealed(struct tpm *tpm, const struct tpm_loaded *srk, struct tpm_loaded *session,
                                  const TPM2B_PUBLIC *area, const struct bs_secret *secret,

@@ -1,7 +1,7 @@
 /*
- * Sessions that hide a parameter from the bus: salted to a key of the TPM, so that somebody who listens does not learn the
- * session key (Part 1 §19.6.8), and AES-CFB for the first parameter (§21). A public key that somebody on the bus put in
- * the place of the TPM's gets him the secret: who calls has to know whose key it is.
+ * Sessions that hide a parameter from the bus: salted to a key of the TPM, so that somebody who listens does not learn
+ * the session key (Part 1 §19.6.8), and AES-CFB for the first parameter (§21). A public key that somebody on the bus
+ * put in the place of the TPM's gets him the secret: who calls has to know whose key it is.
  */
 #include "agent/tpm/internal.h"
 

@@ -12,8 +12,10 @@ enum bs_err tpm_srk_open(struct tpm *tpm, struct tpm_loaded *ret_loaded)
     if (err != BS_ERR_REFUSED)
         return err;
 
-    /* The owner has set a password. A primary of the endorsement hierarchy with the same template serves as well: it needs no
-     * owner, and comes out the same after each reset. */
+    /*
+     * The owner has set a password. A primary of the endorsement hierarchy with the same template serves as well: it
+     * needs no owner, and comes out the same after each reset.
+     */
     bs_debug("tpm", "the owner hierarchy has a password; the storage root key is made in the endorsement hierarchy");
     tpm->srk.hierarchy = TPM2_RH_ENDORSEMENT;
     err = tpm_key_open(tpm, &template, &tpm->srk, ret_loaded);

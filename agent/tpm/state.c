@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-/* What an NV_Read may ask for where the TPM does not say: Part 2 table "PT_NV_BUFFER_MAX" has no minimum, all known TPMs give 512. */
+/*
+ * What an NV_Read may ask for where the TPM does not say: Part 2 table "PT_NV_BUFFER_MAX" has no minimum, all known
+ * TPMs give 512.
+ */
 #define NV_CHUNK_DEFAULT 512
 
 static enum bs_err capability(struct tpm *tpm, TPM2_CAP what, uint32_t from, uint32_t count, TPMI_YES_NO *ret_more,
@@ -81,7 +84,10 @@ static void take_property(struct tpm *tpm, const TPMS_TAGGED_PROPERTY *property)
     }
 }
 
-/* Fixed and variable properties follow each other; a TPM that does not give them all at once is asked again for the latter. */
+/*
+ * Fixed and variable properties follow each other; a TPM that does not give them all at once is asked again for the
+ * latter.
+ */
 static enum bs_err read_properties(struct tpm *tpm)
 {
     uint32_t from = TPM2_PT_MANUFACTURER;

@@ -121,7 +121,10 @@ static TSS2_RC read_response(struct tcti *tcti)
     return TSS2_RC_SUCCESS;
 }
 
-/* Codes after which the TPM has done nothing and asks for the same command again (Part 2 §6.6.3, Part 1 §37.7.2 for NV). */
+/*
+ * Codes after which the TPM has done nothing and asks for the same command again (Part 2 §6.6.3, Part 1 §37.7.2 for
+ * NV).
+ */
 static bool wants_it_again(uint32_t code)
 {
     return code == TPM2_RC_RETRY || code == TPM2_RC_YIELDED || code == TPM2_RC_TESTING || code == TPM2_RC_NV_RATE;
@@ -171,7 +174,10 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *
     return send_command(tcti);
 }
 
-/* `timeout` is not looked at: ESYS would ask for ever, the deadline of the command binds. With `response` NULL only the size is asked for. */
+/*
+ * `timeout` is not looked at: ESYS would ask for ever, the deadline of the command binds. With `response` NULL only the
+ * size is asked for.
+ */
 static TSS2_RC receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *response, int32_t timeout)
 {
     struct tcti *tcti = tcti_of(context);

@@ -1,7 +1,7 @@
 /*
  * One TCTI for every TPM that the agent meets: a character device and swtpm's data socket both take a plain command and
- * give a plain response (TCG TSS 2.0 TCTI specification), so a file descriptor and poll(2) are enough. It counts what is
- * sent, bounds every command by a deadline, and sends again what the TPM asks to have sent again.
+ * give a plain response (TCG TSS 2.0 TCTI specification), so a file descriptor and poll(2) are enough. It counts what
+ * is sent, bounds every command by a deadline, and sends again what the TPM asks to have sent again.
  *
  * Why not tss2-tcti-device and -swtpm: the first has no O_EXCL, the second needs swtpm's control channel; neither knows
  * a deadline below ESYS's one-call functions (those wait for ever), and together they are larger than this file.
@@ -18,8 +18,8 @@
 struct tcti;
 
 /*
- * `device` is an absolute path or "swtpm:path=SOCKET". NO_TPM when there is nothing of that name, BUSY when somebody else
- * holds it, CONFIG when it is neither of the two.
+ * `device` is an absolute path or "swtpm:path=SOCKET". NO_TPM when there is nothing of that name, BUSY when somebody
+ * else holds it, CONFIG when it is neither of the two.
  */
 enum bs_err tcti_open(const char *device, bool exclusive, int64_t timeout_ms, struct tcti **ret_tcti) BS_MUST_USE;
 void tcti_close(struct tcti *tcti); /* NULL allowed */

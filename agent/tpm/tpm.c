@@ -63,8 +63,8 @@ static void wipe_copies(void *block, const void *secret, size_t size)
 }
 
 /*
- * ESYS keeps the input of Create in its context, and its command buffer keeps the last response decrypted; both are freed as they
- * are. It has no function to wipe them, so the secret is looked for.
+ * ESYS keeps the input of Create in its context, and its command buffer keeps the last response decrypted; both are
+ * freed as they are. It has no function to wipe them, so the secret is looked for.
  */
 void tpm_scrub(struct tpm *tpm, const struct bs_secret *secret)
 {
@@ -100,7 +100,10 @@ static enum bs_err begin_esys(struct tpm *tpm)
     return BS_OK;
 }
 
-/* Through a resource manager we see only our own objects; alone on the raw device, whatever is loaded was left by somebody who is gone. */
+/*
+ * Through a resource manager we see only our own objects; alone on the raw device, whatever is loaded was left by
+ * somebody who is gone.
+ */
 static bool may_flush_orphans(const struct tpm *tpm)
 {
     return tpm->options.exclusive && !strstr(tpm->device, "tpmrm");
@@ -141,7 +144,9 @@ static enum bs_err connect_tpm(struct tpm *tpm)
     return err;
 }
 
-/* What ESYS took for no good answer may have loaded something all the same: therefore orphans are looked for then, too. */
+/*
+ * What ESYS took for no good answer may have loaded something all the same: therefore orphans are looked for then, too.
+ */
 enum bs_err tpm_begin(struct tpm *tpm)
 {
     if (tpm->tcti && tcti_is_broken(tpm->tcti))

@@ -1,12 +1,12 @@
 /*
- * The TPM as the agent uses it. Owns tss2-esys and the TCTI. One connection, one thread; at most one transient object and
- * one session are loaded at a time (two objects where a command needs two and neither is persistent), and everything is flushed on
- * every path. Everything is noDA: nothing here fails
- * in dictionary-attack lockout. Secrets cross the bus only in salted, encrypted sessions.
+ * The TPM as the agent uses it. Owns tss2-esys and the TCTI. One connection, one thread; at most one transient object
+ * and one session are loaded at a time (two objects where a command needs two and neither is persistent), and
+ * everything is flushed on every path. Everything is noDA: nothing here fails in dictionary-attack lockout. Secrets
+ * cross the bus only in salted, encrypted sessions.
  *
- * Errors: TPM for what the TPM answers (logged at debug with command and code), TIMEOUT when it does not answer, BOOT when a
- * policy is not met, TAMPERED when an object is not what its Name says or a response is not what its session vouches for,
- * NOT_FOUND where said. After TIMEOUT, or when the TPM was gone, the next call takes the device anew.
+ * Errors: TPM for what the TPM answers (logged at debug with command and code), TIMEOUT when it does not answer, BOOT
+ * when a policy is not met, TAMPERED when an object is not what its Name says or a response is not what its session
+ * vouches for, NOT_FOUND where said. After TIMEOUT, or when the TPM was gone, the next call takes the device anew.
  */
 #pragma once
 
@@ -22,10 +22,10 @@
 #define TPM_CERTS_MAX 6
 
 struct tpm_options {
-    const char *device;     /* "/dev/tpm0", "/dev/tpmrm0" or "swtpm:path=SOCKET" */
-    bool exclusive;         /* nobody else uses it: O_EXCL, and what others left loaded is flushed. Not for /dev/tpmrm0 */
-    uint32_t srk_handle;    /* 0x81000001 */
-    uint32_t ak_handle;     /* where our AK is persisted */
+    const char *device;  /* "/dev/tpm0", "/dev/tpmrm0" or "swtpm:path=SOCKET" */
+    bool exclusive;      /* nobody else uses it: O_EXCL, and what others left loaded is flushed. Not for /dev/tpmrm0 */
+    uint32_t srk_handle; /* 0x81000001 */
+    uint32_t ak_handle;  /* where our AK is persisted */
     uint32_t counter_index; /* NV index of our counter */
     bool persist;           /* EK, AK, SRK may be made persistent; else they stay transient */
     int64_t timeout_ms;     /* of one command */
@@ -33,7 +33,10 @@ struct tpm_options {
 
 struct tpm;
 
-/* NO_TPM when there is no such device, BUSY when somebody else holds it, CONFIG when the name is none of the three forms. */
+/*
+ * NO_TPM when there is no such device, BUSY when somebody else holds it, CONFIG when the name is none of the three
+ * forms.
+ */
 enum bs_err tpm_open(const struct tpm_options *options, struct tpm **ret_tpm) BS_MUST_USE;
 void tpm_close(struct tpm *tpm); /* flushes what is loaded; NULL allowed */
 BS_DEFINE_OWN(tpm, struct tpm, tpm_close)
@@ -67,16 +70,17 @@ struct tpm_pcrs {
 enum bs_err tpm_pcr_read(struct tpm *tpm, uint16_t bank, uint32_t mask, struct tpm_pcrs *ret_pcrs) BS_MUST_USE;
 
 /*
- * The cap: one TPM2_PCR_Event(BS_CAP_EVENT) on `pcr`, then every active bank is read back and compared with what it must be
- * (a bank whose hash we do not have: with what it was, it must have changed). TPM when a bank did not change as it must.
+ * The cap: one TPM2_PCR_Event(BS_CAP_EVENT) on `pcr`, then every active bank is read back and compared with what it
+ * must be (a bank whose hash we do not have: with what it was, it must have changed). TPM when a bank did not change as
+ * it must.
  */
 enum bs_err tpm_cap(struct tpm *tpm, uint32_t pcr) BS_MUST_USE;
 
 /* Keys (agent/tpm/{srk,ek,ak,device_key}.c) */
 
 /*
- * The EK: the first of P-384, P-256, RSA-2048 with a certificate in NV; without any certificate the first that exists or can be
- * made. Certificates: the EK's own, then the chain in 0x01C00100-0x01C001FF, DER, zero padding cut off.
+ * The EK: the first of P-384, P-256, RSA-2048 with a certificate in NV; without any certificate the first that exists
+ * or can be made. Certificates: the EK's own, then the chain in 0x01C00100-0x01C001FF, DER, zero padding cut off.
  */
 struct tpm_ek {
     enum wire_ek kind;
@@ -87,9 +91,10 @@ struct tpm_ek {
 enum bs_err tpm_ek(struct tpm *tpm, const struct tpm_ek **ret_ek) BS_MUST_USE; /* read once, then kept */
 
 /*
- * The storage root key: the persistent one if it matches the TCG template, else made and persisted, else (something else lies at
- * the handle, or there is no room) transient for as long as it is used. Where the owner has set a password and nothing is
- * persistent: a primary of the endorsement hierarchy of the same template. Pointers are good until tpm_close.
+ * The storage root key: the persistent one if it matches the TCG template, else made and persisted, else (something
+ * else lies at the handle, or there is no room) transient for as long as it is used. Where the owner has set a password
+ * and nothing is persistent: a primary of the endorsement hierarchy of the same template. Pointers are good until
+ * tpm_close.
  */
 enum bs_err tpm_srk(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name) BS_MUST_USE;
 enum bs_err tpm_ak(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name) BS_MUST_USE;
@@ -107,20 +112,22 @@ enum bs_err tpm_device_key_make(struct tpm *tpm, struct tpm_key_blob *ret_key) B
 enum bs_err tpm_device_key_certify(struct tpm *tpm, const struct tpm_key_blob *key, const uint8_t qualifying[32],
                                    struct bs_buf *ret_attest, struct bs_buf *ret_signature) BS_MUST_USE;
 /* ECDSA over a SHA-256 digest; r ‖ s, each padded to 32 bytes. */
-enum bs_err tpm_device_key_sign(struct tpm *tpm, const struct tpm_key_blob *key, const uint8_t digest[CRYPTO_SHA256_SIZE],
-                                uint8_t ret_signature[64]) BS_MUST_USE;
-/* TSS2 PRIVATE KEY (PEM), as tpm2-openssl and others load it: 2.23.133.10.1.3, emptyAuth, parent = the SRK's handle, or its
- * hierarchy where the SRK is transient. */
+enum bs_err tpm_device_key_sign(struct tpm *tpm, const struct tpm_key_blob *key,
+                                const uint8_t digest[CRYPTO_SHA256_SIZE], uint8_t ret_signature[64]) BS_MUST_USE;
+/*
+ * TSS2 PRIVATE KEY (PEM), as tpm2-openssl and others load it: 2.23.133.10.1.3, emptyAuth, parent = the SRK's handle,
+ * or its hierarchy where the SRK is transient.
+ */
 enum bs_err tpm_device_key_pem(struct tpm *tpm, const struct tpm_key_blob *key, struct bs_buf *out) BS_MUST_USE;
 
 /* Quote by the AK over the PCRs of one bank; TPM when the TPM quoted other PCRs, as it does for an inactive bank. */
-enum bs_err tpm_quote(struct tpm *tpm, const uint8_t qualifying[32], uint16_t bank, uint32_t mask, struct bs_buf *ret_attest,
-                      struct bs_buf *ret_signature) BS_MUST_USE;
+enum bs_err tpm_quote(struct tpm *tpm, const uint8_t qualifying[32], uint16_t bank, uint32_t mask,
+                      struct bs_buf *ret_attest, struct bs_buf *ret_signature) BS_MUST_USE;
 
 /*
- * ActivateCredential with EK and AK, in a session salted to the EK, the response encrypted.
- * UNTRUSTED when the credential is not for this EK with this AK. The EK is authorized by its policy in both ranges: by its auth
- * value, which the high range would allow, it fails in lockout and counts power cuts as failed attempts.
+ * ActivateCredential with EK and AK, in a session salted to the EK, the response encrypted. UNTRUSTED when the
+ * credential is not for this EK with this AK. The EK is authorized by its policy in both ranges: by its auth value,
+ * which the high range would allow, it fails in lockout and counts power cuts as failed attempts.
  */
 enum bs_err tpm_activate(struct tpm *tpm, struct bs_span id_object, struct bs_span encrypted_secret,
                          struct bs_secret **ret_secret) BS_MUST_USE;
@@ -134,8 +141,10 @@ struct tpm_counter {
     struct wire_name name;
     uint64_t value;
 };
-/* NOT_FOUND when the index is not defined; TAMPERED when something else than our counter lies there. A counter that was defined but never
- * incremented (power cut in between) is incremented once. */
+/*
+ * NOT_FOUND when the index is not defined; TAMPERED when something else than our counter lies there. A counter that was
+ * defined but never incremented (power cut in between) is incremented once.
+ */
 enum bs_err tpm_counter_read(struct tpm *tpm, struct tpm_counter *ret_counter) BS_MUST_USE;
 /* Defines it (COUNTER | AUTHREAD | AUTHWRITE | NO_DA, nothing else) and increments once; reads it if it is there. */
 enum bs_err tpm_counter_make(struct tpm *tpm, struct tpm_counter *ret_counter) BS_MUST_USE;
@@ -146,28 +155,34 @@ enum bs_err tpm_counter_increment(struct tpm *tpm, struct tpm_counter *counter) 
 
 struct tpm_policy {
     uint16_t bank;
-    uint32_t boot_mask;         /* the PCRs that say what runs now */
-    uint8_t boot_digest[32];    /* SHA-256 of their values in ascending order (policy sessions are SHA-256) */
+    uint32_t boot_mask;      /* the PCRs that say what runs now */
+    uint8_t boot_digest[32]; /* SHA-256 of their values in ascending order (policy sessions are SHA-256) */
     uint32_t cap_pcr;
-    uint8_t cap_digest[32];     /* SHA-256 of the cap PCR's value before the cap */
+    uint8_t cap_digest[32]; /* SHA-256 of the cap PCR's value before the cap */
     const struct tpm_counter *counter;
     uint64_t counter_value;
 };
 
-/* The policy of the boot of now. BOOT when one of the boot PCRs is at its reset value (all zero or all ones), CONFIG for an empty
- * mask. */
-enum bs_err tpm_policy_now(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr, const struct tpm_counter *counter,
-                           uint64_t counter_value, struct tpm_policy *ret_policy) BS_MUST_USE;
+/*
+ * The policy of the boot of now. BOOT when one of the boot PCRs is at its reset value (all zero or all ones), CONFIG for
+ * an empty mask.
+ */
+enum bs_err tpm_policy_now(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr,
+                           const struct tpm_counter *counter, uint64_t counter_value,
+                           struct tpm_policy *ret_policy) BS_MUST_USE;
 
 /*
- * Seals 32 bytes. The session is salted to the EK (the server has checked it against its certificate); the input is encrypted.
+ * Seals 32 bytes. The session is salted to the EK (the server has checked it against its certificate); the input is
+ * encrypted.
  */
 enum bs_err tpm_seal(struct tpm *tpm, const struct tpm_policy *policy, const struct bs_secret *secret,
                      struct tpm_key_blob *ret_sealed) BS_MUST_USE;
 
 /*
- * Unseals in a policy session salted to the SRK, the response encrypted. BOOT when PCRs or counter are not those of the policy;
- * TAMPERED when the blob is not of this TPM's SRK. PCR_CHANGED in between (IMA extends PCR 10) is answered with a new session, a few times.
+ * Unseals in a policy session salted to the SRK, the response encrypted. BOOT when PCRs or counter are not those of the
+ * policy; TAMPERED when the blob is not of this TPM's SRK. PCR_CHANGED in between (IMA extends PCR 10) is answered with
+ * a new session, a few times.
  */
-enum bs_err tpm_unseal(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr, const struct tpm_counter *counter,
-                       const struct tpm_key_blob *sealed, struct bs_secret **ret_secret) BS_MUST_USE;
+enum bs_err tpm_unseal(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr,
+                       const struct tpm_counter *counter, const struct tpm_key_blob *sealed,
+                       struct bs_secret **ret_secret) BS_MUST_USE;

@@ -1,6 +1,6 @@
 /*
- * TSS2 PRIVATE KEY: the file form of a key that only this TPM can load, as tpm2-openssl, the kernel's trusted keys and others
- * read it (draft "ASN.1 Specification for TPM 2.0 Key Files", TPMKey).
+ * TSS2 PRIVATE KEY: the file form of a key that only this TPM can load, as tpm2-openssl, the kernel's trusted keys and
+ * others read it (draft "ASN.1 Specification for TPM 2.0 Key Files", TPMKey).
  */
 #include "agent/tpm/internal.h"
 

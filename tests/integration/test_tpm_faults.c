@@ -1,4 +1,7 @@
-/* A TPM that is slow, fails, vanishes or lies, at every command: an error in time, nothing left loaded, never a wrong secret. */
+/*
+ * A TPM that is slow, fails, vanishes or lies, at every command: an error in time, nothing left loaded, never a wrong
+ * secret.
+ */
 #include "core/clock.h"
 #include "core/credential.h"
 #include "integration/tpm_lab.h"
@@ -187,7 +190,9 @@ static void an_error_at_any_command_leaves_nothing_loaded(void **state)
                 enum bs_err err = attempt(bench, flows[f]);
                 lab_fault(bench->lab, LAB_NONE, 0, 0, 0);
                 unsigned flushes = lab_commands_of(bench->lab, TPM2_CC_FlushContext);
-                /* A flush that is answered with an error was made all the same, or there is nothing that could be done. */
+                /*
+                 * A flush that is answered with an error was made all the same, or there is nothing that could be done.
+                 */
                 if (err != BS_OK || flushes == 0)
                     assert_int_not_equal(err, BS_OK);
                 if (err != BS_OK)

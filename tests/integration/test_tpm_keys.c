@@ -5,16 +5,10 @@
 
 #include <bootseal/cap.h>
 
-#include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,60 +25,6 @@ static int teardown(void **state)
 {
     lab_free(*state);
     return 0;
-}
-
-static struct tpm *open_tpm(struct lab *lab, bool persist)
-{
-    struct tpm_options options = lab_options(lab);
-    struct tpm *tpm = NULL;
-    options.persist = persist;
-    OK(tpm_open(&options, &tpm));
-    return tpm;
-}
-
-/* TPM2_DictionaryAttackParameters with no tries at all: in lockout from now on. */
-static void lock_out(struct lab *lab)
-{
-    struct tpm *admin = lab_admin(lab);
-    assert_int_equal(Esys_DictionaryAttackParameters(admin->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                                     ESYS_TR_NONE, 0, 1000, 1000),
-                     0);
-}
-
-static void undefine(struct lab *lab, TPM2_HANDLE index)
-{
-    struct tpm *admin = lab_admin(lab);
-    ESYS_TR tr;
-    assert_int_equal(Esys_TR_FromTPMPublic(admin->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr), 0);
-    assert_int_equal(
-        Esys_NV_UndefineSpace(admin->esys, ESYS_TR_RH_PLATFORM, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE), 0);
-}
-
-static void write_index(struct lab *lab, TPM2_HANDLE index, const uint8_t *bytes, uint16_t size)
-{
-    struct tpm *admin = lab_admin(lab);
-    const TPM2B_AUTH empty = { .size = 0 };
-    const TPM2B_NV_PUBLIC area = { .nvPublic = { .nvIndex = index,
-                                                 .nameAlg = TPM2_ALG_SHA256,
-                                                 .attributes = TPMA_NV_OWNERWRITE | TPMA_NV_OWNERREAD | TPMA_NV_NO_DA,
-                                                 .dataSize = size } };
-    TPM2B_MAX_NV_BUFFER data = { .size = size };
-    ESYS_TR tr;
-    memcpy(data.buffer, bytes, size);
-    assert_int_equal(Esys_NV_DefineSpace(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                         &empty, &area, &tr),
-                     0);
-    assert_int_equal(
-        Esys_NV_Write(admin->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, 0), 0);
-}
-
-static void set_owner_password(struct lab *lab)
-{
-    const TPM2B_AUTH auth = { .size = 6, .buffer = "secret" };
-    struct tpm *admin = lab_admin(lab);
-    assert_int_equal(
-        Esys_HierarchyChangeAuth(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &auth),
-        0);
 }
 
 /* A challenge goes through: the EK of this TPM with our AK; and the answer is not on the bus. */
@@ -107,7 +47,7 @@ static void check_activation(struct lab *lab, struct tpm *tpm)
 
 static void state_tells_banks_and_maker(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_state s;
     OK(tpm_state(tpm, &s));
     assert_int_equal(s.bank_count, 4);
@@ -118,9 +58,9 @@ static void state_tells_banks_and_maker(void **state)
     assert_false(s.owner_auth_set);
     assert_int_equal(tpm_command_count(tpm), 3);
 
-    lock_out(*state);
-    set_owner_password(*state);
-    BS_OWN(tpm) again = open_tpm(*state, true);
+    lab_lock_out(*state);
+    lab_set_owner_password(*state);
+    BS_OWN(tpm) again = lab_open(*state, true);
     OK(tpm_state(again, &s));
     assert_true(s.in_lockout);
     assert_true(s.owner_auth_set);
@@ -139,11 +79,11 @@ static void ek_is_the_first_kind_with_a_certificate(void **state)
     };
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (steps[i].gone)
-            undefine(*state, steps[i].gone);
+            lab_undefine(*state, steps[i].gone);
         if (steps[i].made)
-            write_index(*state, steps[i].made, fake, sizeof(fake));
+            lab_write_index(*state, steps[i].made, fake, sizeof(fake));
         for (int persist = 0; persist < 2; persist++) {
-            BS_OWN(tpm) tpm = open_tpm(*state, persist);
+            BS_OWN(tpm) tpm = lab_open(*state, persist);
             const struct tpm_ek *ek;
             enum wire_ek kind;
             OK(tpm_ek(tpm, &ek));
@@ -160,7 +100,7 @@ static void ek_is_the_first_kind_with_a_certificate(void **state)
 
 static void ek_certificate_is_for_the_ek(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     const struct tpm_ek *ek;
     struct cert_info info;
     OK(tpm_ek(tpm, &ek));
@@ -173,10 +113,10 @@ static void chain_is_put_together_from_several_indices(void **state)
     /* One certificate that spans two indices, then another, then padding. */
     uint8_t chain[700] = { 0x30, 0x82, 0x01, 0x20, 7 };
     memcpy(chain + 0x124, "\x30\x82\x01\x00\x09", 5);
-    write_index(*state, 0x01c00100, chain, 200);
-    write_index(*state, 0x01c00101, chain + 200, 500);
+    lab_write_index(*state, 0x01c00100, chain, 200);
+    lab_write_index(*state, 0x01c00101, chain + 200, 500);
 
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     const struct tpm_ek *ek;
     OK(tpm_ek(tpm, &ek));
     assert_int_equal(ek->cert_count, 3);
@@ -191,7 +131,7 @@ static void srk_is_persisted_and_found_again(void **state)
     const struct wire_name *name;
     struct wire_name first;
     {
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         OK(tpm_srk(tpm, &area, &name));
         first = *name;
         assert_true(tpm->srk.is_persistent);
@@ -199,7 +139,7 @@ static void srk_is_persisted_and_found_again(void **state)
     }
     lab_reboot(*state);
     lab_record(*state);
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     OK(tpm_srk(tpm, &area, &name));
     OK(tpm_srk(tpm, &area, &name));
     assert_true(wire_name_equal(name, &first));
@@ -239,29 +179,11 @@ static void check_device_key(struct tpm *tpm)
     FAILS(tpm_device_key_sign(tpm, &key, nonce, rs), BS_ERR_TAMPERED);
 }
 
-/* A primary of the owner's hierarchy, made persistent: what another tool may have left there. */
-static void leave_there(struct lab *lab, const TPMT_PUBLIC *template, TPM2_HANDLE handle)
-{
-    struct tpm *admin = lab_admin(lab);
-    const TPM2B_SENSITIVE_CREATE sensitive = { .size = 0 };
-    const TPM2B_PUBLIC in = { .publicArea = *template };
-    const TPM2B_DATA outside = { .size = 0 };
-    const TPML_PCR_SELECTION pcrs = { .count = 0 };
-    ESYS_TR tr, persistent;
-    assert_int_equal(Esys_CreatePrimary(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                        &sensitive, &in, &outside, &pcrs, &tr, NULL, NULL, NULL, NULL),
-                     0);
-    assert_int_equal(Esys_EvictControl(admin->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                       handle, &persistent),
-                     0);
-    assert_int_equal(Esys_FlushContext(admin->esys, tr), 0);
-}
-
 static void srk_stays_transient_beside_a_foreign_key(void **state)
 {
-    leave_there(*state, &wire_ek_template(WIRE_EK_P256)->public_area, 0x81000001);
+    lab_leave_there(*state, &wire_ek_template(WIRE_EK_P256)->public_area, 0x81000001);
 
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     const TPMT_PUBLIC *area;
     const struct wire_name *name;
     OK(tpm_srk(tpm, &area, &name));
@@ -272,8 +194,8 @@ static void srk_stays_transient_beside_a_foreign_key(void **state)
 
 static void srk_is_made_in_the_endorsement_hierarchy_when_the_owner_has_a_password(void **state)
 {
-    set_owner_password(*state);
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    lab_set_owner_password(*state);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     const TPMT_PUBLIC *area;
     const struct wire_name *name;
     OK(tpm_srk(tpm, &area, &name));
@@ -288,7 +210,7 @@ static void srk_is_made_in_the_endorsement_hierarchy_when_the_owner_has_a_passwo
 
 static void srk_is_certified_by_the_ak(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     BS_SCOPED_BUF struct bs_buf attest = BS_BUF(2048), signature = BS_BUF(1024);
     const TPMT_PUBLIC *ak, *srk;
     const struct wire_name *name;
@@ -311,7 +233,7 @@ static void ak_is_the_same_after_clear_and_reboot(void **state)
     const struct wire_name *name;
     struct wire_name first;
     {
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         OK(tpm_ak(tpm, &area, &name));
         assert_true(tpm->ak.is_persistent);
         first = *name;
@@ -320,7 +242,7 @@ static void ak_is_the_same_after_clear_and_reboot(void **state)
     assert_int_equal(Esys_Clear(admin->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE), 0);
     lab_reboot(*state);
     for (int persist = 0; persist < 2; persist++) {
-        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        BS_OWN(tpm) tpm = lab_open(*state, persist);
         OK(tpm_ak(tpm, &area, &name));
         assert_true(wire_name_equal(name, &first));
         assert_int_equal(tpm->ak.is_persistent, persist);
@@ -335,8 +257,8 @@ static void an_ak_of_the_owners_hierarchy_is_not_taken(void **state)
     const TPMT_PUBLIC *area;
     const struct wire_name *name;
     wire_template_ak(&template);
-    leave_there(*state, &template, lab_options(*state).ak_handle);
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    lab_leave_there(*state, &template, lab_options(*state).ak_handle);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     OK(tpm_ak(tpm, &area, &name));
     assert_false(tpm->ak.is_persistent);
     check_activation(*state, tpm);
@@ -346,7 +268,7 @@ static void an_ak_of_the_owners_hierarchy_is_not_taken(void **state)
 static void device_key_is_certified_and_signs(void **state)
 {
     for (int persist = 0; persist < 2; persist++) {
-        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        BS_OWN(tpm) tpm = lab_open(*state, persist);
         check_device_key(tpm);
         NOTHING_LOADED(*state);
     }
@@ -354,7 +276,7 @@ static void device_key_is_certified_and_signs(void **state)
 
 static void quote_verifies_and_names_the_pcrs(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     for (int i = 0; i < 3; i++) {
         static const uint16_t banks[] = { CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384 };
         BS_SCOPED_BUF struct bs_buf attest = BS_BUF(2048), signature = BS_BUF(1024);
@@ -384,7 +306,7 @@ static void quote_verifies_and_names_the_pcrs(void **state)
 
 static void an_inactive_bank_is_an_error(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     BS_SCOPED_BUF struct bs_buf attest = BS_BUF(2048), signature = BS_BUF(1024);
     struct tpm_pcrs pcrs;
     FAILS(tpm_pcr_read(tpm, TPM2_ALG_SM3_256, 1, &pcrs), BS_ERR_TPM);
@@ -410,7 +332,7 @@ static void an_inactive_bank_is_an_error(void **state)
 
 static void a_credential_for_another_key_or_tpm_is_refused(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     const struct tpm_ek *ek;
     const TPMT_PUBLIC *ak;
     const struct wire_name *name;
@@ -421,7 +343,7 @@ static void a_credential_for_another_key_or_tpm_is_refused(void **state)
     wrong.name[10] ^= 1;
 
     struct lab *other = lab_new_other();
-    BS_OWN(tpm) stranger = open_tpm(other, true);
+    BS_OWN(tpm) stranger = lab_open(other, true);
     const struct tpm_ek *their_ek;
     OK(tpm_ek(stranger, &their_ek));
 
@@ -446,9 +368,9 @@ static void a_credential_for_another_key_or_tpm_is_refused(void **state)
 
 static void lockout_stops_nothing(void **state)
 {
-    lock_out(*state);
+    lab_lock_out(*state);
     for (int persist = 0; persist < 2; persist++) {
-        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        BS_OWN(tpm) tpm = lab_open(*state, persist);
         struct tpm_counter counter;
         check_activation(*state, tpm);
         check_device_key(tpm);
@@ -457,8 +379,8 @@ static void lockout_stops_nothing(void **state)
         OK(tpm_cap(tpm, BS_CAP_PCR_DEFAULT));
     }
     /* The low range as well. */
-    undefine(*state, 0x01c00016);
-    BS_OWN(tpm) tpm = open_tpm(*state, false);
+    lab_undefine(*state, 0x01c00016);
+    BS_OWN(tpm) tpm = lab_open(*state, false);
     check_activation(*state, tpm);
     NOTHING_LOADED(*state);
 }
@@ -467,12 +389,12 @@ static void lockout_stops_nothing(void **state)
 static void power_cuts_are_no_failed_attempts(void **state)
 {
     for (int i = 0; i < 5; i++) {
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         check_activation(*state, tpm);
         check_device_key(tpm);
         lab_reboot(*state);
     }
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_state s;
     OK(tpm_state(tpm, &s));
     assert_false(s.in_lockout);
@@ -480,12 +402,12 @@ static void power_cuts_are_no_failed_attempts(void **state)
 
 static void released_tpm_serves_others_and_comes_back(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, false);
+    BS_OWN(tpm) tpm = lab_open(*state, false);
     check_activation(*state, tpm);
     unsigned before = tpm_command_count(tpm);
     tpm_release(tpm);
     {
-        BS_OWN(tpm) other = open_tpm(*state, true);
+        BS_OWN(tpm) other = lab_open(*state, true);
         check_activation(*state, other);
     }
     OK(tpm_reacquire(tpm));
@@ -515,83 +437,10 @@ static void an_exclusive_start_flushes_orphans(void **state)
     tpm_forget(&key);
 }
 
-/* The distribution's provider loads the PEM; libtss2-tcti-cmd runs this program as the wire (see main). */
-static void openssl_loads_the_pem(void **state)
-{
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
-    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(8192), spki = BS_BUF(1024);
-    struct tpm_key_blob key;
-    OK(tpm_device_key_make(tpm, &key));
-    OK(tpm_device_key_pem(tpm, &key, &pem));
-    OK(wire_public_spki(&key.public_area.publicArea, &spki));
-
-    char path[128], command[1024], self[256] = { 0 };
-    snprintf(path, sizeof(path), "%s.pem", lab_socket(*state));
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(pem.data, 1, pem.size, file), pem.size);
-    fclose(file);
-    assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-    snprintf(
-        command, sizeof(command),
-        "TPM2OPENSSL_TCTI='cmd:%s --wire %s' openssl pkey -provider tpm2 -provider default -propquery '?provider=tpm2' "
-        "-in %s -pubout -outform DER",
-        self, lab_socket(*state), path);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    uint8_t out[512];
-    size_t size = fread(out, 1, sizeof(out), pipe);
-    int status = pclose(pipe);
-    if (status != 0 && !getenv("BOOTSEAL_TEST_STRICT") &&
-        access("/usr/lib/x86_64-linux-gnu/ossl-modules/tpm2.so", F_OK) != 0)
-        skip();
-    assert_int_equal(status, 0);
-    assert_true(bs_span_equal(BS_SPAN(out, size), bs_buf_span(&spki)));
-
-    /* And signs with it: the private half is loaded under the SRK, not only parsed. */
-    snprintf(
-        command, sizeof(command),
-        "cd %.*s && echo hello > m && TPM2OPENSSL_TCTI='cmd:%s --wire %s' openssl dgst -sha256 -provider tpm2 -provider "
-        "default -propquery '?provider=tpm2' -sign %s -out s m && openssl pkey -pubin -inform DER -in k -out p.pem && "
-        "openssl dgst -sha256 -verify p.pem -signature s m",
-        (int)(strrchr(path, '/') - path), path, self, lab_socket(*state), path);
-    char der[160];
-    snprintf(der, sizeof(der), "%.*s/k", (int)(strrchr(path, '/') - path), path);
-    file = fopen(der, "w");
-    assert_int_equal(fwrite(out, 1, size, file), size);
-    fclose(file);
-    assert_int_equal(system(command), 0);
-}
-
-/* stdin and stdout to a Unix socket, for libtss2-tcti-cmd. */
-static int wire(const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    uint8_t buffer[4096];
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-        return 1;
-    for (;;) {
-        struct pollfd pfds[] = { { .fd = 0, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
-        if (poll(pfds, 2, -1) < 0)
-            return 1;
-        for (int i = 0; i < 2; i++) {
-            if (!pfds[i].revents)
-                continue;
-            ssize_t n = read(pfds[i].fd, buffer, sizeof(buffer));
-            if (n <= 0 || write(i == 0 ? fd : 1, buffer, (size_t)n) != n)
-                return 0;
-        }
-    }
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc == 3 && strcmp(argv[1], "--wire") == 0)
-        return wire(argv[2]);
     const struct CMUnitTest tests[] = {
         TEST(state_tells_banks_and_maker),
         TEST(ek_is_the_first_kind_with_a_certificate),
@@ -611,7 +460,6 @@ int main(int argc, char **argv)
         TEST(power_cuts_are_no_failed_attempts),
         TEST(released_tpm_serves_others_and_comes_back),
         TEST(an_exclusive_start_flushes_orphans),
-        TEST(openssl_loads_the_pem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,32 +17,12 @@
 #define BOOT_MASK (1u << 4 | 1u << 7 | 1u << 9)
 #define CAP BS_CAP_PCR_DEFAULT
 
-static struct tpm *open_tpm(struct lab *lab, bool persist)
-{
-    struct tpm_options options = lab_options(lab);
-    struct tpm *tpm = NULL;
-    options.persist = persist;
-    OK(tpm_open(&options, &tpm));
-    return tpm;
-}
-
-static void extend(struct lab *lab, unsigned pcr, const char *what)
-{
-    struct tpm *admin = lab_admin(lab);
-    TPM_ESYS TPML_DIGEST_VALUES *digests = NULL;
-    TPM2B_EVENT event = { .size = (UINT16)strlen(what) };
-    memcpy(event.buffer, what, event.size);
-    assert_int_equal(
-        Esys_PCR_Event(admin->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &event, &digests),
-        0);
-}
-
 /* What firmware and boot loader do. */
 static void boot(struct lab *lab)
 {
-    extend(lab, 4, "loader");
-    extend(lab, 7, "secure boot");
-    extend(lab, 9, "kernel");
+    lab_extend(lab, 4, "loader");
+    lab_extend(lab, 7, "secure boot");
+    lab_extend(lab, 9, "kernel");
 }
 
 static int setup(void **state)
@@ -107,7 +87,7 @@ static void what_is_sealed_opens_in_the_same_boot_and_the_next(void **state)
     for (int persist = 0; persist < 2; persist++) {
         struct sealed sealed;
         {
-            BS_OWN(tpm) tpm = open_tpm(*state, persist);
+            BS_OWN(tpm) tpm = lab_open(*state, persist);
             seal_one(tpm, &sealed);
             assert_int_equal(sealed.blob.public_area.publicArea.objectAttributes,
                              TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA |
@@ -117,7 +97,7 @@ static void what_is_sealed_opens_in_the_same_boot_and_the_next(void **state)
             NOTHING_LOADED(*state);
         }
         lab_reboot(*state);
-        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        BS_OWN(tpm) tpm = lab_open(*state, persist);
         stays_shut(tpm, &sealed, BS_ERR_BOOT);
         boot(*state);
         opens(tpm, &sealed);
@@ -130,10 +110,10 @@ static void another_boot_does_not_open_it(void **state)
 {
     static const unsigned pcrs[] = { 9, CAP };
     for (size_t i = 0; i < 2; i++) {
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         struct sealed sealed;
         seal_one(tpm, &sealed);
-        extend(*state, pcrs[i], "something else");
+        lab_extend(*state, pcrs[i], "something else");
         stays_shut(tpm, &sealed, BS_ERR_BOOT);
         NOTHING_LOADED(*state);
         bs_secret_free(sealed.secret);
@@ -142,7 +122,7 @@ static void another_boot_does_not_open_it(void **state)
 
 static void the_cap_shuts_it_in_every_bank(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct sealed sealed;
     seal_one(tpm, &sealed);
     lab_record(*state);
@@ -166,7 +146,7 @@ static void the_cap_shuts_it_in_every_bank(void **state)
 
 static void a_cap_that_does_not_take_is_an_error(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     /* What is read is not what the extend must have made of it. */
     lab_fault(*state, LAB_FLIP, TPM2_CC_PCR_Read, 0, 2);
     FAILS(tpm_cap(tpm, CAP), BS_ERR_TPM);
@@ -177,7 +157,7 @@ static void a_cap_that_does_not_take_is_an_error(void **state)
 
 static void an_old_generation_never_opens_again(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct sealed sealed, now;
     seal_one(tpm, &sealed);
     now = sealed;
@@ -190,7 +170,7 @@ static void an_old_generation_never_opens_again(void **state)
 
 static void a_blob_that_is_not_ours_is_tampered(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct sealed sealed, changed;
     seal_one(tpm, &sealed);
     changed = sealed;
@@ -206,7 +186,7 @@ static void a_blob_that_is_not_ours_is_tampered(void **state)
 
 static void a_pcr_that_changes_in_between_costs_another_session(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct sealed sealed;
     seal_one(tpm, &sealed);
     static const uint32_t before[] = { TPM2_CC_Unseal, TPM2_CC_PolicyPCR, TPM2_CC_PolicyNV };
@@ -223,7 +203,7 @@ static void a_pcr_that_changes_in_between_costs_another_session(void **state)
 
 static void a_boot_that_nobody_measured_is_not_sealed_to(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_counter counter;
     struct tpm_policy policy;
     OK(tpm_counter_make(tpm, &counter));
@@ -235,7 +215,7 @@ static void a_boot_that_nobody_measured_is_not_sealed_to(void **state)
 /* The TPM's own trial session says the same as our arithmetic. */
 static void policy_digest_is_the_tpms(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_counter counter;
     struct tpm_policy policy;
     uint8_t ours[32];
@@ -257,24 +237,11 @@ static void policy_digest_is_the_tpms(void **state)
     assert_memory_equal(theirs->buffer, ours, 32);
 }
 
-static void define(struct lab *lab, TPM2_HANDLE index, TPMA_NV attributes, uint16_t size)
-{
-    struct tpm *admin = lab_admin(lab);
-    const TPM2B_AUTH empty = { .size = 0 };
-    const TPM2B_NV_PUBLIC area = {
-        .nvPublic = { .nvIndex = index, .nameAlg = TPM2_ALG_SHA256, .attributes = attributes, .dataSize = size }
-    };
-    ESYS_TR tr;
-    assert_int_equal(Esys_NV_DefineSpace(admin->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                         &empty, &area, &tr),
-                     0);
-}
-
 #define OURS (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT | TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA)
 
 static void counter_is_made_read_and_incremented(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_counter counter, again;
     FAILS(tpm_counter_read(tpm, &counter), BS_ERR_NOT_FOUND);
     OK(tpm_counter_make(tpm, &counter));
@@ -285,7 +252,7 @@ static void counter_is_made_read_and_incremented(void **state)
     OK(tpm_counter_increment(tpm, &again));
     assert_int_equal(again.value, counter.value + 1);
     lab_reboot(*state);
-    BS_OWN(tpm) next = open_tpm(*state, true);
+    BS_OWN(tpm) next = lab_open(*state, true);
     lab_record(*state);
     OK(tpm_counter_read(next, &counter));
     assert_int_equal(lab_commands(*state), 2);
@@ -294,9 +261,9 @@ static void counter_is_made_read_and_incremented(void **state)
 
 static void a_counter_that_was_never_incremented_is_finished(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_counter counter;
-    define(*state, lab_options(*state).counter_index, OURS, 8);
+    lab_define(*state, lab_options(*state).counter_index, OURS, 8);
     OK(tpm_counter_read(tpm, &counter));
     assert_true(counter.value > 0);
     assert_true(counter.public_area.attributes & TPMA_NV_WRITTEN);
@@ -317,8 +284,8 @@ static void a_foreign_index_is_tampered(void **state)
     struct tpm *admin = lab_admin(*state);
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         TPM2_HANDLE index = lab_options(*state).counter_index;
-        define(*state, index, foreign[i].attributes, foreign[i].size);
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        lab_define(*state, index, foreign[i].attributes, foreign[i].size);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         struct tpm_counter counter;
         FAILS(tpm_counter_read(tpm, &counter), BS_ERR_TAMPERED);
         FAILS(tpm_counter_make(tpm, &counter), BS_ERR_TAMPERED);
@@ -331,12 +298,9 @@ static void a_foreign_index_is_tampered(void **state)
 
 static void lockout_stops_neither_seal_nor_unseal(void **state)
 {
-    struct tpm *admin = lab_admin(*state);
-    assert_int_equal(Esys_DictionaryAttackParameters(admin->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                                     ESYS_TR_NONE, 0, 1000, 1000),
-                     0);
+    lab_lock_out(*state);
     for (int persist = 0; persist < 2; persist++) {
-        BS_OWN(tpm) tpm = open_tpm(*state, persist);
+        BS_OWN(tpm) tpm = lab_open(*state, persist);
         struct sealed sealed;
         seal_one(tpm, &sealed);
         opens(tpm, &sealed);
@@ -349,16 +313,16 @@ static void power_cuts_are_no_failed_attempts(void **state)
 {
     struct sealed sealed;
     {
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         seal_one(tpm, &sealed);
     }
     for (int i = 0; i < 5; i++) {
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         opens(tpm, &sealed);
         lab_reboot(*state);
         boot(*state);
     }
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_state s;
     OK(tpm_state(tpm, &s));
     assert_false(s.in_lockout);
@@ -399,7 +363,7 @@ static unsigned copies_in_memory(const struct bs_secret *secret)
 
 static void the_secret_is_not_on_the_bus_and_not_left_in_memory(void **state)
 {
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct sealed sealed;
     lab_record(*state);
     seal_one(tpm, &sealed);
@@ -428,11 +392,11 @@ static void opening_costs_few_commands(void **state)
 {
     struct sealed sealed;
     {
-        BS_OWN(tpm) tpm = open_tpm(*state, true);
+        BS_OWN(tpm) tpm = lab_open(*state, true);
         seal_one(tpm, &sealed);
     }
     lab_record(*state);
-    BS_OWN(tpm) tpm = open_tpm(*state, true);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
     struct tpm_counter counter;
     OK(tpm_counter_read(tpm, &counter));
     opens(tpm, &sealed);

@@ -1,6 +1,7 @@
 /*
- * A real swtpm in a folder of its own, and a proxy in front of it that counts, records the bus and goes wrong as told. Several
- * connections at a time, command by command, as a kernel's resource manager would take them (but it manages nothing).
+ * A real swtpm in a folder of its own, and a proxy in front of it that counts, records the bus and goes wrong as told.
+ * Several connections at a time, command by command, as a kernel's resource manager would take them (but it manages
+ * nothing).
  */
 #pragma once
 
@@ -9,7 +10,10 @@
 
 struct lab;
 
-/* A TPM just made, with EK certificates (RSA-2048 and P-384) and four PCR banks; running. Fails the test when that does not work. */
+/*
+ * A TPM just made, with EK certificates (RSA-2048 and P-384) and four PCR banks; running. Fails the test when that does
+ * not work.
+ */
 struct lab *lab_new(void);
 struct lab *lab_new_other(void); /* lab_new() always gives the same TPM as it left its maker; this is another one */
 void lab_free(struct lab *lab);
@@ -49,6 +53,18 @@ unsigned lab_loaded(struct lab *lab);
 
 /* An administrator's connection; closed by lab_free(). */
 struct tpm *lab_admin(struct lab *lab);
+
+/* A connection as the agent has it (tpm_acts.c, as what follows). */
+struct tpm *lab_open(struct lab *lab, bool persist);
+
+/* What an administrator, the owner or the platform's firmware does to a TPM. */
+void lab_lock_out(struct lab *lab);
+void lab_set_owner_password(struct lab *lab);
+void lab_extend(struct lab *lab, unsigned pcr, const char *what);
+void lab_define(struct lab *lab, TPM2_HANDLE index, TPMA_NV attributes, uint16_t size);
+void lab_undefine(struct lab *lab, TPM2_HANDLE index);
+void lab_write_index(struct lab *lab, TPM2_HANDLE index, const uint8_t *bytes, uint16_t size);
+void lab_leave_there(struct lab *lab, const TPMT_PUBLIC *template, TPM2_HANDLE handle);
 
 /* Of the errors, their names: so a failed test says which one it was. */
 #define OK(e) assert_string_equal(bs_err_name(e), bs_err_name(BS_OK))
