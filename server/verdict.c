@@ -133,7 +133,7 @@ static void check_reset(struct turn *turn)
     if (found < device->reset_count && !device->accept_reset) {
         SAY(turn, MESSAGE_REFUSED, BS_REASON_RESET_COUNT,
             "the TPM counts %u resets, fewer than the %u of its last proven boot; if it was cleared, say so: bootsealctl device "
-            "approve --cleared",
+            "approve --accept-reset",
             found, device->reset_count);
         return;
     }
@@ -311,6 +311,17 @@ static bool is_news(const struct turn *turn)
     return turn->verdict->kind == MESSAGE_REFUSED && turn->now - turn->before.seen >= SEEN_GRAIN;
 }
 
+/* What the device says of itself: "; it notes vault-tampered, clock-unknown". Believed of nothing, and yet worth knowing. */
+static void format_notes(const struct turn *turn, char *ret_text, size_t size)
+{
+    const struct message_statement *statement = &turn->evidence->statement;
+    size_t used = 0;
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < statement->note_count && used < size; i++)
+        used += (size_t)snprintf(ret_text + used, size - used, "%s %.*s", i == 0 ? "; it notes" : ",",
+                                 (int)statement->notes[i].size, (const char *)statement->notes[i].data);
+}
+
 static enum bs_err write_verdict(struct turn *turn)
 {
     struct store_device *device = &turn->device;
@@ -325,10 +336,12 @@ static enum bs_err write_verdict(struct turn *turn)
     char act[32];
     snprintf(act, sizeof(act), "verdict.%s", device->verdict);
     struct audit_entry entry = { "device", act, device->id, device->reason };
+    char notes[(BS_NAME_MAX + 2) * MESSAGE_NOTES_MAX + 16];
+    format_notes(turn, notes, sizeof(notes));
     if (turn->verdict->kind == MESSAGE_APPROVED)
-        return audit_add(turn->server, &entry, "profile %s, bundle %llu", device->profile,
-                         (unsigned long long)turn->verdict->issue.serial);
-    return audit_add(turn->server, &entry, "%s", refusal->text);
+        return audit_add(turn->server, &entry, "profile %s, bundle %llu%s", device->profile,
+                         (unsigned long long)turn->verdict->issue.serial, notes);
+    return audit_add(turn->server, &entry, "%s%s", refusal->text, notes);
 }
 
 /* The boot that an operator would be asked about. */
