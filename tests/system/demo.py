@@ -15,38 +15,17 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bootlab import fleet, programs, rootfs  # noqa: E402 (the line above is what makes it found)
+from bootlab import fleet, narrator, programs, rootfs  # noqa: E402 (the line above is what makes it found)
+from bootlab.narrator import NotSo, check, say, show  # noqa: E402
 from bootlab.server import Server  # noqa: E402
 from bootlab.swtpm import Tpm  # noqa: E402
 
 HERE = Path(__file__).parent / "demo"
 BOOT_SECONDS = 180  # under emulation, on a loaded machine
 REACHED = r"real root reached"
-BOARD_ROOT = "/run/board"  # where step 2 builds what a running system would try with
-
-GREEN, RED, BOLD, PLAIN = ("\x1b[32m", "\x1b[31m", "\x1b[1m", "\x1b[0m") if sys.stdout.isatty() else ("",) * 4
-
-
-class NotSo(Exception):
-    """Something that the story says is not so."""
-
-
-def say(text):
-    """A sentence of the narrator."""
-    print(text, flush=True)
-
-
-def show(text):
-    """What a program said, set apart."""
-    for line in text.splitlines():
-        print(f"    | {line}", flush=True)
-
-
-def check(is_so, claim, otherwise=""):
-    """Tells a claim that was seen to hold, or ends the story."""
-    if not is_so:
-        raise NotSo(f"{claim}: not so. {otherwise}".strip())
-    say(f"  {GREEN}ok{PLAIN} {claim}")
+REFUSED = 20  # bootseal/exit.h
+COSTS = ("total_ms", "tpm_commands", "round_trips", "bytes_sent", "bytes_received")
+MINUTES = 6  # what the story may take
 
 
 class Story:
@@ -54,31 +33,35 @@ class Story:
 
     def __init__(self, folder):
         self.folder = folder
-        self.start = time.monotonic()
+        start = time.monotonic()
         self.secret = secrets.token_hex(16)
         self.reports = {}
-        self.maker = folder / "tpm-maker"
-        say("preparing: a TPM, a server, an image, the real root (built once, then cached)")
-        self.first_tpm = Tpm(folder / "tpm-1", self.maker)
+        self.first_digests = None
+        maker = folder / "tpm-maker"
+        say("preparing: TPMs, a server, an image, the real root (built once, then cached)")
+        self.tpms = [Tpm(folder / f"tpm-{number}", maker) for number in (1, 2, 3)]
         self.root = rootfs.trixie_root(folder / "root.img", programs.agent())
-        self.server = Server(folder / "server", ek_roots=self.first_tpm.ca_certificates)
+        self.server = Server(folder / "server", ek_roots=self.tpms[0].ca_certificates)
         (folder / "product").mkdir()
         self.product = fleet.Product(folder / "product", self.server.image, (HERE / "agent.conf").read_text())
         self.esp = self.product.esp()
-        self.board = self.product.board("board-1", self.esp, self.root, self.first_tpm, echo=self.console)
-        self.first_digests = None
+        self.board = self.new_board(1)
         self.started = time.monotonic()
-        say(f"prepared in {self.started - self.start:.0f} s; everything below is in {folder}")
+        say(f"prepared in {self.started - start:.0f} s; everything below is in {folder}")
+
+    def new_board(self, number, state_files=None):
+        """A board that was never switched on."""
+        return self.product.board(f"board-{number}", self.esp, self.root, state_files=state_files,
+                                  serial=f"DEMO-{number:04}", tpm=self.tpms[number - 1],
+                                  echo=narrator.console(f"board {number} "))
+
+    def seconds(self):
+        """Since the story began."""
+        return time.monotonic() - self.started
 
     def step(self, number, title):
         """A heading with the time that has passed."""
-        say(f"\n{BOLD}{number}. {title}{PLAIN}   [{time.monotonic() - self.started:.0f} s]")
-
-    @staticmethod
-    def console(line):
-        """A line of a board's console; the firmware's are left out."""
-        if line.strip() and not line.startswith("BdsDxe"):
-            show(line)
+        narrator.heading(f"{number}. {title}", f"[{self.seconds():.0f} s]")
 
     def ctl(self, *words):
         """bootsealctl, shown with what it said."""
@@ -90,10 +73,9 @@ class Story:
     def waiting_device(self):
         """The one device that waits for an operator."""
         devices = self.server.ctl_json("device", "list")["devices"]
-        waiting = [device for device in devices if device["status"] == "pending"]
-        if len(waiting) != 1:
-            raise NotSo(f"one device waits for an operator: there are {len(waiting)}")
-        return waiting[0]["id"]
+        waiting = [device["id"] for device in devices if device["status"] == "pending"]
+        check(len(waiting) == 1, "one device waits for an operator", f"there are {len(waiting)}")
+        return waiting[0]
 
     def finish_boot(self, board, name):
         """Waits for the real root, keeps the report, and returns {how: {file: digest}} of what arrived."""
@@ -125,7 +107,7 @@ def first_boot(story):
     story.ctl("profile", "apply", str(profile))
     board = story.board
     board.power_on()
-    board.wait_for(r"(?i)pending|waits? for an operator", BOOT_SECONDS)
+    board.wait_for(r"pending \(unknown-device\)", BOOT_SECONDS)
     device = story.waiting_device()
     story.ctl("device", "show", device)
     story.ctl("device", "approve", device, "--learn", "--profile=demo")
@@ -133,6 +115,7 @@ def first_boot(story):
     story.check_handover(found)
     story.first_digests = found
     check(board.boots == 1, "the waiting agent went on without a reboot")
+    check(board.sent_packets() != [], f"its network traffic is in {board.capture.name}")
     check(story.reports["1 first"]["source"] == "server", "the credentials came from the server")
     status, answer = board.run(f"whoami-by-tpm {story.server.url}/v1/whoami")
     show(answer)
@@ -140,27 +123,51 @@ def first_boot(story):
           "curl with the distribution's tpm2-openssl asked whoami, mutually authenticated by the key in the TPM")
 
 
+def root_of_ones_own(story, folder, changes):
+    """A folder for --root in the running system: the image's configuration with changes, and copies of the slots."""
+    text = (story.product.config / "bootseal.conf").read_text()
+    for old, new in changes.items():
+        assert old in text, f"bootseal.conf has no {old}"
+        text = text.replace(old, new)
+    story.board.run(f"mkdir -p {folder}/etc/bootseal {folder}/run {folder}/var/lib/bootseal && "
+                    f"cp /mnt/slot-* {folder}/var/lib/bootseal/")
+    for name, content in (("bootseal.conf", text),
+                          ("server-ca.pem", (story.product.config / "server-ca.pem").read_text())):
+        story.board.run(f"cat >{folder}/etc/bootseal/{name} <<'END_OF_FILE'\n{content}\nEND_OF_FILE")
+
+
+def boot_again(story, folder, changes):
+    """`bootseal boot` in the running system, with a root of one's own."""
+    root_of_ones_own(story, folder, {"cap: {": "net: { up = []; };\ncap: {", **changes})
+    say(f"  # bootseal boot --root={folder}")
+    status, answer = story.board.run(f"bootseal boot --root={folder} 2>&1", timeout=120)
+    show(answer)
+    stored = story.board.run(f"ls {folder}/run/credstore")[1]
+    check("demo" not in stored, "no credential came out")
+    return status, answer
+
+
 def after_the_cap(story):
     """Root in the running system has the disk, the TPM, the server and the agent, and gets nothing."""
     story.step(2, "The running system tries to open the vault and to provision itself again")
     board = story.board
-    board.run(f"mkdir -p {BOARD_ROOT}/etc/bootseal {BOARD_ROOT}/var/lib/bootseal")
-    for name in ("bootseal.conf", "server-ca.pem"):
-        text = (story.product.config / name).read_text()
-        board.run(f"cat >{BOARD_ROOT}/etc/bootseal/{name} <<'END_OF_FILE'\n{text}\nEND_OF_FILE")
-    status, _ = board.run(f"mount -o ro LABEL=bootseal-state {BOARD_ROOT}/var/lib/bootseal")
-    check(status == 0, "root has mounted the vault's file system")
-    slots = board.run(f"ls {BOARD_ROOT}/var/lib/bootseal")[1]
-    check("slot-a" in slots, "the slots are there to read")
-    status, answer = board.run(f"open-vault {BOARD_ROOT}/var/lib/bootseal/slot-a")
+    status, answer = board.run("mount -o ro LABEL=bootseal-state /mnt && ls /mnt")
+    check(status == 0 and "slot-a" in answer, "root has mounted the vault's file system and can read its slots")
+    say("  # open-vault /mnt/slot-a          (tpm2_load, tpm2_policypcr, tpm2_policynv, tpm2_unseal)")
+    status, answer = board.run("open-vault /mnt/slot-a 2>&1")
     show(answer)
     # TPM_RC_POLICY_FAIL for session 1: everything before the unseal went well.
     check(status != 0 and "unsealing" in answer and re.search(r"(?i)99d|policy check failed", answer),
           "the TPM refuses to unseal: its policy wants the cap PCR as it was before the cap")
-    status, answer = board.run(f"bootseal boot --root {BOARD_ROOT}", timeout=120)
-    show(answer)
-    check(status != 0 and "reboot to provision" in answer, "bootseal boot refuses: this boot is over")
-    board.run(f"umount {BOARD_ROOT}/var/lib/bootseal")
+    status, answer = boot_again(story, "/run/again", {})
+    check(status == REFUSED and "this boot is over" in answer, "the agent says that this boot is over")
+    say("  with a configuration that hides the cap from the agent:")
+    status, answer = boot_again(story, "/run/hidden", {"cap: { pcr = 12; }": "cap: { pcr = 9; }",
+                                                       "11]": "11, 12]"})
+    device = story.reports["1 first"]["device"]
+    shown = story.server.ctl_json("device", "show", device)
+    check(status == REFUSED and "refuses (capped)" in answer and shown["reason"] == "capped",
+          "the server refuses: in the quote it sees that this boot is capped")
     board.shut_down()
 
 
@@ -173,8 +180,9 @@ def offline_boot(story):
     found = story.finish_boot(board, "3 offline")
     check(found == story.first_digests, "the same credentials, digest for digest")
     check(story.reports["3 offline"]["source"] == "vault", "they came from the vault")
-    check(board.sent_packets() == [], "not one packet left the guest")
+    check(story.reports["3 offline"]["round_trips"] == 0, "without a round trip")
     board.shut_down()
+    check(board.sent_packets() == [], f"not one packet left the guest: {board.capture.name} has none from it")
 
 
 def changed_boot(story):
@@ -184,12 +192,17 @@ def changed_boot(story):
     board = story.board
     board.disks.esp = story.product.esp("demo.changed=1")
     board.power_on()
-    refusal = board.wait_for(r".*\bPCR (\d+)\b.*", BOOT_SECONDS)
+    board.wait_for(r"the vault is sealed to another boot", BOOT_SECONDS)
+    board.wait_for(r"\(boot-not-approved\)", BOOT_SECONDS)
     device = story.reports["1 first"]["device"]
-    story.ctl("device", "show", device)
     findings = story.server.ctl_json("device", "show", device)["findings"]
-    check(refusal.group(1) == str(findings[0]["pcr"]) and findings[0]["event"] is not None,
-          f"the vault stays shut; the server refuses and names PCR {findings[0]['pcr']} and event {findings[0]['event']}")
+    board.wait_for(r"(?s)(expected: .*){%d}" % len(findings), BOOT_SECONDS)
+    story.ctl("device", "show", device)
+    finding = findings[0]
+    told = board.wait_for(r"^bootseal:   PCR (\d+), event (\d+): ", BOOT_SECONDS)
+    check((int(told.group(1)), int(told.group(2))) == (finding["pcr"], finding["event"]),
+          f"the vault stays shut; the server refuses and names PCR {finding['pcr']} and event {finding['event']}, "
+          "to the operator and on the console")
     story.ctl("device", "approve", device, "--learn")
     found = story.finish_boot(board, "4 changed")
     check(found == story.first_digests, "the waiting device went on, with the same credentials")
@@ -197,66 +210,56 @@ def changed_boot(story):
     board.shut_down()
 
 
-def zero_touch(story):
-    """A device known by the hash of its EK before it was ever switched on."""
-    story.step(5, "A second device, imported beforehand: nobody touches anything")
-    tpm = Tpm(story.folder / "tpm-2", story.maker)
+def new_devices(story):
+    """A device known by the hash of its EK before it was ever switched on, and one that brings a token."""
+    story.step(5, "A second device imported beforehand, a third with a token: nobody touches anything")
     table = story.folder / "devices.csv"
     table.write_text("ek_sha256,serial,profile,labels\n"
-                     f"{tpm.ek_sha256()['secp384r1']},DEMO-0002,demo,site=plant-2\n")
+                     f"{story.tpms[1].ek_sha256()['secp384r1']},DEMO-0002,demo,site=plant-2\n")
+    show(table.read_text())
     story.ctl("device", "import", str(table))
-    with story.product.board("board-2", story.esp, story.root, tpm, echo=story.console) as board:
-        board.power_on()
-        found = story.finish_boot(board, "5 zero-touch")
+    say("  $ bootsealctl token create --profile=demo --uses=1 --expires=1h   (to a file on the third's state disk)")
+    token = story.server.ctl_json("token", "create", "--profile=demo", "--uses=1", "--expires=1h")["token"]
+    with story.new_board(2) as second, story.new_board(3, {"token": token + "\n"}) as third:
+        second.power_on()
+        third.power_on()
+        found = story.finish_boot(second, "5 imported")
         story.check_handover(found)
         check(found["import"]["demo.key"] != story.first_digests["import"]["demo.key"],
               "its generated key is its own")
-        check(found["file"]["app.conf"] ==
-              hashlib.sha256(b"[app]\nserial = DEMO-0002\nsite = plant-2\n").hexdigest(),
-              "its application setting carries its serial number and site")
-
-
-def over_the_air(story):
-    """A device that brings a token."""
-    say("\n   A third device with a token on its state disk")
-    say("  $ bootsealctl token create --profile=demo --uses=1 --expires=1h")
-    token = story.server.ctl_json("token", "create", "--profile=demo", "--uses=1", "--expires=1h")["token"]
-    with story.product.board("board-3", story.esp, story.root, Tpm(story.folder / "tpm-3", story.maker),
-                             {"token": token}, story.console) as board:
-        board.power_on()
-        story.check_handover(story.finish_boot(board, "5 token"))
+        setting = f"[app]\ndevice = {story.reports['5 imported']['device']}\nserial = DEMO-0002\n"
+        check(found["file"]["app.conf"] == hashlib.sha256(setting.encode()).hexdigest(),
+              "its application setting carries its own identity and serial number")
+        story.check_handover(story.finish_boot(third, "5 token"))
+        check("pending" not in second.console.text + third.console.text, "neither had to wait for an operator")
+    (used,) = story.server.ctl_json("token", "list")["tokens"]
+    check(used["used"] == 1, "the token is used up")
 
 
 def table(story):
     """What the boots cost."""
     story.step(6, "What it cost")
-    names = list(story.reports)
+    reports = story.reports
     states = []
-    for report in story.reports.values():
+    for report in reports.values():
         states += [step["state"] for step in report["steps"] if step["state"] not in states]
-    say(f"  {'ms':<14}" + "".join(f"{name:>14}" for name in names))
+    say(f"  {'ms in':<16}" + "".join(f"{name:>14}" for name in reports))
     for state in states:
-        cells = [next((step["ms"] for step in report["steps"] if step["state"] == state), None)
-                 for report in story.reports.values()]
-        say(f"  {state:<14}" + "".join(f"{'-' if cell is None else cell:>14}" for cell in cells))
-    for key in ("total_ms", "tpm_commands", "round_trips", "bytes_sent", "bytes_received"):
-        say(f"  {key:<14}" + "".join(f"{report[key]:>14}" for report in story.reports.values()))
-    check(all(story.reports[name]["round_trips"] == 0 for name in names if "offline" in name),
-          "the offline boot made no round trip")
+        cells = [next((step["ms"] for step in report["steps"] if step["state"] == state), "-")
+                 for report in reports.values()]
+        say(f"  {state:<16}" + "".join(f"{cell:>14}" for cell in cells))
+    for key in COSTS:
+        say(f"  {key:<16}" + "".join(f"{report[key]:>14}" for report in reports.values()))
+    say("  (connect holds the waiting for an operator and a DHCP server; all of it under emulation)")
 
 
 def tell(folder):
     """The six steps."""
     story = Story(folder)
     with story.server, story.board:
-        first_boot(story)
-        after_the_cap(story)
-        offline_boot(story)
-        changed_boot(story)
-        zero_touch(story)
-        over_the_air(story)
-        table(story)
-    say(f"\nEverything was so, in {time.monotonic() - story.started:.0f} s.")
+        for part in (first_boot, after_the_cap, offline_boot, changed_boot, new_devices, table):
+            part(story)
+    say(f"\nEverything was so, in {story.seconds():.0f} s of at most {60 * MINUTES}.")
 
 
 def main():
@@ -275,8 +278,8 @@ def main():
         else:
             with tempfile.TemporaryDirectory(prefix="bootseal-demo-") as folder:
                 tell(Path(folder))
-    except (NotSo, AssertionError, OSError, RuntimeError) as error:
-        print(f"\n{RED}not so:{PLAIN} {error}", file=sys.stderr)
+    except (NotSo, AssertionError, LookupError, OSError, RuntimeError, ValueError) as error:
+        print(f"\n{narrator.RED}not so:{narrator.PLAIN} {error}", file=sys.stderr)
         return 1
     return 0
 

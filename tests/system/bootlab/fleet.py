@@ -24,12 +24,16 @@ class Product:
                                  f"{image.ROOT_CMDLINE} {cmdline}".strip())
         return image.esp(self.folder / f"esp-{number}.img", kernel_image)
 
-    def board(self, name, esp, root, tpm=None, state_files=None, echo=None):
-        """A new board; state_files: {name: content} on its state file system."""
+    def board(self, name, esp, root, *, state_files=None, serial=None, **machine):
+        """A new board; state_files: {name: content} on its state file system; serial: as its maker wrote it.
+
+        machine: what else vm.Machine takes.
+        """
         folder = self.folder / name
         files = folder / "state-files"
         files.mkdir(parents=True)
         for path, content in (state_files or {}).items():
             (files / path).write_text(content)
         state = image.state_disk(folder / "state.img", files)
-        return vm.Machine(folder, vm.Disks(esp=esp, state=state, root=root), tpm=tpm, echo=echo)
+        options = ["-smbios", f"type=1,serial={serial}"] if serial else []
+        return vm.Machine(folder, vm.Disks(esp=esp, state=state, root=root), options=options, **machine)

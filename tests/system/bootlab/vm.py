@@ -60,13 +60,15 @@ class Machine:
     """TPM, firmware variables and disks stay the same from one boot to the next, as on a board.
 
     folder gets TPM, firmware variables, one console log and one network capture for each boot. echo is
-    called with each line of the console. disks may be replaced while the machine is off.
+    called with each line of the console. disks may be replaced while the machine is off; options (more of
+    QEMU's) too.
     """
 
-    def __init__(self, folder, disks, tpm=None, echo=None, direct=None):
+    def __init__(self, folder, disks, tpm=None, echo=None, direct=None, options=()):
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disks = disks
+        self.options = list(options)
         self.tpm = tpm or Tpm(self.folder / "tpm")
         self.mac = "52:54:00:12:34:56"
         self.boots = 0
@@ -130,7 +132,8 @@ class Machine:
             "-netdev", "user,id=net0",
             "-device", f"virtio-net-pci,netdev=net0,mac={self.mac},romfile=",
             "-object", f"filter-dump,id=capture,netdev=net0,file={self.capture}",
-            "-device", "virtio-rng-pci"]
+            "-device", "virtio-rng-pci",
+            *self.options]
 
     def wait_for(self, pattern, timeout=120, after=0):
         """The first match on the console (Console.wait_for)."""
