@@ -56,7 +56,8 @@ static enum bs_err put_attest(struct bs_buf *out, const struct softtpm *tpm, con
         err = put(out, tpm->firmware_version, 8);
     if (err != BS_OK)
         return err;
-    return attest->type == TPM2_ST_ATTEST_CERTIFY ? put_certify(out, attest) : put_quote(out, attest);
+    /* By what it was made as, so that the type alone can be wrong. */
+    return attest->banks[0] != 0 ? put_quote(out, attest) : put_certify(out, attest);
 }
 
 enum bs_err softtpm_attest_sign(const struct softtpm *tpm, const struct softtpm_attest *attest, struct crypto_key *key,

@@ -240,11 +240,14 @@ BEND_ATTEST(bend_signer, attest->signer.name[33] ^= 1)
 BEND_ATTEST(bend_name, attest->name.name[33] ^= 1)
 BEND_ATTEST(bend_qualified, attest->qualified.name[33] ^= 1)
 BEND_ATTEST(bend_type_quote, attest->type = TPM2_ST_ATTEST_QUOTE)
+/* On the wire it looks the same (Part 2 §10.12.4, §10.12.7). */
+BEND_ATTEST(bend_type_creation, attest->type = TPM2_ST_ATTEST_CREATION)
 
 static void every_line_of_a_certification_counts(void **state)
 {
-    static void (*const bends[])(struct softtpm_attest *) = { bend_magic, bend_extra,     bend_signer,
-                                                              bend_name,  bend_qualified, bend_type_quote };
+    static void (*const bends[])(struct softtpm_attest *) = { bend_magic,        bend_extra,     bend_signer,
+                                                              bend_name,         bend_qualified, bend_type_quote,
+                                                              bend_type_creation };
     for (size_t i = 0; i < COUNT(bends); i++) {
         request.bend = (struct softtpm_bend){ .certify_device = bends[i] };
         expect(state, BS_REASON_CERTIFY_MISMATCH);
