@@ -139,6 +139,36 @@ static void generated_secrets_are_made_once_for_a_device(void **state)
     profile_free(&profile);
 }
 
+/* Between .Bd and .Ed; "\\e" is mdoc's backslash. */
+static void read_example(const char *path, char *ret_text, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    char line[512];
+    bool is_inside = false;
+    assert_non_null(file);
+    ret_text[0] = '\0';
+    while (fgets(line, sizeof(line), file)) {
+        if (strncmp(line, ".Bd", 3) == 0 || strncmp(line, ".Ed", 3) == 0) {
+            is_inside = line[1] == 'B';
+            continue;
+        }
+        for (char *e = strstr(line, "\\e"); e; e = strstr(e + 1, "\\e"))
+            memmove(e + 1, e + 2, strlen(e + 1));
+        if (is_inside && strlen(ret_text) + strlen(line) < size)
+            strcat(ret_text, line);
+    }
+    fclose(file);
+}
+
+static void the_manual_s_example_is_a_good_profile(void **state)
+{
+    (void)state;
+    char text[4096];
+    read_example(BS_MANUALS "/bootseal-profile.5", text, sizeof(text));
+    assert_non_null(strstr(text, "${device.label.nic}\\n"));
+    assert_parses(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +177,7 @@ int main(void)
         cmocka_unit_test(variables_are_replaced_and_nothing_else),
         cmocka_unit_test(a_variable_without_a_value_is_an_error),
         cmocka_unit_test(labels_are_checked),
+        cmocka_unit_test(the_manual_s_example_is_a_good_profile),
         cmocka_unit_test_setup_teardown(generated_secrets_are_made_once_for_a_device, folder_setup, folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
