@@ -292,11 +292,14 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     struct bs_buf in;
     enum step step;
 
-    if (connection->phase != PHASE_ANSWER || flush(connection) != STEP_ON) {
-        if (connection->phase == PHASE_HANDSHAKE)
+    if (connection->phase != PHASE_ANSWER) {
+        /* wolfSSL had something of its own to write before it goes on reading. */
+        if (connection->phase != PHASE_LINGER)
             on_readable(fd, what, connection);
         return;
     }
+    if (flush(connection) != STEP_ON)
+        return; /* and the connection may be gone */
     enter(connection, PHASE_IDLE);
     in = connection->in;
     connection->in = BS_BUF(READ_SIZE);

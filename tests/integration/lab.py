@@ -174,6 +174,11 @@ class Server:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
+    @property
+    def pid(self):
+        """Of the running process."""
+        return self._process.pid
+
     def stop(self):
         """Ends it in an orderly way, and looks that it was: a sanitizer speaks at the end."""
         if self._process:

@@ -1,0 +1,42 @@
+"""Clients that mean no good, or do not listen: bootseald goes on serving the others."""
+
+import socket
+import ssl
+import struct
+
+import lab
+
+REQUEST = b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def connect(server, receive_buffer=None):
+    """A TLS connection without a client certificate."""
+    context = ssl.create_default_context(cafile=server.folder / "image/server-ca.pem")
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    line = socket.socket()
+    if receive_buffer:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    line.settimeout(10)
+    line.connect(("127.0.0.1", server.port))
+    return context.wrap_socket(line, server_hostname="localhost")
+
+
+def is_well(server):
+    """The server answers a stranger."""
+    with connect(server) as line:
+        line.sendall(REQUEST)
+        return line.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_client_that_asks_without_end_and_resets(server):
+    """Answers pile up until the server waits to write; then the connection is gone. A sanitizer looks on."""
+    line = connect(server, receive_buffer=2048)
+    line.settimeout(2)
+    try:
+        while True:
+            line.sendall(REQUEST * 500)
+    except (TimeoutError, ssl.SSLWantWriteError):
+        pass
+    with socket.socket(fileno=line.detach()) as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    lab.wait_until(lambda: is_well(server), 20, "the server answers others")
