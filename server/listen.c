@@ -17,6 +17,7 @@
 #define BACKLOG 1024
 /* Connections are counted per address in so many buckets, chosen by a keyed hash; two addresses in one bucket share its limit. */
 #define BUCKETS 4096
+#define ACCEPT_PAUSE_SECONDS 1
 
 struct listener {
     struct event_base *base;
@@ -27,6 +28,7 @@ struct listener {
     uint32_t count;
     uint32_t buckets[BUCKETS];
     uint8_t bucket_key[32];
+    struct event *pause; /* ends a pause in accepting */
     bool is_draining;
 };
 
@@ -100,12 +102,25 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, stru
         (void)evconnlistener_disable(accepting);
 }
 
-/* Out of file descriptors, most likely: libevent would spin; a moment later one may be free. */
+/* Out of file descriptors, most likely: without a pause this would be said for ever, and nothing else done. */
 static void on_accept_error(struct evconnlistener *accepting, void *context)
 {
-    (void)accepting;
-    (void)context;
-    bs_warning("listen", "cannot accept: %s", strerror(errno));
+    struct listener *listener = context;
+    struct timeval moment = { .tv_sec = ACCEPT_PAUSE_SECONDS };
+
+    bs_warning("listen", "cannot accept: %s; trying again in %d s", strerror(errno), ACCEPT_PAUSE_SECONDS);
+    if (event_add(listener->pause, &moment) == 0)
+        (void)evconnlistener_disable(accepting);
+}
+
+static void on_pause_over(evutil_socket_t fd, short what, void *context)
+{
+    struct listener *listener = context;
+
+    (void)fd;
+    (void)what;
+    if (listener->accepting != NULL && listener->count < listener->server->config.limits.connections)
+        (void)evconnlistener_enable(listener->accepting);
 }
 
 /* ADDRESS:PORT, the address in brackets when it is IPv6. */
@@ -196,6 +211,10 @@ enum bs_err listen_start(struct event_base *base, struct server *server, struct 
     if (err == BS_OK)
         err = bind_to(server->config.listen, &fd);
     if (err == BS_OK) {
+        listener->pause = evtimer_new(base, on_pause_over, listener);
+        err = listener->pause != NULL ? BS_OK : BS_ERR_NOMEM;
+    }
+    if (err == BS_OK) {
         listener->accepting = evconnlistener_new(base, on_accept, listener, LEV_OPT_CLOSE_ON_FREE, BACKLOG, fd);
         err = listener->accepting != NULL ? BS_OK : BS_ERR_IO;
     }
@@ -248,6 +267,8 @@ void listen_free(struct listener *listener)
         connection_close(listener->connections);
     if (listener->accepting != NULL)
         evconnlistener_free(listener->accepting);
+    if (listener->pause != NULL)
+        event_free(listener->pause);
     tls_free(&listener->tls);
     free(listener);
 }

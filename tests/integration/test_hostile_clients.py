@@ -1,8 +1,10 @@
 """Clients that mean no good, or do not listen: bootseald goes on serving the others."""
 
+import resource
 import socket
 import ssl
 import struct
+import time
 
 import lab
 
@@ -40,3 +42,16 @@ def test_client_that_asks_without_end_and_resets(server):
     with socket.socket(fileno=line.detach()) as plain:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     lab.wait_until(lambda: is_well(server), 20, "the server answers others")
+
+
+def test_server_without_file_descriptors_rests_and_comes_back(server):
+    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (32, hard))
+    lines = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
+    server.log.wait_for("cannot accept", 10)
+    time.sleep(2.5)
+    assert server.log.text.count("cannot accept") <= 5
+    for line in lines:
+        line.close()
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    lab.wait_until(lambda: is_well(server), 20, "the server answers again")
