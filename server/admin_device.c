@@ -18,7 +18,7 @@ static enum bs_err list_row(void *context, const struct store_device *device)
     document_cell_hex(document, id_span(device->id));
     document_cell_text(document, store_status_name(device->status));
     document_cell_text(document, device->profile);
-    document_cell_text(document, device->serial);
+    document_cell_text(document, store_device_serial(device));
     document_cell_text(document, device->verdict);
     document_cell_text(document, device->reason);
     document_cell_time(document, device->seen);
@@ -56,7 +56,8 @@ static void show_identity(struct document *document, const struct store_device *
     document_hex(document, "id", "Device", id_span(device->id));
     document_text(document, "status", "Status", store_status_name(device->status));
     document_text(document, "profile", "Profile", device->profile);
-    document_text(document, "serial", "Serial", device->serial);
+    document_text(document, "serial", "Serial", store_device_serial(device));
+    document_bool(document, "serial_is_registered", "Serial registered", device->serial[0] != '\0');
     document_text(document, "labels", "Labels", device->labels);
     document_text(document, "product", "Product", device->product);
     document_text(document, "firmware", "Firmware", device->firmware);

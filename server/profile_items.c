@@ -86,7 +86,8 @@ static enum bs_err append_variable(const char *name, const struct store_device *
         bs_hex(BS_SPAN(device->id, WIRE_ID_SIZE), id);
         value = bs_span_of_string(id);
     } else {
-        value = bs_span_of_string(device->serial);
+        /* A claim is that of the boot that was just found good: what another boot claimed before it is overwritten. */
+        value = bs_span_of_string(store_device_serial(device));
     }
     if (value.size == 0) {
         snprintf(why, 256, "the profile needs ${%s}, which this device does not have; import it with one", name);

@@ -52,7 +52,7 @@ struct store_device {
     uint8_t id[WIRE_ID_SIZE];
     enum store_status status;
     char profile[STORE_NAME_SIZE];  /* empty: none yet */
-    char serial[STORE_TEXT_SIZE];   /* as registered, else as the machine says */
+    char serial[STORE_TEXT_SIZE];   /* as registered; empty: it was registered without one, or by nobody */
     char labels[STORE_LABELS_SIZE]; /* NAME=VALUE, separated by commas */
     struct wire_name ak_name;       /* size 0: no pair was proven */
     struct wire_name srk_name;
@@ -74,7 +74,11 @@ struct store_device {
     char firmware[STORE_TEXT_SIZE];
     char kernel[STORE_TEXT_SIZE];
     char agent[STORE_TEXT_SIZE];
+    char claimed_serial[STORE_TEXT_SIZE]; /* as the machine said last, whatever it had booted */
 };
+
+/* The registered serial, else the claimed one. */
+const char *store_device_serial(const struct store_device *device);
 
 /* NOT_FOUND when there is no such device. */
 enum bs_err store_device_get(struct store *store, const uint8_t id[WIRE_ID_SIZE],

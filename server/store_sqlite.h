@@ -17,7 +17,7 @@
     S(UNDO, "ROLLBACK TO one")                                                                                        \
     S(DEVICE_GET, "SELECT * FROM device WHERE id = ?")                                                                \
     S(DEVICE_BY_AK, "SELECT * FROM device WHERE ak_name = ?")                                                         \
-    S(DEVICE_PUT, "INSERT INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "                    \
+    S(DEVICE_PUT, "INSERT INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "                  \
                   "ON CONFLICT (id) DO UPDATE SET status = excluded.status, profile = excluded.profile, "             \
                   "serial = excluded.serial, labels = excluded.labels, ak_name = excluded.ak_name, "                  \
                   "srk_name = excluded.srk_name, ek_manufacturer = excluded.ek_manufacturer, "                        \
@@ -27,7 +27,8 @@
                   "confirmed_serial = excluded.confirmed_serial, created = excluded.created, seen = excluded.seen, "  \
                   "verdict = excluded.verdict, reason = excluded.reason, verdict_time = excluded.verdict_time, "      \
                   "verdict_question = excluded.verdict_question, product = excluded.product, "                        \
-                  "firmware = excluded.firmware, kernel = excluded.kernel, agent = excluded.agent")                   \
+                  "firmware = excluded.firmware, kernel = excluded.kernel, agent = excluded.agent, "                  \
+                  "claimed_serial = excluded.claimed_serial")                                                         \
     S(DEVICE_COUNT, "SELECT count(*) FROM device WHERE status = ?")                                                   \
     S(DEVICE_EACH, "SELECT * FROM device ORDER BY created, id")                                                       \
     S(DEVICE_FIND, "SELECT id FROM device WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2")                             \

@@ -21,6 +21,11 @@ const char *store_status_name(enum store_status status)
     return "?";
 }
 
+const char *store_device_serial(const struct store_device *device)
+{
+    return device->serial[0] ? device->serial : device->claimed_serial;
+}
+
 static void put_name(struct sql_use *use, const struct wire_name *name)
 {
     put_blob(use, name->size > 0 ? name->name : NULL, name->size);
@@ -62,6 +67,7 @@ static void put_device(struct sql_use *use, const struct store_device *d)
     put_text(use, d->firmware);
     put_text(use, d->kernel);
     put_text(use, d->agent);
+    put_text(use, d->claimed_serial);
 }
 
 static enum bs_err take_device(struct sql_use *use, struct store_device *ret_device)
@@ -92,6 +98,7 @@ static enum bs_err take_device(struct sql_use *use, struct store_device *ret_dev
     take_text(use, d.firmware, sizeof(d.firmware));
     take_text(use, d.kernel, sizeof(d.kernel));
     take_text(use, d.agent, sizeof(d.agent));
+    take_text(use, d.claimed_serial, sizeof(d.claimed_serial));
     if (use->err == BS_OK)
         *ret_device = d;
     return use->err;

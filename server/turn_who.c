@@ -21,8 +21,7 @@ static void copy_facts(const struct evidence *evidence, struct store_device *dev
     copy_fact(facts->firmware, device->firmware);
     copy_fact(facts->kernel, device->kernel);
     copy_fact(facts->agent, device->agent);
-    if (device->serial[0] == '\0')
-        copy_fact(facts->serial, device->serial);
+    copy_fact(facts->serial, device->claimed_serial);
     device->srk_name = evidence->srk_name;
     device->firmware_version = evidence->firmware_version;
     if (evidence->ek_is_endorsed) {

@@ -25,7 +25,8 @@ CREATE TABLE device (
     product          TEXT NOT NULL,
     firmware         TEXT NOT NULL,
     kernel           TEXT NOT NULL,
-    agent            TEXT NOT NULL
+    agent            TEXT NOT NULL,
+    claimed_serial   TEXT NOT NULL
 ) STRICT;
 
 -- One AK is in one TPM, so it is the AK of one device.
