@@ -133,12 +133,17 @@ static void show_boot(struct document *document, const struct operator_device *d
 static void show_next(struct document *document, const struct operator_device *device)
 {
     char id[2 * WIRE_ID_SIZE + 1];
+    char question[2 * STORE_DIGEST + 1];
 
     bs_hex(id_span(device->device.id), id);
-    id[16] = '\0';
+    bs_hex(BS_SPAN(device->question, STORE_DIGEST), question);
+    id[16] = question[16] = '\0';
     if (device->has_question && device->device.status != STORE_REVOKED && !device->boot_is_known)
-        document_say(document, "To approve this device and the boot it showed: bootsealctl device approve %s --learn",
-                     id);
+        /* With the digest, so that a boot which the device shows in the meantime is not approved in its place. */
+        document_say(document,
+                     "To approve this device and the boot it showed: bootsealctl device approve %s --learn "
+                     "--question=%s",
+                     id, question);
     else if (device->device.status == STORE_PENDING)
         document_say(document, "To approve this device: bootsealctl device approve %s", id);
 }

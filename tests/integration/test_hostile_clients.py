@@ -55,3 +55,15 @@ def test_server_without_file_descriptors_rests_and_comes_back(server):
         line.close()
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
     lab.wait_until(lambda: is_well(server), 20, "the server answers again")
+
+
+def test_what_an_operator_is_told_to_type_names_the_boot_he_was_shown(new_device, server):
+    device = new_device()
+    device.power_on()
+    boot = device.start()
+    boot.wait_for("bootsealctl device approve")
+    shown = server.ctl("device", "show", device.id)
+    question = server.json("device", "show", device.id)["question"]
+    assert f"--learn --question={question[:16]}" in shown
+    server.ctl("device", "approve", device.id, "--learn", "--profile=demo", f"--question={question[:16]}")
+    assert boot.end() == 0, boot.console.text
