@@ -249,6 +249,8 @@ static void attest(struct exchange *x, struct evidence **evidence)
         err = give_challenge(x, *evidence);
         if (err == BS_OK)
             x->session->evidence = BS_TAKE(*evidence);
+        else if (err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL)
+            answer_reason(x, BS_REASON_EK_TEMPLATE, "the EK is no key that anything can be encrypted to");
         else
             answer_trouble(x, "making a challenge", err);
         return;

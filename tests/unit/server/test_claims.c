@@ -1,5 +1,40 @@
-/* What a device says of itself leads nobody astray. */
+/* What a device says of itself, and keys that are none: neither leads anything or anybody astray. */
 #include "unit/server/lab.h"
+
+#include <string.h>
+
+static void expect_ek_template(struct lab *lab, struct softtpm *tpm)
+{
+    uint64_t rows = lab_audit_rows(lab);
+    TALK(talk, lab);
+    bs_buf_reset(&tpm->ek_cert);
+    talk_attest(&talk, tpm, NULL);
+    assert_reason(&talk, MESSAGE_REFUSED, BS_REASON_EK_TEMPLATE);
+    assert_int_equal(talk.result.status, 403);
+    assert_int_equal(lab_audit_rows(lab), rows);
+}
+
+static void an_ek_that_is_no_point_of_its_curve_is_refused(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    lab_device(lab, &tpm);
+    tpm.ek_public.unique.ecc.y.buffer[31] ^= 1;
+    expect_ek_template(lab, &tpm);
+    softtpm_free(&tpm);
+}
+
+static void an_ek_with_an_even_modulus_is_refused(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    lab_device(lab, &tpm);
+    tpm.ek_public = wire_ek_template(WIRE_EK_RSA2048)->public_area;
+    tpm.ek_public.unique.rsa.size = 256;
+    memset(tpm.ek_public.unique.rsa.buffer, 0xf0, 256);
+    expect_ek_template(lab, &tpm);
+    softtpm_free(&tpm);
+}
 
 static const char with_serial[] =
     "name = \"sensor\";\n"
@@ -73,6 +108,8 @@ static void a_registered_serial_is_not_overwritten_by_a_claim(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LAB_TEST(an_ek_that_is_no_point_of_its_curve_is_refused),
+        LAB_TEST(an_ek_with_an_even_modulus_is_refused),
         LAB_TEST(what_an_unapproved_boot_claimed_is_in_no_file_of_an_approved_one),
         LAB_TEST(a_registered_serial_is_not_overwritten_by_a_claim),
     };
