@@ -87,6 +87,17 @@ struct cert_request {
 enum bs_err cert_make(const struct cert_request *request, const struct crypto_point *key, struct crypto_key *issuer_key,
                       struct bs_span issuer_cert, struct bs_buf *out) BS_MUST_USE;
 
+/* Revocation lists (RFC 5280 §5), version 2: entries one by one, then the list around them, signed by the CA of the certificates. */
+enum bs_err cert_crl_add(const uint8_t serial[16], int64_t revoked, struct bs_buf *entries) BS_MUST_USE;
+struct cert_crl {
+    struct bs_span entries;
+    int64_t this_update;
+    int64_t next_update;
+    uint64_t number; /* rises from list to list */
+};
+enum bs_err cert_crl_make(const struct cert_crl *crl, struct crypto_key *issuer_key, struct bs_span issuer_cert,
+                          struct bs_buf *out) BS_MUST_USE;
+
 /*
  * The certificate names this host: a dNSName equal to it (without case, RFC 6125 §6.4; no wildcards, for our own CA issues none), or,
  * when `host` is an IP address, an iPAddress of the same bytes. The common name does not count.

@@ -9,6 +9,7 @@
 #define CERT_OID_SUBJECT_KEY_ID "2.5.29.14"
 #define CERT_OID_SUBJECT_ALT_NAME "2.5.29.17"
 #define CERT_OID_BASIC_CONSTRAINTS "2.5.29.19"
+#define CERT_OID_CRL_NUMBER "2.5.29.20"
 #define CERT_OID_AUTHORITY_KEY_ID "2.5.29.35"
 #define CERT_OID_EXT_KEY_USAGE "2.5.29.37"
 #define CERT_OID_PERMANENT_ID "1.3.6.1.5.5.7.8.3" /* RFC 4043 */
@@ -69,6 +70,13 @@ enum bs_err cert_wrap_signed(struct bs_span signed_part, const uint8_t signature
 
 /* Name with a common name and nothing else; INPUT unless that is UTF-8 of 1 to 64 bytes. */
 void cert_write_name(struct der_writer *w, const char *common_name);
+
+/* Reads the certificate that a key is about to sign under: INPUT when it is no CA's, or not that key's. */
+enum bs_err cert_issuer_check(struct bs_span der, const struct crypto_key *issuer_key,
+                              struct cert_x509 *ret_issuer) BS_MUST_USE;
+
+/* UTCTime to the end of 2049, GeneralizedTime after it. */
+void cert_write_time(struct der_writer *w, int64_t seconds);
 
 /* A Name for people ("CN=x, O=y"); whatever is no text becomes '?', what is too long is cut. */
 void cert_name_text(struct bs_span name, char *ret_text, size_t size);

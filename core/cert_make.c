@@ -14,7 +14,7 @@
 #define DNS_NAME_MAX 253
 
 /* §4.1.2.5: UTCTime to the end of 2049, GeneralizedTime after it; no end is the last second of the year 9999. */
-static void write_time(struct der_writer *w, int64_t seconds)
+void cert_write_time(struct der_writer *w, int64_t seconds)
 {
     time_t time = (time_t)(seconds > BS_TIME_MAX ? BS_TIME_MAX : seconds);
     char text[24];
@@ -185,8 +185,8 @@ static enum bs_err write_tbs(const struct cert_request *request, const struct pa
     else
         cert_write_name(&w, request->common_name);
     der_open(&w, DER_SEQUENCE);
-    write_time(&w, request->not_before);
-    write_time(&w, request->not_after);
+    cert_write_time(&w, request->not_before);
+    cert_write_time(&w, request->not_after);
     der_close(&w);
     cert_write_name(&w, request->common_name);
     der_write_raw(&w, parts->spki);
@@ -215,8 +215,7 @@ static enum bs_err key_id(const struct crypto_point *key, uint8_t ret_id[KEY_ID_
     return err;
 }
 
-/* INPUT when the certificate is no CA's, or not that of the key that is to sign. */
-static enum bs_err check_issuer(struct bs_span der, const struct crypto_key *issuer_key, struct cert_x509 *ret_issuer)
+enum bs_err cert_issuer_check(struct bs_span der, const struct crypto_key *issuer_key, struct cert_x509 *ret_issuer)
 {
     struct cert_key certified;
     struct crypto_point point;
@@ -247,7 +246,7 @@ enum bs_err cert_make(const struct cert_request *request, const struct crypto_po
     struct cert_x509 issuer = { 0 };
     BS_SCOPED_BUF struct bs_buf spki = BS_BUF(256);
     BS_SCOPED_BUF struct bs_buf tbs = BS_BUF(BS_CERT_MAX);
-    enum bs_err err = issuer_cert.size > 0 ? check_issuer(issuer_cert, issuer_key, &issuer) : BS_OK;
+    enum bs_err err = issuer_cert.size > 0 ? cert_issuer_check(issuer_cert, issuer_key, &issuer) : BS_OK;
     if (err == BS_OK)
         err = key_id(key, id);
     if (err == BS_OK)

@@ -175,7 +175,11 @@ void der_write_raw(struct der_writer *w, struct bs_span der)
         w->err = bs_buf_append(w->out, der.data, der.size);
 }
 
-static size_t make_header(uint8_t tag, size_t length, uint8_t ret_header[4])
+/* A tag and a length of up to three bytes. */
+#define HEADER_MAX 5
+#define WRITE_MAX 0xffffff
+
+static size_t make_header(uint8_t tag, size_t length, uint8_t ret_header[HEADER_MAX])
 {
     ret_header[0] = tag;
     if (length < 0x80) {
@@ -187,10 +191,11 @@ static size_t make_header(uint8_t tag, size_t length, uint8_t ret_header[4])
         ret_header[2] = (uint8_t)length;
         return 3;
     }
-    ret_header[1] = 0x82;
-    ret_header[2] = (uint8_t)(length >> 8);
-    ret_header[3] = (uint8_t)length;
-    return 4;
+    size_t bytes = length < 0x10000 ? 2 : 3;
+    ret_header[1] = (uint8_t)(0x80 | bytes);
+    for (size_t i = 0; i < bytes; i++)
+        ret_header[2 + i] = (uint8_t)(length >> (8 * (bytes - 1 - i)));
+    return 2 + bytes;
 }
 
 void der_open(struct der_writer *w, uint8_t tag)
@@ -211,11 +216,11 @@ void der_close(struct der_writer *w)
 
     size_t at = w->open[w->depth].at;
     size_t length = w->out->size - at;
-    if (length > UINT16_MAX) {
+    if (length > WRITE_MAX) {
         w->err = BS_ERR_NOMEM;
         return;
     }
-    uint8_t header[4], *tail;
+    uint8_t header[HEADER_MAX], *tail;
     size_t size = make_header(w->open[w->depth].tag, length, header);
     w->err = bs_buf_reserve(w->out, size, &tail);
     if (w->err != BS_OK)

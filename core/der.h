@@ -1,6 +1,7 @@
 /*
  * DER (ITU-T X.690 §10): a strict reader, which takes one definite, shortest-form element at a time, and a writer that
- * closes what it opened. Enough for keys, certificates and requests; tags of one byte, elements of up to 65535 bytes.
+ * closes what it opened. Enough for keys, certificates, requests and revocation lists; tags of one byte, elements of up to 65535
+ * bytes when they are read, of up to 16 MiB when they are written.
  */
 #pragma once
 

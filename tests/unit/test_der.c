@@ -184,6 +184,16 @@ static void a_writer_says_in_the_end_that_there_was_no_room(void **state)
     assert_err(der_write_end(&w), BS_ERR_NOMEM);
     der_write_begin(&w, &large);
     der_write(&w, DER_OCTET_STRING, BS_SPAN(data, 65536));
+    assert_ok(der_write_end(&w));
+    assert_int_equal(large.size, 5 + 65536);
+    assert_memory_equal(large.data, "\x04\x83\x01\x00\x00", 5);
+    large.limit = 20 * 1024 * 1024;
+    bs_buf_reset(&large);
+    der_write_begin(&w, &large);
+    der_open(&w, DER_OCTET_STRING);
+    for (size_t i = 0; i < 256; i++)
+        der_write_raw(&w, BS_SPAN(data, 65536));
+    der_close(&w);
     assert_err(der_write_end(&w), BS_ERR_NOMEM);
 }
 
