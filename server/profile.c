@@ -93,6 +93,17 @@ static const char *content_fault(const struct profile_item *item, char why[256])
     return is_bad ? "hex must be an even number of hexadecimal digits" : NULL;
 }
 
+/* Everything together must fit into a bundle, beside certificates and signature. */
+#define PROFILE_TOTAL_MAX (96 * 1024)
+
+static size_t size_of(const struct profile_item *item)
+{
+    size_t size = strlen(item->name) + 16;
+    if (item->kind == PROFILE_GENERATED)
+        return size + 2 * (item->size > 0 ? (size_t)item->size : 32);
+    return size + strlen(item->text ? item->text : item->hex);
+}
+
 static enum bs_err check_item(const struct conf *conf, const struct profile *profile, size_t index,
                               struct conf_problem *problem)
 {
@@ -121,8 +132,14 @@ enum bs_err profile_parse(struct bs_span text, struct profile *ret_profile, stru
     if (!profile_name_is_valid(profile.name))
         return conf_refuse(conf, "name", problem,
                            "must be letters, digits, '.', '_' and '-', and not begin with a dot");
-    for (size_t i = 0; i < profile.item_count && err == BS_OK; i++)
+    size_t total = 0;
+    for (size_t i = 0; i < profile.item_count && err == BS_OK; i++) {
         err = check_item(conf, &profile, i, problem);
+        if (err == BS_OK)
+            total += size_of(&profile.items[i]);
+    }
+    if (err == BS_OK && total > PROFILE_TOTAL_MAX)
+        err = conf_refuse(conf, "items", problem, "are too large together; a device gets at most 96 KiB");
     if (err != BS_OK)
         return err;
     profile.conf = BS_TAKE(conf);

@@ -69,6 +69,18 @@ static void what_makes_no_sense_is_refused_with_a_reason(void **state)
         "twice");
 }
 
+static void items_that_fit_into_no_bundle_are_refused(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(65536);
+    assert_ok(bs_buf_append_string(&text, "name = \"p\"; items = ( "));
+    for (int i = 0; i < 60; i++)
+        assert_ok(bs_buf_printf(&text, "%s{ name = \"k%d\"; kind = \"generated\"; size = 1024; encoding = \"hex\"; }",
+                                i > 0 ? ", " : "", i));
+    assert_ok(bs_buf_append(&text, " );", 4));
+    assert_refused((const char *)text.data, "too large together");
+}
+
 static void assert_expands(const char *text, const char *expected)
 {
     BS_SCOPED_BUF struct bs_buf out = BS_BUF(4096);
@@ -174,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles_of_all_kinds_are_read),
         cmocka_unit_test(what_makes_no_sense_is_refused_with_a_reason),
+        cmocka_unit_test(items_that_fit_into_no_bundle_are_refused),
         cmocka_unit_test(variables_are_replaced_and_nothing_else),
         cmocka_unit_test(a_variable_without_a_value_is_an_error),
         cmocka_unit_test(labels_are_checked),
