@@ -350,6 +350,18 @@ static void a_statement_without_the_cap_pcr_is_refused(void **state)
     expect(state, BS_REASON_QUOTE_SELECTION);
 }
 
+static void bend_values(struct message_statement *s)
+{
+    s->pcrs.mask &= ~(1u << 9);
+    s->pcrs.values[9] = BS_SPAN_NONE;
+}
+
+static void a_statement_about_fewer_pcrs_than_quoted_is_refused(void **state)
+{
+    request.bend.statement = bend_values;
+    expect(state, BS_REASON_QUOTE_SELECTION);
+}
+
 BEND_ATTEST(bend_digest, attest->digest[0] ^= 1)
 
 static void values_that_were_not_quoted_are_refused(void **state)
@@ -498,6 +510,7 @@ int main(void)
         TEST(a_quote_from_another_hierarchy_is_refused),
         TEST(a_quote_over_other_pcrs_is_refused),
         TEST(a_statement_without_the_cap_pcr_is_refused),
+        TEST(a_statement_about_fewer_pcrs_than_quoted_is_refused),
         TEST(values_that_were_not_quoted_are_refused),
         TEST(a_capped_boot_is_refused),
         TEST(a_boot_capped_twice_is_refused_as_capped),
