@@ -1,6 +1,6 @@
 /*
  * One slot of the vault as bytes: a header that names what the key is sealed to and holds the sealed key, then AES-256-GCM
- * of the contents with the whole header as additional data. Drawn in docs/vault-format.md. No I/O here, no TPM.
+ * of the contents with the whole header as additional data. Drawn in docs/design.md. No I/O here, no TPM.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * The vault: one 32-byte key sealed by the TPM to this boot, this side of the cap and one value of a counter; everything else is
- * AES-256-GCM under it. Two slots in a directory, slot-a and slot-b. Format: docs/vault-format.md.
+ * AES-256-GCM under it. Two slots in a directory, slot-a and slot-b. Format: docs/design.md.
  *
  * Commit: the new generation is sealed to counter + 1, written to the idle slot and made durable; then the counter is incremented;
  * then the other slot becomes a copy, so that one damaged slot costs nothing. Before the increment the old generation is the only
