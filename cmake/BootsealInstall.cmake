@@ -1,20 +1,7 @@
 # What is installed where, apart from the programs: by component, so that an image takes only what it needs.
-# A file that a component does not have yet is left out.
 
 function(bs_install component destination)
-    foreach(file IN LISTS ARGN)
-        if(EXISTS "${PROJECT_SOURCE_DIR}/${file}")
-            install(FILES "${file}" DESTINATION "${destination}" COMPONENT ${component})
-        endif()
-    endforeach()
-endfunction()
-
-function(bs_install_programs component destination)
-    foreach(file IN LISTS ARGN)
-        if(EXISTS "${PROJECT_SOURCE_DIR}/${file}")
-            install(PROGRAMS "${file}" DESTINATION "${destination}" COMPONENT ${component})
-        endif()
-    endforeach()
+    install(FILES ${ARGN} DESTINATION "${destination}" COMPONENT ${component})
 endfunction()
 
 bs_install(dev "${CMAKE_INSTALL_INCLUDEDIR}/bootseal"
@@ -25,9 +12,9 @@ if(BOOTSEAL_AGENT)
     bs_install(agent "${CMAKE_INSTALL_MANDIR}/man8" docs/man/bootseal.8)
     bs_install(agent "${CMAKE_INSTALL_MANDIR}/man5" docs/man/bootseal.conf.5)
     bs_install(systemd lib/systemd/system systemd/bootseal.service)
-    bs_install_programs(initramfs "${CMAKE_INSTALL_DATADIR}/bootseal/initramfs/busybox"
-        initramfs/busybox/init initramfs/busybox/bootseal-net initramfs/busybox/udhcpc.script
-        initramfs/busybox/mkinitramfs)
+    install(PROGRAMS initramfs/busybox/init initramfs/busybox/bootseal-net initramfs/busybox/udhcpc.script
+        initramfs/busybox/mkinitramfs
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/bootseal/initramfs/busybox" COMPONENT initramfs)
 endif()
 
 if(BOOTSEAL_SERVER)

@@ -13,13 +13,6 @@
 # Layers, from the bottom: L1 bs_base, L2 bs_model (core/); L3 agent_tpm agent_net agent_device agent_vault
 # agent_handover (agent/*/), L4 agent_steps agent_flow, L5 bootseal; likewise server_*, bootseald, bootsealctl.
 
-# A folder that is not there yet is left out, so that every commit configures.
-function(bs_subdirectory folder)
-    if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
-        add_subdirectory("${folder}")
-    endif()
-endfunction()
-
 macro(bs_link name scope)
     target_link_libraries(${name} ${scope} bs_flags ${arg_DEPS})
     foreach(package IN LISTS arg_PKG)
