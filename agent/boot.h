@@ -26,6 +26,7 @@ struct boot_identity {
 /* The connection of now and what was said on it. */
 struct boot_exchange {
     struct net_url url; /* the connection points at it */
+    struct net_url proxy;
     struct net_connection *connection;
     struct bs_buf statement;
     struct bs_buf answer_bytes;

@@ -60,6 +60,7 @@ struct agent_config {
     } vault;
     struct {
         struct conf_strings up;
+        const char *proxy; /* "": none */
         int64_t deadline_s;
     } net;
     struct {

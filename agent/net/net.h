@@ -25,12 +25,16 @@ struct net_url {
 };
 enum bs_err net_url_parse(const char *url, struct net_url *ret_url) BS_MUST_USE;
 
+/* http://HOST:PORT[/] of a proxy: CONFIG when it is anything else. */
+enum bs_err net_proxy_parse(const char *url, struct net_url *ret_url) BS_MUST_USE;
+
 enum net_pq { NET_PQ_PREFER, NET_PQ_REQUIRE }; /* X25519MLKEM768 first, or nothing else */
 
 struct net_connection;
 
 struct net_options {
     const struct net_url *url;
+    const struct net_url *proxy; /* asked to CONNECT to url (RFC 9110 §9.3.6), and trusted with nothing; NULL: none */
     const struct cert_roots *roots; /* pinned */
     enum net_pq pq;
     struct bs_deadline deadline; /* of the connection as a whole */
@@ -39,7 +43,8 @@ struct net_options {
 /*
  * Resolves, tries all addresses in turn (staggered, so that a dead one does not eat the deadline), TLS 1.3, certificate under the pinned
  * roots with EKU serverAuth and a matching dNSName or iPAddress, dates by the clock rule.
- * UNREACHABLE: no route, refused, hung up, no such name. TIMEOUT. UNTRUSTED: certificate. PROTOCOL: no common version or group.
+ * UNREACHABLE: no route, refused, hung up, no such name. BUSY: the proxy opens no way. TIMEOUT. UNTRUSTED: certificate.
+ * PROTOCOL: no common version or group.
  */
 enum bs_err net_connect(const struct net_options *options, struct net_connection **ret_connection) BS_MUST_USE;
 void net_close(struct net_connection *connection); /* NULL allowed */

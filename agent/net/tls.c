@@ -283,7 +283,9 @@ enum bs_err net_connect(const struct net_options *options, struct net_connection
         return BS_ERR_CRYPTO;
     err = make_context(connection, options);
     if (err == BS_OK)
-        err = net_dial(options->url, options->deadline, &connection->fd);
+        err = net_dial(options->proxy ? options->proxy : options->url, options->deadline, &connection->fd);
+    if (err == BS_OK && options->proxy)
+        err = net_tunnel(connection->fd, connection->authority, options->deadline);
     if (err == BS_OK)
         err = make_session(connection);
     if (err == BS_OK)

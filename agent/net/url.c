@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define SCHEME "https://"
 #define DEFAULT_PORT "8443"
 
 static bool is_host_char(char c)
@@ -38,15 +37,17 @@ static bool take_host(const char **at, struct net_url *url)
     return is_bracketed == (strchr(url->host, ':') != NULL) && (!is_bracketed || url->is_address);
 }
 
-static bool take_port(const char **at, struct net_url *url)
+static bool take_port(const char **at, const char *otherwise, struct net_url *url)
 {
     size_t size;
     char text[6] = { 0 };
     uint64_t port;
 
-    memcpy(url->port, DEFAULT_PORT, sizeof(DEFAULT_PORT));
-    if (**at != ':')
-        return true;
+    if (**at != ':') {
+        if (otherwise != NULL)
+            (void)strcpy(url->port, otherwise);
+        return otherwise != NULL;
+    }
     size = strspn(*at + 1, "0123456789");
     if (size == 0 || size >= sizeof(text))
         return false;
@@ -58,15 +59,25 @@ static bool take_port(const char **at, struct net_url *url)
     return true;
 }
 
-enum bs_err net_url_parse(const char *url, struct net_url *ret_url)
+static enum bs_err parse(const char *url, const char *scheme, const char *default_port, struct net_url *ret_url)
 {
     struct net_url parsed = { 0 };
-    const char *at = url + strlen(SCHEME);
+    const char *at = url + strlen(scheme);
 
-    if (strncmp(url, SCHEME, strlen(SCHEME)) != 0 || !take_host(&at, &parsed) || !take_port(&at, &parsed))
+    if (strncmp(url, scheme, strlen(scheme)) != 0 || !take_host(&at, &parsed) || !take_port(&at, default_port, &parsed))
         return BS_ERR_CONFIG;
     if (strcmp(at, "") != 0 && strcmp(at, "/") != 0)
         return BS_ERR_CONFIG;
     *ret_url = parsed;
     return BS_OK;
+}
+
+enum bs_err net_url_parse(const char *url, struct net_url *ret_url)
+{
+    return parse(url, "https://", DEFAULT_PORT, ret_url);
+}
+
+enum bs_err net_proxy_parse(const char *url, struct net_url *ret_url)
+{
+    return parse(url, "http://", NULL, ret_url);
 }

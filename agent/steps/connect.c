@@ -37,13 +37,16 @@ static enum bs_err bring_network_up(struct boot *boot)
                         "%s (net.up) did not bring the network up (%s)", argv[0], bs_err_name(err));
 }
 
-static enum bs_err parse_url(struct boot *boot, struct net_url *ret_url)
+static enum bs_err parse_urls(struct boot *boot)
 {
+    const char *proxy = boot->config->net.proxy;
     if (*boot->server_url == '\0')
         return boot_fail(boot, BS_ERR_CONFIG, STATE, "no server is named: set server.url in bootseal.conf");
-    if (net_url_parse(boot->server_url, ret_url) == BS_OK)
-        return BS_OK;
-    return boot_fail(boot, BS_ERR_CONFIG, STATE, "server.url \"%s\" is not https://HOST[:PORT]", boot->server_url);
+    if (net_url_parse(boot->server_url, &boot->exchange.url) != BS_OK)
+        return boot_fail(boot, BS_ERR_CONFIG, STATE, "server.url \"%s\" is not https://HOST[:PORT]", boot->server_url);
+    if (*proxy != '\0' && net_proxy_parse(proxy, &boot->exchange.proxy) != BS_OK)
+        return boot_fail(boot, BS_ERR_CONFIG, STATE, "net.proxy \"%s\" is not http://HOST:PORT", proxy);
+    return BS_OK;
 }
 
 static const char *advice(enum bs_err err)
@@ -53,6 +56,8 @@ static const char *advice(enum bs_err err)
                "is this the right server-ca.pem, and does the name match?";
     if (err == BS_ERR_PROTOCOL)
         return "it does not speak TLS 1.3 with a common group; see tls.pq";
+    if (err == BS_ERR_BUSY)
+        return "the proxy opens no way to it: does net.proxy allow CONNECT to this host and port?";
     return "is the network up, the name known, and bootseald running?";
 }
 
@@ -86,6 +91,7 @@ static enum bs_err reach(struct boot *boot)
 
     const struct net_options options = {
         .url = &boot->exchange.url,
+        .proxy = *boot->config->net.proxy ? &boot->exchange.proxy : NULL,
         .roots = boot->roots,
         .pq = boot->config->tls.pq == CONFIG_PQ_REQUIRE ? NET_PQ_REQUIRE : NET_PQ_PREFER,
         .deadline = deadline_of_try(boot, boot->is_renewing ? RENEWAL_MS : CONNECTION_MS),
@@ -105,7 +111,7 @@ static enum bs_err reach(struct boot *boot)
 
 enum bs_err step_connect(struct boot *boot)
 {
-    enum bs_err err = parse_url(boot, &boot->exchange.url);
+    enum bs_err err = parse_urls(boot);
     if (err != BS_OK)
         return err;
 

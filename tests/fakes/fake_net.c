@@ -32,6 +32,12 @@ enum bs_err net_url_parse(const char *url, struct net_url *ret_url)
     return BS_OK;
 }
 
+enum bs_err net_proxy_parse(const char *url, struct net_url *ret_url)
+{
+    (void)ret_url;
+    return strncmp(url, "http://", 7) == 0 ? BS_OK : BS_ERR_CONFIG;
+}
+
 enum bs_err net_connect(const struct net_options *options, struct net_connection **ret_connection)
 {
     assert(options->roots && !fake_net.is_connected);

@@ -63,6 +63,20 @@ def server(tmp_path, maker):
     one.stop()
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, maker):
+    """A server and a device that it has provisioned, the same for all tests of a file: (server, device)."""
+    folder = tmp_path_factory.mktemp("site")
+    one = lab.Server(folder / "server", [maker("a")])
+    one.start()
+    one.profile(PROFILE)
+    device = lab.Device(folder, maker("a"), one)
+    lab.enroll(device, one)
+    yield one, device
+    device.tpm.stop()
+    one.stop()
+
+
 @pytest.fixture
 def new_device(tmp_path, maker, server):
     """Makes devices; they are off at the end."""
@@ -84,9 +98,5 @@ def new_device(tmp_path, maker, server):
 def enrolled(new_device, server):
     """A device that was approved and has booted once."""
     device = new_device()
-    device.power_on()
-    boot = device.start()
-    boot.wait_for("bootsealctl device approve")
-    server.ctl("device", "approve", server.json("device", "list")["devices"][0]["id"], "--learn", "--profile=demo")
-    assert boot.end() == 0, boot.console.text
+    lab.enroll(device, server)
     return device

@@ -242,7 +242,7 @@ CONFIG = """
 server = {{ url = "{url}"; ca = "/etc/bootseal/server-ca.pem"; }};
 tpm = {{ device = "{tpm}"; eventlog = "/eventlog"; }};
 vault = {{ dir = "/var/lib/bootseal"; }};
-net = {{ up = []; deadline = 5; }};
+net = {{ up = [{up}]; deadline = 5; proxy = "{proxy}"; }};
 boot = {{ wait = {wait}; on_failure = "reboot"; }};
 token = {{ file = "/token"; }};
 log = {{ level = "{level}"; }};
@@ -272,7 +272,8 @@ class Device:
         shutil.copyfile(server.folder / "image/server-ca.pem", self.root / "etc/bootseal/server-ca.pem")
         (self.root / "serial").write_text(f"SN-{self.folder.name}\n")
         self.log = (LOGS / log).read_bytes() if isinstance(log, str) else log
-        self.settings = {"wait": 40, "cap": 12, "level": "debug", "pcrs": ", ".join(map(str, QUOTED))}
+        self.settings = {"wait": 40, "cap": 12, "level": "debug", "pcrs": ", ".join(map(str, QUOTED)), "up": "",
+                         "proxy": ""}
         self.environment = {}
 
     def power_on(self, log=None):
@@ -348,6 +349,15 @@ class Device:
         """The id the server knows it by."""
         done = subprocess.run(self.command("identity", "--json"), capture_output=True, check=True)
         return json.loads(done.stdout)["device"]
+
+
+def enroll(device, server):
+    """The device's first boot, which an operator approves and learns."""
+    device.power_on()
+    boot = device.start()
+    name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
+    server.ctl("device", "approve", name, "--learn", "--profile=demo")
+    assert boot.end() == 0, boot.console.text
 
 
 def _free_port():

@@ -182,6 +182,22 @@ static void url_with_addresses(void **state)
     assert_true(url.is_address);
 }
 
+static void proxy_is_http_with_a_port(void **state)
+{
+    static const char *const bad[] = { "http://gateway",   "https://gateway:8080",  "gateway:8080",
+                                       "http://gateway:0", "http://gateway:8080/x", "http://me:secret@gateway:8080",
+                                       "http://:8080" };
+    struct net_url url;
+
+    (void)state;
+    assert_int_equal(net_proxy_parse("http://gateway:8080", &url), BS_OK);
+    assert_string_equal(url.host, "gateway");
+    assert_string_equal(url.port, "8080");
+    assert_int_equal(net_proxy_parse("http://[fd00::1]:3128/", &url), BS_OK);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(net_proxy_parse(bad[i], &url), BS_ERR_CONFIG);
+}
+
 static void url_that_is_anything_else_is_refused(void **state)
 {
     static const char *const bad[] = { "",
@@ -249,6 +265,7 @@ int main(void)
         cmocka_unit_test(http_answer_cut_short_is_unreachable),
         cmocka_unit_test(http_refuses_what_our_server_never_says),
         cmocka_unit_test(http_head_is_bounded_and_has_no_zero_byte),
+        cmocka_unit_test(proxy_is_http_with_a_port),
         cmocka_unit_test(url_with_name_and_default_port),
         cmocka_unit_test(url_with_addresses),
         cmocka_unit_test(url_that_is_anything_else_is_refused),
