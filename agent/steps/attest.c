@@ -213,10 +213,17 @@ static enum bs_err come_back(struct boot *boot, unsigned seconds, enum bs_err er
     return err;
 }
 
+static enum bs_err busy(struct boot *boot, unsigned retry_after)
+{
+    boot_not_now(boot, BS_ERR_BUSY, STATE, "the server is busy (%u s, it says); nothing is to be done here",
+                 retry_after);
+    return come_back(boot, retry_after ? retry_after : RETRY_DEFAULT_S, BS_ERR_BUSY);
+}
+
 static enum bs_err unreadable(struct boot *boot, const struct net_answer *http)
 {
     if (http->status == HTTP_TOO_MANY || http->status == HTTP_UNAVAILABLE)
-        return come_back(boot, http->retry_after ? http->retry_after : RETRY_DEFAULT_S, BS_ERR_BUSY);
+        return busy(boot, http->retry_after);
     return boot_fail(
         boot, BS_ERR_PROTOCOL, STATE,
         "the server's answer (HTTP %u) is not one of this protocol; are agent and server of matching versions?",
@@ -315,8 +322,7 @@ static enum bs_err verdict(struct boot *boot)
     case MESSAGE_PENDING:
         return pending(boot);
     case MESSAGE_BUSY:
-        bs_info(STATE, "the server is busy; trying again in %" PRIu32 " s", boot->exchange.answer.retry_after);
-        return come_back(boot, boot->exchange.answer.retry_after, BS_ERR_BUSY);
+        return busy(boot, boot->exchange.answer.retry_after);
     case MESSAGE_REFUSED:
         return refused(boot);
     case MESSAGE_PROVE:
