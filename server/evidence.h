@@ -52,7 +52,8 @@ struct evidence {
     enum wire_ek ek_kind;
     uint8_t device[WIRE_ID_SIZE];
     bool has_ek_cert;
-    bool ek_is_endorsed; /* its certificate leads to a trusted vendor */
+    bool ek_is_endorsed;    /* its certificate leads to a trusted vendor */
+    const char *ek_why_not; /* static text, when it does not */
     char ek_manufacturer[16];
     char ek_model[64];
     char ek_version[16];

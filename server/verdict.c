@@ -24,7 +24,16 @@ enum bs_err verdict_pair(struct server *server, const struct evidence *evidence,
 /* Without an endorsed EK only a device that an operator registered or has seen before gets in. */
 static void check_endorsed(struct turn *turn)
 {
-    if (!turn->evidence->ek_is_endorsed && !turn->is_known && turn->server->config.ek_require_certificate)
+    const struct evidence *evidence = turn->evidence;
+    if (evidence->ek_is_endorsed || turn->is_known || !turn->server->config.ek_require_certificate)
+        return;
+    if (evidence->has_ek_cert)
+        TURN_SAY(
+            turn, MESSAGE_REFUSED, BS_REASON_EK_UNTRUSTED,
+            "the EK certificate does not lead to a trusted TPM vendor (%s); add the vendor's root to " CONFIG_EK_ROOTS
+            "/, or import the device by the hash of its EK",
+            evidence->ek_why_not);
+    else
         TURN_SAY(turn, MESSAGE_REFUSED, BS_REASON_EK_NO_CERT,
                  "the TPM has no EK certificate, and the device was not registered; import it by the hash of its EK");
 }
@@ -137,7 +146,8 @@ static bool is_stranger(const struct turn *turn)
 {
     const char *reason = turn->verdict->refusal.reason;
     return turn->verdict->kind == MESSAGE_BUSY ||
-           (reason && (strcmp(reason, BS_REASON_EK_NO_CERT) == 0 || strcmp(reason, BS_REASON_PAIR_MISMATCH) == 0));
+           (reason && (strcmp(reason, BS_REASON_EK_NO_CERT) == 0 || strcmp(reason, BS_REASON_EK_UNTRUSTED) == 0 ||
+                       strcmp(reason, BS_REASON_PAIR_MISMATCH) == 0));
 }
 
 /* Inside the transaction; *ret_keep says whether it is to be committed. */

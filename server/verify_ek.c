@@ -14,10 +14,10 @@ static void keep_maker(const struct cert_info *info, struct evidence *evidence)
 }
 
 /*
- * Where no certificate is required one that leads nowhere is worth as much as none: the device is then known by its EK
- * alone, and an operator decides.
+ * A certificate that leads nowhere is worth as much as none: the device is then known by its EK alone, and only one that an
+ * operator has registered by it gets in. That is for the verdict, which knows the record (server/verdict.c).
  */
-static enum bs_err verify_chain(const struct server *server, struct evidence *evidence, struct refusal *refusal)
+static enum bs_err verify_chain(const struct server *server, struct evidence *evidence)
 {
     const char *why = "no TPM vendor is trusted here";
     enum bs_err err = BS_ERR_UNTRUSTED;
@@ -25,14 +25,8 @@ static enum bs_err verify_chain(const struct server *server, struct evidence *ev
         err = cert_chain_verify(evidence->statement.ek_certs, evidence->statement.ek_cert_count, server->ek_roots,
                                 BS_OID_EKU_EK, &why);
     evidence->ek_is_endorsed = err == BS_OK;
-    if (err != BS_ERR_UNTRUSTED && err != BS_ERR_PROTOCOL)
-        return err;
-    if (!server->config.ek_require_certificate)
-        return BS_OK;
-    return refuse(
-        refusal, BS_REASON_EK_UNTRUSTED,
-        "the EK certificate does not lead to a trusted TPM vendor (%s); add the vendor's root to " CONFIG_EK_ROOTS "/",
-        why ? why : "no chain");
+    evidence->ek_why_not = why ? why : "no chain";
+    return err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL ? BS_OK : err;
 }
 
 static enum bs_err verify_cert(const struct server *server, struct evidence *evidence, struct refusal *refusal)
@@ -44,7 +38,7 @@ static enum bs_err verify_cert(const struct server *server, struct evidence *evi
     if (!cert_has_eku(&info, BS_OID_EKU_EK))
         return refuse(refusal, BS_REASON_EK_CERT,
                       "the certificate is not one for an EK: it lacks the key usage " BS_OID_EKU_EK);
-    err = verify_chain(server, evidence, refusal);
+    err = verify_chain(server, evidence);
     if (err != BS_OK)
         return err;
     if (!cert_key_equals(&info, &evidence->ek))

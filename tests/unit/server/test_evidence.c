@@ -125,14 +125,50 @@ static void an_ek_certificate_without_its_key_usage_is_refused(void **state)
     expect(state, BS_REASON_EK_CERT);
 }
 
-static void an_ek_certificate_of_an_unknown_vendor_is_refused(void **state)
+/* Makes `other` anew, with a certificate of a vendor that nobody here trusts. */
+static void use_foreign_vendor(void)
 {
     struct softtpm_vendor stranger;
     assert_ok(softtpm_vendor_make(&stranger));
-    softtpm_free(&tpm);
-    assert_ok(softtpm_make(&stranger, NULL, &tpm));
-    expect(state, BS_REASON_EK_UNTRUSTED);
+    softtpm_free(&other);
+    assert_ok(softtpm_make(&stranger, NULL, &other));
     softtpm_vendor_free(&stranger);
+}
+
+static void boot_other(void)
+{
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(BS_EVENTLOG_MAX);
+    lab_log(&log, "good", false);
+    assert_ok(softtpm_boot(&other, bs_buf_span(&log)));
+}
+
+static void an_unknown_vendor_is_refused_after_the_proof_and_leaves_nothing(void **state)
+{
+    struct lab *lab = *state;
+    use_foreign_vendor();
+    boot_other();
+    uint64_t rows = lab_audit_rows(lab);
+    TALK(talk, lab);
+    talk_attest(&talk, &other, NULL);
+    assert_kind(&talk, MESSAGE_PROVE);
+    talk_prove(&talk, &other);
+    assert_reason(&talk, MESSAGE_REFUSED, BS_REASON_EK_UNTRUSTED);
+    assert_false(lab_has_device(lab, &other, NULL));
+    assert_int_equal(lab_audit_rows(lab), rows);
+}
+
+static void a_registered_tpm_needs_no_trusted_vendor(void **state)
+{
+    struct lab *lab = *state;
+    struct operator_imported imported;
+    char csv[256];
+    use_foreign_vendor();
+    boot_other();
+    snprintf(csv, sizeof(csv), "ek_sha256,profile\n%s,sensor\n", lab_id(&other));
+    assert_ok(operator_device_import(&lab->call, bs_span_of_string(csv), &imported));
+    TALK(talk, lab);
+    talk_enroll(&talk, &other, NULL);
+    assert_kind(&talk, MESSAGE_APPROVED);
 }
 
 static void a_tpm_without_certificate_is_refused_after_its_proof_and_leaves_nothing(void **state)
@@ -487,9 +523,10 @@ int main(void)
         TEST(the_ek_certificate_of_another_tpm_is_refused),
         TEST(an_ek_certificate_that_cannot_be_read_is_refused),
         TEST(an_ek_certificate_without_its_key_usage_is_refused),
-        TEST(an_ek_certificate_of_an_unknown_vendor_is_refused),
+        TEST(an_unknown_vendor_is_refused_after_the_proof_and_leaves_nothing),
         TEST(a_tpm_without_certificate_is_refused_after_its_proof_and_leaves_nothing),
         TEST(a_registered_tpm_needs_no_certificate),
+        TEST(a_registered_tpm_needs_no_trusted_vendor),
         TEST(an_unrestricted_ak_is_refused),
         TEST(an_ak_that_is_not_fixed_to_its_tpm_is_refused),
         TEST(an_ak_that_can_decrypt_is_refused),
