@@ -57,12 +57,12 @@ class SocketTpm:
     def start(self):
         """Power on: PCRs are fresh, what is in NV stays."""
         assert self._process is None
-        for path in (self.path, self.path.with_suffix(".ctrl")):
+        for path in (self.path, Path(f"{self.path}.ctrl")):
             path.unlink(missing_ok=True)
         self._process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.folder / 'state'}",
              "--server", f"type=unixio,path={self.path}",
-             "--ctrl", f"type=unixio,path={self.path.with_suffix('.ctrl')}",
+             "--ctrl", f"type=unixio,path={self.path}.ctrl",
              "--flags", "not-need-init,startup-clear", "--log", f"file={self.folder / 'swtpm.log'},level=1"],
             stdin=subprocess.DEVNULL)
         wait_until(self._answers, 10, "swtpm answers")
@@ -146,12 +146,15 @@ class SocketTpm:
 class Server:
     """bootseald in a folder, reached as localhost."""
 
-    def __init__(self, folder, makers=(), names="localhost,127.0.0.1"):
+    prefix = ()  # of the command that starts it
+
+    def __init__(self, folder, makers=(), names="localhost,127.0.0.1", listen=None):
         self.folder = Path(folder)
-        self.port = _free_port()
+        self.port = int(listen.rsplit(":", 1)[1]) if listen else _free_port()
         self._process = None
         self.log = None
-        run(BUILD / "bootsealctl", "init", self.folder, f"--name={names}", f"--listen=127.0.0.1:{self.port}")
+        run(BUILD / "bootsealctl", "init", self.folder, f"--name={names}", 
+            f"--listen={listen or f'127.0.0.1:{self.port}'}")
         (self.folder / "ek-roots").mkdir(exist_ok=True)
         for number, maker in enumerate(makers):
             for path in maker.ca_certificates:
@@ -162,8 +165,8 @@ class Server:
     def start(self):
         """Starts it and waits until it takes connections."""
         assert self._process is None
-        self._process = subprocess.Popen([BUILD / "bootseald", "--log=debug", self.folder], stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._process = subprocess.Popen([*self.prefix, BUILD / "bootseald", "--log=debug", self.folder],
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.log = Console(self._process.stdout.fileno(), self.folder / "bootseald.log")
         wait_until(self._is_ready, 20, "bootseald takes connections")
 
