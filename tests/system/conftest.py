@@ -42,3 +42,16 @@ def built(path):
 def agent():
     """The static agent."""
     return built(programs.agent())
+
+
+@pytest.fixture(scope="session")
+def server_programs():
+    """The server and the operator's tool."""
+    return built(programs.bootseald()), built(programs.bootsealctl())
+
+
+@pytest.fixture(scope="session")
+def faketime():
+    """The library by which a program lives at another time."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    return found[0] if found else missing("libfaketime is not installed")

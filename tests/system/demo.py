@@ -125,15 +125,11 @@ def first_boot(story):
 
 def root_of_ones_own(story, folder, changes):
     """A folder for --root in the running system: the image's configuration with changes, and copies of the slots."""
-    text = (story.product.config / "bootseal.conf").read_text()
-    for old, new in changes.items():
-        assert old in text, f"bootseal.conf has no {old}"
-        text = text.replace(old, new)
+    made = fleet.configuration(story.folder / Path(folder).name, story.product.config, changes=changes)
     story.board.run(f"mkdir -p {folder}/etc/bootseal {folder}/run {folder}/var/lib/bootseal && "
                     f"cp /mnt/slot-* {folder}/var/lib/bootseal/")
-    for name, content in (("bootseal.conf", text),
-                          ("server-ca.pem", (story.product.config / "server-ca.pem").read_text())):
-        story.board.run(f"cat >{folder}/etc/bootseal/{name} <<'END_OF_FILE'\n{content}\nEND_OF_FILE")
+    for path in made.iterdir():
+        story.board.run(f"cat >{folder}/etc/bootseal/{path.name} <<'END_OF_FILE'\n{path.read_text()}\nEND_OF_FILE")
 
 
 def boot_again(story, folder, changes):
@@ -199,7 +195,7 @@ def changed_boot(story):
     board.wait_for(r"(?s)(expected: .*){%d}" % len(findings), BOOT_SECONDS)
     story.ctl("device", "show", device)
     finding = findings[0]
-    told = board.wait_for(r"^bootseal:   PCR (\d+), event (\d+): ", BOOT_SECONDS)
+    told = board.wait_for(r"  PCR (\d+), event (\d+): ", BOOT_SECONDS)
     check((int(told.group(1)), int(told.group(2))) == (finding["pcr"], finding["event"]),
           f"the vault stays shut; the server refuses and names PCR {finding['pcr']} and event {finding['event']}, "
           "to the operator and on the console")

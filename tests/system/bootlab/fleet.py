@@ -6,15 +6,26 @@ from pathlib import Path
 from . import image, programs, vm
 
 
+def configuration(folder, server_image, more="", changes=None):
+    """A folder that becomes /etc/bootseal: the server's image/, more text in bootseal.conf, {old: new} in it."""
+    folder = Path(folder)
+    shutil.copytree(server_image, folder)
+    conf = folder / "bootseal.conf"
+    text = conf.read_text()
+    for old, new in (changes or {}).items():
+        assert old in text, f"bootseal.conf has no {old}"
+        text = text.replace(old, new)
+    conf.write_text(text + more)
+    return folder
+
+
 class Product:
     """The image that every board gets: the server's image/ folder and what the product adds to it."""
 
-    def __init__(self, folder, server_image, agent_conf=""):
+    def __init__(self, folder, server_image, agent_conf="", initramfs_conf=""):
         self.folder = Path(folder).resolve()
-        self.config = self.folder / "config"
-        shutil.copytree(server_image, self.config)
-        with open(self.config / "bootseal.conf", "a", encoding="utf-8") as conf:
-            conf.write(agent_conf)
+        self.config = configuration(self.folder / "config", server_image, agent_conf)
+        (self.config / "initramfs.conf").write_text(initramfs_conf)
         self.initrd = image.initramfs(self.folder / "initrd.img", programs.agent(), self.config)
 
     def esp(self, cmdline=""):

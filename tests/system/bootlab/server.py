@@ -1,6 +1,7 @@
 """bootseald in a folder of its own, and bootsealctl to operate it."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -18,14 +19,15 @@ RETRY_SECONDS = 2  # what a waiting device is told: nobody here wants to wait lo
 class Server:
     """One server: made by `bootsealctl init`, started and stopped at will; it always listens on one port."""
 
-    def __init__(self, folder, ek_roots=()):
-        """ek_roots: PEM files of the TPM makers that it trusts."""
+    def __init__(self, folder, ek_roots=(), environment=None):
+        """ek_roots: PEM files of the TPM makers that it trusts; environment: more of it, for its programs."""
         self.folder = Path(folder).resolve()
+        self._environment = {**os.environ, **(environment or {})}
         self.port = _free_port()
         self._process = None
         self.log = None
         run(programs.bootsealctl(), "init", self.folder, f"--name={HOST_ADDRESS}",
-            f"--listen=127.0.0.1:{self.port}")
+            f"--listen=127.0.0.1:{self.port}", env=self._environment)
         for number, path in enumerate(ek_roots):
             (self.folder / "ek-roots").mkdir(exist_ok=True)
             shutil.copyfile(path, self.folder / "ek-roots" / f"{number}.pem")
@@ -53,7 +55,8 @@ class Server:
         """Starts it and waits until it takes connections."""
         assert self._process is None, "the server runs"
         self._process = subprocess.Popen([programs.bootseald(), self.folder], stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                         env=self._environment)
         self.log = Console(self._process.stdout.fileno(), self.folder / "bootseald.log")
         wait_until(self._is_ready, 20, "bootseald takes connections")
 
@@ -72,6 +75,12 @@ class Server:
             self.log.wait_closed(5)
             self._process.stdout.close()
             self._process = None
+
+    def apply_profile(self, text):
+        """Makes or changes a profile."""
+        path = self.folder / "profile.conf"
+        path.write_text(text)
+        return self.ctl("profile", "apply", path)
 
     def ctl(self, *words):
         """bootsealctl with these words; its output."""

@@ -17,6 +17,7 @@ from .swtpm import Tpm
 
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS.fd"
+NO_TPM = object()
 HOST_ADDRESS = "10.0.2.2"  # what the host's 127.0.0.1 is to the guest
 
 
@@ -60,8 +61,8 @@ class Machine:
     """TPM, firmware variables and disks stay the same from one boot to the next, as on a board.
 
     folder gets TPM, firmware variables, one console log and one network capture for each boot. echo is
-    called with each line of the console. disks may be replaced while the machine is off; options (more of
-    QEMU's) too.
+    called with each line of the console. tpm: NO_TPM for a machine without one. options: more of QEMU's.
+    Disks and options may be replaced while the machine is off.
     """
 
     def __init__(self, folder, disks, tpm=None, echo=None, direct=None, options=()):
@@ -69,7 +70,7 @@ class Machine:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disks = disks
         self.options = list(options)
-        self.tpm = tpm or Tpm(self.folder / "tpm")
+        self.tpm = None if tpm is NO_TPM else tpm or Tpm(self.folder / "tpm")
         self.mac = "52:54:00:12:34:56"
         self.boots = 0
         self.console = None
@@ -105,7 +106,8 @@ class Machine:
         tpm_here, tpm_there = socket.socketpair()
         shell_here, shell_there = socket.socketpair()
         with tpm_here, tpm_there, shell_there:
-            self.tpm.start(tpm_there)
+            if self.tpm:
+                self.tpm.start(tpm_there)
             self._qemu = subprocess.Popen(
                 self._command(tpm_here.fileno(), shell_there.fileno()), stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -119,14 +121,19 @@ class Machine:
         return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}",
                 "-drive", f"if=pflash,format=raw,unit=1,file={self._vars}"]
 
+    def _tpm(self, tpm_fd):
+        if not self.tpm:
+            return []
+        return ["-chardev", f"socket,id=tpmctl,fd={tpm_fd}",
+                "-tpmdev", "emulator,id=tpm0,chardev=tpmctl", "-device", "tpm-crb,tpmdev=tpm0"]
+
     def _command(self, tpm_fd, shell_fd):
         return [
             "qemu-system-x86_64", "-accel", accelerator(), "-machine", "q35", "-cpu", cpu(),
             "-m", "1024", "-smp", "1", "-nodefaults", "-display", "none", "-no-reboot",
             "-serial", "stdio",
             "-chardev", f"socket,id=shell,fd={shell_fd}", "-serial", "chardev:shell",
-            "-chardev", f"socket,id=tpmctl,fd={tpm_fd}",
-            "-tpmdev", "emulator,id=tpm0,chardev=tpmctl", "-device", "tpm-crb,tpmdev=tpm0",
+            *self._tpm(tpm_fd),
             *self._firmware(),
             *self.disks.options(),
             "-netdev", "user,id=net0",
@@ -153,12 +160,14 @@ class Machine:
         """Takes the power away from processor and TPM at this moment; nothing happens when it is off."""
         if self._qemu is not None:
             self._qemu.kill()
-            self.tpm.cut()
+            if self.tpm:
+                self.tpm.cut()
             self._qemu.wait()
             self._switched_off()
 
     def _switched_off(self):
-        self.tpm.wait()
+        if self.tpm:
+            self.tpm.wait()
         self.console.wait_closed(10)
         self._qemu.stdout.close()
         self._shell.close()
