@@ -153,7 +153,7 @@ class Server:
         self.port = int(listen.rsplit(":", 1)[1]) if listen else _free_port()
         self._process = None
         self.log = None
-        run(BUILD / "bootsealctl", "init", self.folder, f"--name={names}", 
+        run(BUILD / "bootsealctl", "init", self.folder, f"--name={names}",
             f"--listen={listen or f'127.0.0.1:{self.port}'}")
         (self.folder / "ek-roots").mkdir(exist_ok=True)
         for number, maker in enumerate(makers):
@@ -174,6 +174,9 @@ class Server:
         if self._process.poll() is not None:
             self.log.wait_closed(5)
             raise RuntimeError(f"bootseald ended with {self._process.returncode}:\n{self.log.text}")
+        return self._takes_connections()
+
+    def _takes_connections(self):
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -263,6 +266,8 @@ handover = {{
 class Device:
     """A machine in a folder: what its disk holds, its TPM, its configuration."""
 
+    prefix = ()  # of the agent's command
+
     def __init__(self, folder, template, server, log="ovmf-uki-cloud.bin"):
         self.folder = Path(folder)
         self.root = self.folder / "root"
@@ -300,7 +305,7 @@ class Device:
 
     def command(self, *words):
         """The agent's command line."""
-        return [BUILD / "bootseal", f"--root={self.root}", f"--config={self.root}/etc/bootseal/bootseal.conf", *words]
+        return [*self.prefix, BUILD / "bootseal", f"--root={self.root}", f"--config={self.root}/etc/bootseal/bootseal.conf", *words]
 
     def start(self, **changes):
         """Starts `bootseal boot`."""
