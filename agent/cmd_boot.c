@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/reboot.h>
+#include <unistd.h>
 
 #define CMDLINE_PATH "/proc/cmdline"
 
@@ -34,8 +36,12 @@ static void obey_cmdline(struct boot *boot, const struct device_cmdline *cmdline
         bs_warning("boot", "the kernel command line has an unknown word %s", cmdline->unknown);
 
     enum bs_log_level level;
-    if (cmdline->log[0] && config_allows(config, "log") && bs_log_level_parse(cmdline->log, &level))
-        bs_log_set_level(level);
+    if (cmdline->log[0] && config_allows(config, "log")) {
+        if (bs_log_level_parse(cmdline->log, &level))
+            bs_log_set_level(level);
+        else
+            bs_warning("boot", "bootseal.log=%s is no level; error, warning, notice, info and debug are", cmdline->log);
+    }
     if (cmdline->server[0] && config_allows(config, "server"))
         boot->server_url = cmdline->server;
     boot->is_off = cmdline->is_off && config_allows(config, "off");
@@ -84,13 +90,23 @@ static void keep_record(const char *root, const struct boot *boot, const char *a
         bs_warning("report", "%s cannot be written", FAILURES_ACTION_PATH);
 }
 
-static int leave(const char *root, const struct boot *boot, enum bs_err err)
+/* Where no init reads the word: the kernel halts or restarts at once, and nothing else runs any more. */
+static void act_on(const char *action)
+{
+    sync();
+    (void)reboot(strcmp(action, "halt") == 0 ? RB_HALT_SYSTEM : RB_AUTOBOOT);
+    bs_error("failed", "the machine cannot be told to %s; the real root must not start", action);
+}
+
+static int leave(const struct options *options, const struct boot *boot, enum bs_err err)
 {
     const char *action = action_after(boot, err);
-    keep_record(root, boot, action);
+    keep_record(options->root, boot, action);
     say_end(boot, err, action);
     if (err == BS_OK || !action)
         return BS_EXIT_DONE;
+    if (options->act && !boot->is_over) /* a run in the real root ends nobody's boot */
+        act_on(action);
     return bs_err_exit(err);
 }
 
@@ -108,6 +124,8 @@ static int refuse_config(const struct options *options, const char *problem)
     const char *action = count > (uint64_t)config.boot.max_reboots ? "halt" : "reboot";
     if (err != BS_OK || failures_action(options->root, action) != BS_OK)
         bs_warning("boot", "the failure cannot be counted, or not told to the initramfs");
+    if (options->act)
+        act_on(action);
     return BS_EXIT_CONFIG;
 }
 
@@ -134,7 +152,7 @@ int cmd_boot(const struct options *options)
         obey_cmdline(boot, &cmdline);
 
     err = flow_run(boot);
-    int code = leave(options->root, boot, err);
+    int code = leave(options, boot, err);
     boot_end(boot);
     device_watchdog_close();
     return code;

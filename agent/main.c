@@ -30,6 +30,7 @@ static int help(void)
         "  --config=FILE  instead of " CONFIG_PATH_ETC " or " CONFIG_PATH_USR "\n"
         "  --root=DIR     before every path that the configuration names, but not device nodes\n"
         "  --json         for programs (not boot: that writes /run/bootseal/report.json)\n"
+        "  --act          boot: restart or halt after a failure, instead of leaving that to the caller\n"
         "  --help, --version\n\n"
         "Exit codes: 0 done, 2 usage, 3 configuration, 4 input, 10 not now, 20 refused, 30 untrusted, 40 this machine.");
     return BS_EXIT_DONE;

@@ -15,6 +15,7 @@ static const struct {
     { "--config", VALUE, offsetof(struct options, config), OPTIONS_RUN },
     { "--root", VALUE, offsetof(struct options, root), OPTIONS_RUN },
     { "--json", FLAG, offsetof(struct options, json), OPTIONS_RUN },
+    { "--act", FLAG, offsetof(struct options, act), OPTIONS_RUN },
     { "--help", MODE, 0, OPTIONS_HELP },
     { "--version", MODE, 0, OPTIONS_VERSION },
 };

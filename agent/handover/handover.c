@@ -17,7 +17,10 @@
 #define CREDSTORE_MODE 0600
 #define CREDENTIALS_MODE 0400
 #define PEM_MAX (BUNDLE_CHAIN_MAX * BS_CERT_MAX * 2)
+/* systemd's and dracut's word for a dm-verity root, and the kernel's own (dm-mod.create=, with a target named verity). */
 #define VERITY_ROOT "roothash="
+#define VERITY_TABLE "dm-mod.create="
+#define VERITY_TARGET " verity "
 
 bool handover_matches(const struct handover_patterns *patterns, struct bs_span name)
 {
@@ -33,16 +36,25 @@ bool handover_matches(const struct handover_patterns *patterns, struct bs_span n
     return false;
 }
 
+/* Where a word that begins so stands, with something after it; NULL when none does. */
+static const char *find_word(struct bs_span cmdline, const char *wanted)
+{
+    size_t size = strlen(wanted);
+    for (size_t i = 0; i + size < cmdline.size; i++) {
+        bool is_word = i == 0 || cmdline.data[i - 1] == ' ' || cmdline.data[i - 1] == '"';
+        if (is_word && memcmp(cmdline.data + i, wanted, size) == 0 && cmdline.data[i + size] > ' ')
+            return (const char *)cmdline.data + i;
+    }
+    return NULL;
+}
+
 bool handover_root_is_authenticated(struct bs_span cmdline)
 {
-    struct bs_span wanted = BS_SPAN(VERITY_ROOT, sizeof(VERITY_ROOT) - 1);
-    for (size_t i = 0; i + wanted.size < cmdline.size; i++) {
-        bool is_word = i == 0 || cmdline.data[i - 1] == ' ';
-        const uint8_t after = cmdline.data[i + wanted.size];
-        if (is_word && memcmp(cmdline.data + i, wanted.data, wanted.size) == 0 && after > ' ')
-            return true;
-    }
-    return false;
+    const char *table = find_word(cmdline, VERITY_TABLE);
+    if (find_word(cmdline, VERITY_ROOT))
+        return true;
+    return table && memmem(table, cmdline.size - (size_t)(table - (const char *)cmdline.data), VERITY_TARGET,
+                           strlen(VERITY_TARGET));
 }
 
 __attribute__((format(printf, 3, 4))) static enum bs_err say(enum bs_err err, struct handover_problem *problem,

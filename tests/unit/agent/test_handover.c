@@ -233,6 +233,11 @@ static void only_a_root_hash_on_the_command_line_authenticates_the_root(void **s
         { "roothash=", false },
         { "root=/dev/vda roothashsig=x\n", false },
         { "usrhash=abcd\n", false },
+        { "dm-mod.create=\"root,,,ro,0 8 verity 1 /dev/vda /dev/vda 4096 4096 1 1 sha256 ab cd\" root=/dev/dm-0\n",
+          true },
+        { "\"dm-mod.create=root,,,ro,0 8 verity 1 /dev/vda /dev/vda 4096 4096 1 1 sha256 ab cd\"\n", true },
+        { "dm-mod.create=\"root,,,ro,0 8 linear /dev/vda 0\"\n", false },
+        { "quiet verity dm-mod.create=\"root,,,ro,0 8 linear /dev/vda 0\"\n", false },
         { "", false },
     };
     for (size_t i = 0; i < COUNT(lines); i++)
