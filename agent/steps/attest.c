@@ -2,6 +2,8 @@
 #include "agent/machine.h"
 #include "agent/steps/steps.h"
 
+#include "bootseal/reason.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -285,6 +287,21 @@ static void say_findings(enum bs_log_level level, const struct message_answer *a
     }
 }
 
+/* What an operator would type: the verb before the device's id, and what comes after it. */
+struct advice {
+    const char *verb;
+    const char *option;
+};
+
+static struct advice advice_for(const char *reason)
+{
+    if (strcmp(reason, BS_REASON_UNKNOWN_DEVICE) == 0)
+        return (struct advice){ "approve", "" };
+    if (strcmp(reason, BS_REASON_NO_REFERENCE) == 0 || strcmp(reason, BS_REASON_BOOT_NOT_APPROVED) == 0)
+        return (struct advice){ "approve", " --learn" };
+    return (struct advice){ "show", "" };
+}
+
 /* Said when it begins or when the reason is another one, not with each try. */
 static enum bs_err pending(struct boot *boot)
 {
@@ -292,10 +309,9 @@ static enum bs_err pending(struct boot *boot)
     char reason[sizeof(boot->report.reason)];
     snprintf(reason, sizeof(reason), "%.*s", (int)answer->reason.size, (const char *)answer->reason.data);
     if (!boot->waiting.is_pending_said || strcmp(reason, boot->report.reason) != 0) {
-        bs_notice("pending",
-                  "pending (%s): %.*s; waiting up to %d s; an operator approves with: bootsealctl device approve %s",
+        bs_notice("pending", "pending (%s): %.*s; waiting up to %d s; for an operator: bootsealctl device %s %s",
                   reason, (int)answer->text.size, (const char *)answer->text.data,
-                  bs_deadline_left_ms(boot->deadline) / 1000, boot->report.device);
+                  bs_deadline_left_ms(boot->deadline) / 1000, advice.verb, boot->report.device, advice.option);
         say_findings(BS_LOG_NOTICE, answer);
     }
     report_reason(&boot->report, answer->reason, answer->text);
