@@ -348,6 +348,38 @@ static void whoami_knows_the_holder_until_he_is_revoked(void **state)
     softtpm_free(&tpm);
 }
 
+static int whoami_status(struct lab *lab, struct bs_span cert)
+{
+    struct enroll_result result;
+    BS_SCOPED_BUF struct bs_buf json = BS_BUF(4096);
+    enroll_whoami(lab->server, cert, &json, &result);
+    return result.status;
+}
+
+static void whoami_knows_neither_old_certificates_nor_refused_devices(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct bundle old, new;
+    BS_OWN(secret) old_plain = NULL;
+    BS_OWN(secret) new_plain = NULL;
+    lab_approved_device(lab, &tpm);
+    TALK(first, lab);
+    talk_attest(&first, &tpm, NULL);
+    talk_bundle(&first, &tpm, &old_plain, &old);
+    assert_ok(softtpm_device_key_new(&tpm));
+    TALK(second, lab);
+    talk_attest(&second, &tpm, NULL);
+    talk_bundle(&second, &tpm, &new_plain, &new);
+    assert_int_equal(whoami_status(lab, old.chain[0]), 200);
+    talk_confirm(&second, &tpm, new.serial);
+    assert_int_equal(whoami_status(lab, old.chain[0]), 403);
+    assert_int_equal(whoami_status(lab, new.chain[0]), 200);
+    assert_ok(operator_device_refuse(&lab->call, lab_id(&tpm), "lost"));
+    assert_int_equal(whoami_status(lab, new.chain[0]), 403);
+    softtpm_free(&tpm);
+}
+
 static void health_is_well(void **state)
 {
     struct lab *lab = *state;
@@ -376,6 +408,7 @@ int main(void)
         LAB_TEST(approving_a_digest_that_is_no_longer_shown_is_refused),
         LAB_TEST(waiting_writes_one_row_however_long),
         LAB_TEST(whoami_knows_the_holder_until_he_is_revoked),
+        LAB_TEST(whoami_knows_neither_old_certificates_nor_refused_devices),
         LAB_TEST(health_is_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

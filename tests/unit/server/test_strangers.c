@@ -1,6 +1,8 @@
 /* Who has not proven himself, and sequences that the protocol does not know: nothing is issued, spent, learned, shown or blocked. */
 #include "unit/server/lab.h"
 
+#include "server/verdict.h"
+
 #include <string.h>
 
 /* What an operator could notice, and what secrets could come of. */
@@ -98,6 +100,30 @@ static void a_software_ak_for_the_ek_of_an_approved_device_gets_no_bundle(void *
     assert_memory_equal(&before, &after, sizeof(before));
     softtpm_free(&victim);
     softtpm_free(&forger);
+}
+
+/* Two connections that prove another AK for the same EK: what was looked up before may have changed since. */
+static void without_a_proof_there_is_no_verdict_about_an_unknown_pair(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct refusal refusal = { 0 };
+    struct verdict verdict;
+    BS_OWN(evidence) evidence = NULL;
+    lab_device(lab, &tpm);
+    struct trace trace = trace_of(lab);
+    TALK(talk, lab);
+    struct softtpm_request request = { .channel = talk.channel, .server_cert = talk.server_cert };
+    struct evidence_channel channel = { talk.channel, talk.server_cert };
+    assert_ok(softtpm_attest(&tpm, &request, &talk.body, &talk.statement));
+    assert_ok(evidence_new(&evidence));
+    assert_ok(evidence_verify(lab->server, &channel, bs_buf_span(&talk.body), evidence, &refusal));
+    assert_ok(verdict_make(lab->server, &(struct verdict_request){ evidence, talk.channel, false }, &verdict));
+    assert_int_equal(verdict.kind, MESSAGE_BUSY);
+    assert_false(lab_has_device(lab, &tpm, NULL));
+    assert_no_trace(lab, &trace);
+    verdict_free(&verdict);
+    softtpm_free(&tpm);
 }
 
 static void the_ak_of_one_device_with_the_ek_of_another_is_refused(void **state)
@@ -338,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(a_software_ak_with_a_good_quote_for_the_ek_of_a_registered_device_gets_nothing),
         LAB_TEST(a_software_ak_for_the_ek_of_an_approved_device_gets_no_bundle),
+        LAB_TEST(without_a_proof_there_is_no_verdict_about_an_unknown_pair),
         LAB_TEST(the_ak_of_one_device_with_the_ek_of_another_is_refused),
         LAB_TEST(an_unknown_capped_boot_leaves_no_trace),
         LAB_TEST(a_new_ak_of_a_known_ek_is_taken_after_a_proof_and_audited),
