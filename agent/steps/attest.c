@@ -310,7 +310,7 @@ static enum bs_err pending(struct boot *boot)
     snprintf(reason, sizeof(reason), "%.*s", (int)answer->reason.size, (const char *)answer->reason.data);
     if (!boot->waiting.is_pending_said || strcmp(reason, boot->report.reason) != 0) {
         struct advice advice = advice_for(reason);
-        bs_notice("pending", "pending (%s): %.*s; waiting up to %d s; for an operator: bootsealctl device %s %s",
+        bs_notice("pending", "pending (%s): %.*s; waiting up to %d s; for an operator: bootsealctl device %s %s%s",
                   reason, (int)answer->text.size, (const char *)answer->text.data,
                   bs_deadline_left_ms(boot->deadline) / 1000, advice.verb, boot->report.device, advice.option);
         say_findings(BS_LOG_NOTICE, answer);
