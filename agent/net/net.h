@@ -50,6 +50,9 @@ enum bs_err net_connect(const struct net_options *options, struct net_connection
 void net_close(struct net_connection *connection); /* NULL allowed */
 BS_DEFINE_OWN(connection, struct net_connection, net_close)
 
+/* Its deadline comes as early as this. */
+void net_hurry(struct net_connection *connection, struct bs_deadline deadline);
+
 /* RFC 9266 exporter of this connection, and SHA-256 of the server's certificate. */
 void net_channel(const struct net_connection *connection, uint8_t ret_channel[32]);
 void net_server_cert(const struct net_connection *connection, uint8_t ret_sha256[32]);

@@ -77,6 +77,11 @@ void net_close(struct net_connection *connection)
     free(connection);
 }
 
+void net_hurry(struct net_connection *connection, struct bs_deadline deadline)
+{
+    connection->deadline = bs_deadline_earlier(connection->deadline, deadline);
+}
+
 static int receive_raw(WOLFSSL *ssl, char *buffer, int size, void *context)
 {
     struct net_connection *connection = context;

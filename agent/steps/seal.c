@@ -6,6 +6,7 @@
 
 #define STATE BS_STATE_SEAL
 #define CONFIRM_MAX 1024
+#define CONFIRM_MS 5000 /* a boot that has its credentials is not held up */
 
 static enum bs_err post_confirm(struct boot *boot)
 {
@@ -25,6 +26,7 @@ static enum bs_err post_confirm(struct boot *boot)
     struct net_answer http;
     struct message_answer answer;
     bs_buf_reset(&exchange->answer_bytes);
+    net_hurry(exchange->connection, bs_deadline_in(CONFIRM_MS));
     err = net_post(exchange->connection, BS_PATH_CONFIRM, bs_buf_span(&body), &exchange->answer_bytes, &http);
     if (err == BS_OK)
         err = message_answer_decode(bs_buf_span(&exchange->answer_bytes), &answer);

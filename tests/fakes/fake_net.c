@@ -58,6 +58,12 @@ void net_close(struct net_connection *connection)
         fake_net.is_connected = false;
 }
 
+void net_hurry(struct net_connection *connection, struct bs_deadline deadline)
+{
+    (void)deadline;
+    assert(connection && fake_net.is_connected);
+}
+
 void net_channel(const struct net_connection *connection, uint8_t ret_channel[32])
 {
     assert(connection && fake_net.is_connected);
