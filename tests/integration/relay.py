@@ -136,14 +136,14 @@ def read_request(line):
 class TlsServer(Listener):
     """TLS with this certificate; `answer` gets the connection after the handshake."""
 
-    def __init__(self, certificate, answer=None, configure=None):
+    def __init__(self, certificate, answer=None, configure=None, address=("127.0.0.1", 0)):
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
         if configure:
             configure(self._context)
         self._answer = answer
         self.handshakes = 0
-        super().__init__(self._shake)
+        super().__init__(self._shake, address)
 
     def _shake(self, line):
         line.settimeout(30)
