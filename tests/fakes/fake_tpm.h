@@ -31,6 +31,8 @@ struct fake_tpm {
     unsigned unseals;
     unsigned device_keys; /* made */
 
+    unsigned foreign_increments; /* so often somebody else counts up just before us */
+
     const char *fail_in; /* name of the function that fails ... */
     enum bs_err fail_with;
     unsigned fail_after;           /* ... after so many good calls */

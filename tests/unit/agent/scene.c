@@ -174,7 +174,7 @@ static enum bs_err serve(const char *path, struct bs_span body, struct bs_buf *a
 {
     (void)ret_answer;
     BS_SCOPED_BUF struct bs_buf encrypted = BS_BUF(BS_BUNDLE_MAX);
-    struct message_answer answer = { .time = TIME };
+    struct message_answer answer = { .time = scene.time ? scene.time : TIME };
     uint8_t secret[32];
     if (strcmp(path, BS_PATH_ATTEST) == 0) {
         scene.attests++;

@@ -25,6 +25,7 @@ struct scene {
     bool refuses;
     bool is_known; /* the pair is proven: no challenge */
     uint64_t renew_after;
+    uint64_t time;                        /* that it tells; 0: some day */
     void (*spoil)(struct bundle *bundle); /* changes what is signed; NULL: nothing */
     bool signs_wrongly;                   /* with a key of its own */
     uint32_t statement_notes;

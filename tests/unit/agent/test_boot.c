@@ -182,6 +182,7 @@ static void a_bundle_that_the_server_did_not_sign_is_not_used(void **state)
     scene.signs_wrongly = true;
     assert_err(scene_boot(), BS_ERR_UNTRUSTED);
     assert_int_equal(fake_tpm.sealed_count, 0);
+    assert_non_null(strstr(scene.boot.report.message, "not signed as they must be"));
 }
 
 static void a_renewal_replaces_the_bundle(void **state)

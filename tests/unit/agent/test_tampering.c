@@ -154,6 +154,38 @@ static void a_cleared_tpm_asks_the_server_again(void **state)
     assert_true(scene_has_note(BS_NOTE_VAULT_BOOT_CHANGED));
 }
 
+/* What was sealed to the next value of the counter would never open, so it is sealed again; a second time is no accident. */
+static void a_foreign_increment_during_the_commit_costs_one_more_round(void **state)
+{
+    (void)state;
+    fake_tpm.foreign_increments = 1;
+    assert_ok(scene_boot());
+    assert_int_equal(fake_tpm.sealed_count, 2);
+    scene_reboot(0);
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "vault");
+
+    scene_reboot(1);
+    fake_tpm.foreign_increments = 2;
+    assert_err(scene_boot(), BS_ERR_TAMPERED);
+    assert_string_equal(scene.boot.report.source, "none");
+    assert_int_equal(fake_tpm.caps, 1);
+}
+
+/* The last one: it moves the clock of this process. */
+static void only_the_time_of_an_authentic_answer_raises_the_floor(void **state)
+{
+    (void)state;
+    scene.time = (uint64_t)bs_clock_now() + 86400;
+    scene.signs_wrongly = true;
+    assert_err(scene_boot(), BS_ERR_UNTRUSTED);
+    assert_true((uint64_t)bs_clock_floor() < scene.time);
+    scene_reboot(0);
+    scene.signs_wrongly = false;
+    assert_ok(scene_boot());
+    assert_true((uint64_t)bs_clock_floor() == scene.time);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +194,8 @@ int main(void)
         scene_test(a_slot_with_the_servers_bundle_for_another_key_is_tampering),
         scene_test(a_cleared_tpm_asks_the_server_again),
         scene_test(an_opened_generation_never_opens_again),
+        scene_test(a_foreign_increment_during_the_commit_costs_one_more_round),
+        scene_test(only_the_time_of_an_authentic_answer_raises_the_floor),
     };
     bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

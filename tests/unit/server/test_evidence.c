@@ -171,6 +171,26 @@ static void a_registered_tpm_needs_no_trusted_vendor(void **state)
     assert_kind(&talk, MESSAGE_APPROVED);
 }
 
+static void where_no_certificate_is_required_a_strange_one_counts_as_none(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm_vendor stranger;
+    struct softtpm strange;
+    struct store_device device;
+    lab->server->config.ek_require_certificate = false;
+    assert_ok(softtpm_vendor_make(&stranger));
+    assert_ok(softtpm_make(&stranger, NULL, &strange));
+    assert_ok(softtpm_boot(&strange, bs_buf_span(&tpm.log)));
+    TALK(talk, lab);
+    talk_enroll(&talk, &strange, NULL);
+    assert_reason(&talk, MESSAGE_PENDING, BS_REASON_UNKNOWN_DEVICE);
+    assert_true(lab_has_device(lab, &strange, &device));
+    assert_string_equal(device.ek_manufacturer, "");
+    assert_string_equal(device.ek_model, "");
+    softtpm_free(&strange);
+    softtpm_vendor_free(&stranger);
+}
+
 static void a_tpm_without_certificate_is_refused_after_its_proof_and_leaves_nothing(void **state)
 {
     struct lab *lab = *state;
@@ -322,8 +342,17 @@ static void a_counter_of_other_attributes_is_refused(void **state)
         tpm.counter.attributes = good.attributes ^ flips[i];
         expect(state, BS_REASON_COUNTER_ATTRIBUTES);
     }
+    static const TPM2_HANDLE indices[] = { 0x01000000, 0x017fffff, 0x01c00000, 0x01c00002 };
+    for (size_t i = 0; i < COUNT(indices); i++) {
+        tpm.counter = good;
+        tpm.counter.nvIndex = indices[i];
+        expect(state, BS_REASON_COUNTER_ATTRIBUTES);
+    }
     tpm.counter = good;
-    tpm.counter.nvIndex = 0x01c00002;
+    tpm.counter.nameAlg = TPM2_ALG_SHA384;
+    expect(state, BS_REASON_COUNTER_ATTRIBUTES);
+    tpm.counter = good;
+    tpm.counter.dataSize = 16;
     expect(state, BS_REASON_COUNTER_ATTRIBUTES);
     tpm.counter = good;
     tpm.counter.authPolicy.size = 32;
@@ -383,6 +412,15 @@ static void a_quote_over_other_pcrs_is_refused(void **state)
 static void a_statement_without_the_cap_pcr_is_refused(void **state)
 {
     tpm.mask &= ~(1u << BS_CAP_PCR_DEFAULT);
+    expect(state, BS_REASON_QUOTE_SELECTION);
+}
+
+BEND_ATTEST(bend_bank_back, attest->banks[0] = CRYPTO_SHA256)
+
+static void a_statement_of_another_bank_than_quoted_is_refused(void **state)
+{
+    tpm.bank = CRYPTO_SHA384;
+    request.bend.quote = bend_bank_back;
     expect(state, BS_REASON_QUOTE_SELECTION);
 }
 
@@ -478,6 +516,48 @@ static void a_boot_that_nobody_measured_is_refused(void **state)
     expect(state, BS_REASON_UNMEASURED);
 }
 
+static void a_capped_boot_without_a_log_is_refused_as_capped(void **state)
+{
+    assert_ok(softtpm_boot(&tpm, BS_SPAN_NONE));
+    assert_ok(softtpm_extend(&tpm, BS_CAP_PCR_DEFAULT, bs_span_of_string(BS_CAP_EVENT)));
+    expect(state, BS_REASON_CAPPED);
+}
+
+/* Software that is in no firmware PCR measures what it likes, and its log is a good one. */
+static void a_boot_that_only_software_measured_is_refused(void **state)
+{
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    put_sha256_header(&log);
+    put_measured(&log, 9, EVENTLOG_IPL, bs_span_of_string("initrd"));
+    put_measured(&log, 11, EVENTLOG_IPL, bs_span_of_string("a section"));
+    assert_ok(softtpm_boot(&tpm, bs_buf_span(&log)));
+    expect(state, BS_REASON_UNMEASURED);
+}
+
+static void a_log_without_the_quoted_bank_is_refused(void **state)
+{
+    static const uint16_t banks[] = { CRYPTO_SHA1, 20, 0 };
+    bs_buf_reset(&tpm.log);
+    put_header(&tpm.log, banks);
+    expect(state, BS_REASON_LOG_MISMATCH);
+}
+
+/* The header names both banks, and the event has a digest of the other one alone. */
+static void an_event_without_a_digest_of_the_quoted_bank_is_refused(void **state)
+{
+    static const uint16_t banks[] = { CRYPTO_SHA1, 20, CRYPTO_SHA256, 32, 0 };
+    bs_buf_reset(&tpm.log);
+    put_header(&tpm.log, banks);
+    put_le32(&tpm.log, 4);
+    put_le32(&tpm.log, EVENTLOG_IPL);
+    put_le32(&tpm.log, 1);
+    put_le16(&tpm.log, CRYPTO_SHA1);
+    put_bytes(&tpm.log, "01234567890123456789", 20);
+    put_le32(&tpm.log, 1);
+    put_bytes(&tpm.log, "x", 1);
+    expect(state, BS_REASON_LOG_MALFORMED);
+}
+
 static void a_log_that_cannot_be_read_is_refused(void **state)
 {
     tpm.log.size -= 3;
@@ -524,6 +604,7 @@ int main(void)
         TEST(an_ek_certificate_that_cannot_be_read_is_refused),
         TEST(an_ek_certificate_without_its_key_usage_is_refused),
         TEST(an_unknown_vendor_is_refused_after_the_proof_and_leaves_nothing),
+        TEST(where_no_certificate_is_required_a_strange_one_counts_as_none),
         TEST(a_tpm_without_certificate_is_refused_after_its_proof_and_leaves_nothing),
         TEST(a_registered_tpm_needs_no_certificate),
         TEST(a_registered_tpm_needs_no_trusted_vendor),
@@ -547,6 +628,7 @@ int main(void)
         TEST(a_quote_from_another_hierarchy_is_refused),
         TEST(a_quote_over_other_pcrs_is_refused),
         TEST(a_statement_without_the_cap_pcr_is_refused),
+        TEST(a_statement_of_another_bank_than_quoted_is_refused),
         TEST(a_statement_about_fewer_pcrs_than_quoted_is_refused),
         TEST(values_that_were_not_quoted_are_refused),
         TEST(a_capped_boot_is_refused),
@@ -557,6 +639,10 @@ int main(void)
         TEST(a_pcr_without_events_must_be_untouched),
         TEST(a_missing_log_is_refused),
         TEST(a_boot_that_nobody_measured_is_refused),
+        TEST(a_capped_boot_without_a_log_is_refused_as_capped),
+        TEST(a_boot_that_only_software_measured_is_refused),
+        TEST(a_log_without_the_quoted_bank_is_refused),
+        TEST(an_event_without_a_digest_of_the_quoted_bank_is_refused),
         TEST(a_log_that_cannot_be_read_is_refused),
         TEST(a_refused_boot_of_a_known_device_is_a_row_of_the_audit_log),
         TEST(fewer_resets_than_proven_are_refused_until_an_operator_clears_them),

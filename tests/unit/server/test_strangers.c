@@ -285,6 +285,57 @@ static void confirm_is_for_what_was_issued_on_this_connection(void **state)
     softtpm_free(&tpm);
 }
 
+static void confirm_for_another_device_is_refused_whoever_makes_it(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm first, second;
+    lab_approved_device(lab, &first);
+    lab_approved_device(lab, &second);
+    TALK(mine, lab);
+    TALK(theirs, lab);
+    talk_attest(&mine, &first, NULL);
+    talk_attest(&theirs, &second, NULL);
+    BS_OWN(secret) plain = NULL;
+    BS_OWN(secret) other_plain = NULL;
+    struct bundle bundle, other;
+    talk_bundle(&mine, &first, &plain, &bundle);
+    talk_bundle(&theirs, &second, &other_plain, &other);
+    assert_int_equal(bundle.serial, other.serial);
+    /* By the right key, but over the connection of another device. */
+    struct store_bundle row;
+    assert_ok(store_bundle_get(lab->server->store, second.id, &row));
+    uint8_t mac[32];
+    struct message_confirm message = { BS_SPAN(second.id, 32), other.serial, BS_SPAN(mac, sizeof(mac)) };
+    assert_ok(message_confirm_mac(BS_SPAN(row.confirm_key, 32), BS_SPAN(mine.channel, 32), message.device,
+                                  message.serial, mac));
+    bs_buf_reset(&mine.body);
+    bs_buf_reset(&mine.bytes);
+    assert_ok(message_confirm_encode(&message, &mine.body));
+    enroll_confirm(lab->server, mine.session, bs_buf_span(&mine.body), &mine.bytes, &mine.result);
+    assert_ok(message_answer_decode(bs_buf_span(&mine.bytes), &mine.answer));
+    assert_reason(&mine, MESSAGE_REFUSED, BS_REASON_CONFIRM_UNKNOWN);
+    softtpm_free(&first);
+    softtpm_free(&second);
+}
+
+static void confirm_of_a_bundle_that_a_newer_one_replaced_is_refused(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    lab_approved_device(lab, &tpm);
+    TALK(first, lab);
+    TALK(second, lab);
+    talk_attest(&first, &tpm, NULL);
+    BS_OWN(secret) plain = NULL;
+    struct bundle bundle;
+    talk_bundle(&first, &tpm, &plain, &bundle);
+    talk_attest(&second, &tpm, NULL);
+    assert_kind(&second, MESSAGE_APPROVED);
+    talk_confirm(&first, &tpm, bundle.serial);
+    assert_reason(&first, MESSAGE_REFUSED, BS_REASON_CONFIRM_UNKNOWN);
+    softtpm_free(&tpm);
+}
+
 static void garbage_and_other_versions_are_told_apart(void **state)
 {
     struct lab *lab = *state;
@@ -373,6 +424,8 @@ int main(void)
         LAB_TEST(a_wrong_answer_ends_the_challenge),
         LAB_TEST(a_proof_belongs_to_its_connection),
         LAB_TEST(confirm_is_for_what_was_issued_on_this_connection),
+        LAB_TEST(confirm_for_another_device_is_refused_whoever_makes_it),
+        LAB_TEST(confirm_of_a_bundle_that_a_newer_one_replaced_is_refused),
         LAB_TEST(garbage_and_other_versions_are_told_apart),
         LAB_TEST(a_blocked_device_is_told_so_and_no_more),
         LAB_TEST(a_device_key_of_another_device_is_refused),
