@@ -158,10 +158,11 @@ def test_second_boot_after_a_power_cut_needs_no_server_and_sends_nothing(life):
 
 
 def test_changed_command_line_shuts_the_vault_until_it_is_approved(life):
-    life.server.start()
     life.board.disks.esp = life.product.esp("test.changed=1")
     life.board.power_on()
     life.board.wait_for("the vault is sealed to another boot", BOOT_SECONDS)
+    life.board.wait_for("does not answer .*; trying again", BOOT_SECONDS)
+    life.server.start()  # a device that waits finds it by itself
     life.board.wait_for(r"pending \(boot-not-approved\)", BOOT_SECONDS)
     findings = life.server.ctl_json("device", "show", life.device)["findings"]
     for finding in findings:
