@@ -4,6 +4,7 @@
  */
 #include "agent/tpm/internal.h"
 
+#include "core/cert.h"
 #include "core/log.h"
 
 #include <bootseal/protocol.h>
@@ -64,12 +65,13 @@ static bool has_index(const TPML_HANDLE *indices, TPM2_HANDLE index)
 }
 
 /* A certificate that cannot be read is as good as none; errors are the connection's. */
-static enum bs_err read_cert(struct tpm *tpm, const TPML_HANDLE *indices, TPM2_HANDLE index, struct tpm_ek *ek)
+static enum bs_err read_cert(struct tpm *tpm, const TPML_HANDLE *indices, TPM2_HANDLE index, TPMA_NV needed,
+                             struct tpm_ek *ek)
 {
     BS_SCOPED_BUF struct bs_buf data = BS_BUF(2 * BS_CERT_MAX);
     if (!has_index(indices, index))
         return BS_OK;
-    enum bs_err err = tpm_nv_read(tpm, index, &data);
+    enum bs_err err = tpm_nv_read(tpm, index, needed, &data);
     if (err == BS_OK)
         return take_certs(skip_header(bs_buf_span(&data)), 1, ek);
     return tpm->is_stale ? err : BS_OK;
@@ -82,7 +84,7 @@ static enum bs_err read_chain(struct tpm *tpm, const TPML_HANDLE *indices, struc
         TPM2_HANDLE index = indices->handle[i];
         if (index < CHAIN_FIRST || index > CHAIN_LAST)
             continue;
-        enum bs_err err = tpm_nv_read(tpm, index, &data);
+        enum bs_err err = tpm_nv_read(tpm, index, 0, &data);
         if (err != BS_OK && tpm->is_stale)
             return err;
         if (err != BS_OK)
@@ -125,27 +127,47 @@ static void release_certs(struct tpm_ek *ek)
     ek->cert_count = 0;
 }
 
-/* The first kind in order, of those with a certificate or of all. NOT_FOUND when there is none. */
-static enum bs_err choose(struct tpm *tpm, const TPML_HANDLE *indices, bool with_cert, struct tpm_ek *ek,
-                          struct tpm_key *key)
+static bool cert_is_for(const struct tpm_ek *ek, const TPMT_PUBLIC *public_area)
+{
+    struct cert_info info;
+    return cert_parse(bs_buf_span(&ek->certs[0]), &info) == BS_OK && cert_key_equals(&info, public_area);
+}
+
+/*
+ * The first kind in order whose certificate, in an index with the attributes that are needed, is for its key. NOT_FOUND when
+ * there is none.
+ */
+static enum bs_err choose_by_cert(struct tpm *tpm, const TPML_HANDLE *indices, TPMA_NV needed, struct tpm_ek *ek,
+                                  struct tpm_key *key)
 {
     for (size_t i = 0; i < ORDER_COUNT; i++) {
-        enum bs_err err = BS_OK;
         ek->kind = order[i];
-        if (with_cert)
-            err = read_cert(tpm, indices, wire_ek_template(order[i])->cert_index, ek);
-        if (err != BS_OK)
-            return err;
-        if (with_cert && ek->cert_count == 0)
+        enum bs_err err = read_cert(tpm, indices, wire_ek_template(order[i])->cert_index, needed, ek);
+        if (err == BS_OK && ek->cert_count == 0)
             continue;
-        err = try_key(tpm, order[i], key);
-        if (err == BS_OK || tpm->is_stale)
+        if (err == BS_OK)
+            err = try_key(tpm, order[i], key);
+        if (tpm->is_stale || (err == BS_OK && cert_is_for(ek, &key->public_area)))
             return err;
         release_certs(ek);
     }
     return BS_ERR_NOT_FOUND;
 }
 
+static enum bs_err choose_any(struct tpm *tpm, struct tpm_ek *ek, struct tpm_key *key)
+{
+    for (size_t i = 0; i < ORDER_COUNT; i++) {
+        ek->kind = order[i];
+        enum bs_err err = try_key(tpm, order[i], key);
+        if (err == BS_OK || tpm->is_stale)
+            return err;
+    }
+    return BS_ERR_TPM;
+}
+
+/*
+ * What the maker wrote comes first: the owner may define indices beside it, and the kind that is chosen is the device's identity.
+ */
 static enum bs_err find_ek(struct tpm *tpm, struct tpm_ek *ek, struct tpm_key *key)
 {
     TPML_HANDLE indices;
@@ -153,11 +175,11 @@ static enum bs_err find_ek(struct tpm *tpm, struct tpm_ek *ek, struct tpm_key *k
     if (err == BS_OK)
         err = list_indices(tpm, &indices);
     if (err == BS_OK)
-        err = choose(tpm, &indices, true, ek, key);
+        err = choose_by_cert(tpm, &indices, TPMA_NV_PLATFORMCREATE, ek, key);
     if (err == BS_ERR_NOT_FOUND)
-        err = choose(tpm, &indices, false, ek, key);
+        err = choose_by_cert(tpm, &indices, 0, ek, key);
     if (err == BS_ERR_NOT_FOUND)
-        err = BS_ERR_TPM;
+        err = choose_any(tpm, ek, key);
     if (err == BS_OK && ek->cert_count > 0)
         err = read_chain(tpm, &indices, ek);
     return err;

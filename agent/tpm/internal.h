@@ -139,8 +139,8 @@ enum bs_err tpm_certify(struct tpm *tpm, const struct tpm_loaded *object, const 
 /* nv.c */
 /* NOT_FOUND when the index is not defined. */
 enum bs_err tpm_nv_public(struct tpm *tpm, TPM2_HANDLE index, TPMS_NV_PUBLIC *ret_public) BS_MUST_USE;
-/* Appends all that the index holds. NOT_FOUND also when it was never written or may not be read. */
-enum bs_err tpm_nv_read(struct tpm *tpm, TPM2_HANDLE index, struct bs_buf *out) BS_MUST_USE;
+/* Appends all that the index holds. NOT_FOUND also when it was never written, may not be read, or lacks a needed attribute. */
+enum bs_err tpm_nv_read(struct tpm *tpm, TPM2_HANDLE index, TPMA_NV needed, struct bs_buf *out) BS_MUST_USE;
 
 /* crypto_callbacks.c */
 TSS2_RC crypto_callbacks_set(ESYS_CONTEXT *esys);

@@ -33,7 +33,7 @@ static enum bs_err read_chunk(struct tpm *tpm, const struct tpm_loaded *index, E
     return data->size == size ? bs_buf_append(out, data->buffer, size) : BS_ERR_TPM;
 }
 
-enum bs_err tpm_nv_read(struct tpm *tpm, TPM2_HANDLE index, struct bs_buf *out)
+enum bs_err tpm_nv_read(struct tpm *tpm, TPM2_HANDLE index, TPMA_NV needed, struct bs_buf *out)
 {
     TPM_LOADED struct tpm_loaded view = TPM_LOADED_NONE;
     TPMS_NV_PUBLIC area;
@@ -43,7 +43,8 @@ enum bs_err tpm_nv_read(struct tpm *tpm, TPM2_HANDLE index, struct bs_buf *out)
     enum bs_err err = tpm_nv_public(tpm, index, &area);
     if (err != BS_OK)
         return err;
-    if (!(area.attributes & TPMA_NV_WRITTEN) || !(area.attributes & (TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD)))
+    if ((area.attributes & needed) != needed || !(area.attributes & TPMA_NV_WRITTEN) ||
+        !(area.attributes & (TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD)))
         return BS_ERR_NOT_FOUND;
     err = tpm_state(tpm, &state); /* for nv_chunk */
     if (err == BS_OK)

@@ -4,6 +4,7 @@
 #include "integration/tpm_lab.h"
 
 #include <bootseal/cap.h>
+#include <bootseal/protocol.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,36 +67,83 @@ static void state_tells_banks_and_maker(void **state)
     assert_true(s.owner_auth_set);
 }
 
+/* A certificate by somebody's own CA for this TPM's EK of that kind. */
+static void make_ek_cert(struct lab *lab, enum wire_ek kind, struct bs_buf *ret_cert)
+{
+    BS_OWN(key) issuer = NULL;
+    TPM_LOADED struct tpm_loaded loaded = TPM_LOADED_NONE;
+    struct tpm_key key = { .handle = 0x81010999, .hierarchy = TPM2_RH_ENDORSEMENT };
+    struct crypto_point point;
+    const struct cert_request request = { .common_name = "somebody",
+                                          .path_length = -1,
+                                          .eku = BS_OID_EKU_EK,
+                                          .not_before = 1700000000,
+                                          .not_after = 4000000000,
+                                          .serial = { 1 } };
+    OK(crypto_key_make(&issuer));
+    OK(tpm_key_open(lab_admin(lab), &wire_ek_template(kind)->public_area, &key, &loaded));
+    OK(wire_public_point(&key.public_area, &point));
+    OK(cert_make(&request, &point, issuer, BS_SPAN_NONE, ret_cert));
+}
+
+static void ek_is(struct lab *lab, bool persist, enum wire_ek wanted, size_t certs)
+{
+    BS_OWN(tpm) tpm = lab_open(lab, persist);
+    const struct tpm_ek *ek;
+    enum wire_ek kind;
+    OK(tpm_ek(tpm, &ek));
+    assert_int_equal(ek->kind, wanted);
+    assert_true(wire_is_ek(&ek->public_area, &kind));
+    assert_int_equal(kind, ek->kind);
+    assert_int_equal(ek->cert_count, certs);
+    NOTHING_LOADED(lab);
+    check_activation(lab, tpm);
+    NOTHING_LOADED(lab);
+}
+
 static void ek_is_the_first_kind_with_a_certificate(void **state)
 {
-    static const uint8_t fake[300] = { 0x30, 0x82, 0x01, 0x00, 1, 2, 3 };
+    BS_SCOPED_BUF struct bs_buf cert = BS_BUF(BS_CERT_MAX);
     const struct {
-        TPM2_HANDLE gone, made;
+        TPM2_HANDLE gone;
         enum wire_ek kind;
         size_t certs;
     } steps[] = {
-        { 0, 0, WIRE_EK_P384, 1 },          { 0x01c00016, 0, WIRE_EK_RSA2048, 1 }, { 0, 0x01c0000a, WIRE_EK_P256, 1 },
-        { 0x01c00002, 0, WIRE_EK_P256, 1 }, { 0x01c0000a, 0, WIRE_EK_P384, 0 },
+        { 0, WIRE_EK_P384, 1 },
+        { 0x01c00016, WIRE_EK_RSA2048, 1 },
+        { 0x01c00002, WIRE_EK_P256, 1 },
+        { 0x01c0000a, WIRE_EK_P384, 0 },
     };
+    make_ek_cert(*state, WIRE_EK_P256, &cert);
+    lab_write_index(*state, 0x01c0000a, cert.data, (uint16_t)cert.size);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (steps[i].gone)
             lab_undefine(*state, steps[i].gone);
-        if (steps[i].made)
-            lab_write_index(*state, steps[i].made, fake, sizeof(fake));
-        for (int persist = 0; persist < 2; persist++) {
-            BS_OWN(tpm) tpm = lab_open(*state, persist);
-            const struct tpm_ek *ek;
-            enum wire_ek kind;
-            OK(tpm_ek(tpm, &ek));
-            assert_int_equal(ek->kind, steps[i].kind);
-            assert_true(wire_is_ek(&ek->public_area, &kind));
-            assert_int_equal(kind, ek->kind);
-            assert_int_equal(ek->cert_count, steps[i].certs);
-            NOTHING_LOADED(*state);
-            check_activation(*state, tpm);
-            NOTHING_LOADED(*state);
-        }
+        for (int persist = 0; persist < 2; persist++)
+            ek_is(*state, persist, steps[i].kind, steps[i].certs);
     }
+}
+
+/* Another EK would be another device: what the owner writes must not decide on it, beside what the maker wrote. */
+static void planted_certificates_do_not_change_the_ek(void **state)
+{
+    static const uint8_t garbage[300] = { 0x30, 0x82, 0x01, 0x00, 1, 2, 3 };
+    BS_SCOPED_BUF struct bs_buf own = BS_BUF(BS_CERT_MAX);
+    BS_SCOPED_BUF struct bs_buf other = BS_BUF(BS_CERT_MAX);
+    make_ek_cert(*state, WIRE_EK_P384, &own);
+    make_ek_cert(*state, WIRE_EK_P256, &other);
+    lab_undefine(*state, 0x01c00016);
+    const struct bs_span planted[] = { BS_SPAN(garbage, sizeof(garbage)), bs_buf_span(&other), bs_buf_span(&own) };
+    for (size_t i = 0; i < sizeof(planted) / sizeof(planted[0]); i++) {
+        lab_write_index(*state, 0x01c00016, planted[i].data, (uint16_t)planted[i].size);
+        ek_is(*state, false, WIRE_EK_RSA2048, 1);
+        lab_undefine(*state, 0x01c00016);
+    }
+
+    /* Where the maker wrote none at all, one that is for no EK of its kind is none either. */
+    lab_undefine(*state, 0x01c00002);
+    lab_write_index(*state, 0x01c00016, other.data, (uint16_t)other.size);
+    ek_is(*state, false, WIRE_EK_P384, 0);
 }
 
 static void ek_certificate_is_for_the_ek(void **state)
@@ -444,6 +492,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(state_tells_banks_and_maker),
         TEST(ek_is_the_first_kind_with_a_certificate),
+        TEST(planted_certificates_do_not_change_the_ek),
         TEST(ek_certificate_is_for_the_ek),
         TEST(chain_is_put_together_from_several_indices),
         TEST(srk_is_persisted_and_found_again),
