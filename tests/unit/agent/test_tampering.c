@@ -70,6 +70,19 @@ static void one_damaged_slot_costs_nothing(void **state)
     assert_true(scene_has_note(BS_NOTE_VAULT_CORRUPT));
 }
 
+/* Under the right key and header, but nothing that a vault ever holds. */
+static bool forges_garbage;
+static void fill_with_garbage(const struct bs_secret *key, struct bs_buf *bytes)
+{
+    static const uint8_t garbage[SLOT_MAX] = { 0xff };
+    struct slot slot;
+    assert_ok(slot_decode(bs_buf_span(bytes), &slot));
+    size_t size = slot.sealed.size - CRYPTO_AEAD_TAG;
+    struct bs_span head = slot.header_bytes;
+    bytes->size = head.size;
+    assert_ok(crypto_aead_seal(bs_secret_view(key), slot.header.nonce, head, BS_SPAN(garbage, size), bytes));
+}
+
 /* Root in the running system seals what it likes to the public PCR values of an approved boot. */
 static void forge(uint64_t ahead, struct crypto_key *key, struct bs_span cert)
 {
@@ -100,6 +113,8 @@ static void forge(uint64_t ahead, struct crypto_key *key, struct bs_span cert)
     assert_ok(wire_private_encode(&device.private_area, &private_area));
     struct vault_contents contents = { bs_buf_span(&sign1), bs_buf_span(&public_area), bs_buf_span(&private_area), 0 };
     assert_ok(slot_encode(&header, secret, &contents, &slot));
+    if (forges_garbage)
+        fill_with_garbage(secret, &slot);
     assert_ok(bs_file_write(scene_path("/var/lib/bootseal/slot-a"), bs_buf_span(&slot), NULL));
     assert_ok(bs_file_write(scene_path("/var/lib/bootseal/slot-b"), bs_buf_span(&slot), NULL));
     fake_tpm.counter += ahead;
@@ -140,6 +155,20 @@ static void a_slot_with_the_servers_bundle_for_another_key_is_tampering(void **s
     forge(0, scene.bundle_key, bs_buf_span(&scene.bundle_cert));
     assert_err(scene_boot(), BS_ERR_REFUSED);
     assert_true(scene_has_note(BS_NOTE_VAULT_TAMPERED));
+}
+
+static void a_slot_that_is_whole_and_holds_garbage_is_tampering_not_damage(void **state)
+{
+    (void)state;
+    assert_ok(scene_boot());
+    scene_reboot(0);
+    forges_garbage = true;
+    forge(0, scene.bundle_key, bs_buf_span(&scene.bundle_cert));
+    forges_garbage = false;
+    scene.refuses = true;
+    assert_err(scene_boot(), BS_ERR_REFUSED);
+    assert_true(scene_has_note(BS_NOTE_VAULT_TAMPERED));
+    assert_false(scene_has_note(BS_NOTE_VAULT_CORRUPT));
 }
 
 static void a_cleared_tpm_asks_the_server_again(void **state)
@@ -192,6 +221,7 @@ int main(void)
         scene_test(one_damaged_slot_costs_nothing),
         scene_test(a_forged_slot_is_reported_as_tampering_and_not_used),
         scene_test(a_slot_with_the_servers_bundle_for_another_key_is_tampering),
+        scene_test(a_slot_that_is_whole_and_holds_garbage_is_tampering_not_damage),
         scene_test(a_cleared_tpm_asks_the_server_again),
         scene_test(an_opened_generation_never_opens_again),
         scene_test(a_foreign_increment_during_the_commit_costs_one_more_round),

@@ -246,6 +246,19 @@ static void an_ak_that_can_decrypt_is_refused(void **state)
     expect(state, BS_REASON_AK_ATTRIBUTES);
 }
 
+static void keys_without_a_point_are_refused(void **state)
+{
+    const TPMS_ECC_POINT ak = tpm.ak.public_area.unique.ecc;
+    tpm.ak.public_area.unique.ecc.x.size = 0;
+    rename_ak();
+    expect(state, BS_REASON_AK_ATTRIBUTES);
+    tpm.ak.public_area.unique.ecc = ak;
+    rename_ak();
+    tpm.srk.public_area.unique.ecc.y.size = 33;
+    assert_ok(softtpm_key_rename(&tpm.srk, BS_SPAN(softtpm_owner, 4)));
+    expect(state, BS_REASON_SRK_ATTRIBUTES);
+}
+
 static void an_srk_of_another_template_is_refused(void **state)
 {
     tpm.srk.public_area.objectAttributes &= ~TPMA_OBJECT_RESTRICTED;
@@ -611,6 +624,7 @@ int main(void)
         TEST(an_unrestricted_ak_is_refused),
         TEST(an_ak_that_is_not_fixed_to_its_tpm_is_refused),
         TEST(an_ak_that_can_decrypt_is_refused),
+        TEST(keys_without_a_point_are_refused),
         TEST(an_srk_of_another_template_is_refused),
         TEST(an_srk_outside_the_owner_hierarchy_is_refused),
         TEST(a_device_key_that_was_imported_is_refused),
