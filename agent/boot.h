@@ -49,6 +49,7 @@ struct boot {
     const char *root;       /* --root, may be NULL */
     const char *server_url; /* from the configuration or the kernel command line */
     bool is_off;            /* bootseal=0: cap and nothing else */
+    const char *problem;    /* of the configuration, where the defaults stand in for it; else NULL */
     struct bs_deadline deadline;
     struct report report;
 

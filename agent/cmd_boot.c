@@ -110,25 +110,6 @@ static int leave(const struct options *options, const struct boot *boot, enum bs
     return bs_err_exit(err);
 }
 
-/* A configuration that cannot be used is a failure like others: it counts, where the defaults say, so that restarting ends. */
-static int refuse_config(const struct options *options, const char *problem)
-{
-    bs_error("boot", "%s", problem);
-    struct agent_config config;
-    config_defaults(&config);
-    BS_OWN(string) dir = NULL;
-    uint64_t count = 0;
-    enum bs_err err = bs_path_under(options->root, config.vault.dir, &dir);
-    if (err == BS_OK)
-        err = failures_add(dir, &count);
-    const char *action = count > (uint64_t)config.boot.max_reboots ? "halt" : "reboot";
-    if (err != BS_OK || failures_action(options->root, action) != BS_OK)
-        bs_warning("boot", "the failure cannot be counted, or not told to the initramfs");
-    if (options->act)
-        act_on(action);
-    return BS_EXIT_CONFIG;
-}
-
 int cmd_boot(const struct options *options)
 {
     signals_setup();
@@ -137,8 +118,9 @@ int cmd_boot(const struct options *options)
     BS_OWN(conf) conf = NULL;
     struct conf_problem problem = { "" };
     enum bs_err err = config_load(options->config, options->root, &config, &conf, &problem);
+    /* A failure like others: it counts, where the defaults say, so that restarting ends; and the boot is closed. */
     if (err != BS_OK)
-        return refuse_config(options, problem.text[0] ? problem.text : "the configuration cannot be read");
+        config_defaults(&config);
     bs_log_set_format(config.log.format == BS_LOG_KV ? BS_LOG_KV : BS_LOG_TEXT);
     bs_log_set_level((enum bs_log_level)config.log.level);
 
@@ -148,7 +130,9 @@ int cmd_boot(const struct options *options)
         return BS_EXIT_LOCAL;
     boot_begin(boot, &config, options->root);
     struct device_cmdline cmdline;
-    if (device_cmdline(CMDLINE_PATH, &cmdline) == BS_OK)
+    if (err != BS_OK)
+        boot->problem = problem.text[0] ? problem.text : "the configuration cannot be read";
+    else if (device_cmdline(CMDLINE_PATH, &cmdline) == BS_OK)
         obey_cmdline(boot, &cmdline);
 
     err = flow_run(boot);

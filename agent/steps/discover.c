@@ -147,7 +147,7 @@ static enum bs_err check_capped(struct boot *boot, const struct tpm_pcrs *pcrs)
     return boot_fail(boot, BS_ERR_CAPPED, STATE, "this boot is over: reboot to provision (PCR %u is capped)", cap_pcr);
 }
 
-enum bs_err step_discover(struct boot *boot)
+static enum bs_err discover(struct boot *boot)
 {
     struct tpm_state state;
     enum bs_err err = open_tpm(boot, &state);
@@ -166,12 +166,21 @@ enum bs_err step_discover(struct boot *boot)
     if (err != BS_OK)
         return boot_fail(boot, err, STATE, "the PCRs cannot be read (%s)", bs_err_name(err));
     err = check_capped(boot, &pcrs);
-    if (err == BS_OK)
-        err = check_measured(boot, &pcrs);
+    if (err != BS_OK || boot->problem)
+        return err;
+    err = check_measured(boot, &pcrs);
     if (err == BS_OK)
         err = load_roots(boot);
     if (err == BS_OK)
         bs_notice(STATE, "TPM %s, %s bank, event log of %zu bytes", state.manufacturer, crypto_hash_name(pcrs.bank),
                   boot->eventlog.size);
+    return err;
+}
+
+enum bs_err step_discover(struct boot *boot)
+{
+    enum bs_err err = discover(boot);
+    if (boot->problem && err != BS_ERR_CAPPED)
+        return boot_fail(boot, BS_ERR_CONFIG, STATE, "%s", boot->problem);
     return err;
 }

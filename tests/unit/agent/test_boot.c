@@ -342,6 +342,24 @@ static void bootseal_off_caps_and_does_nothing_else(void **state)
     assert_null(scene_step("open"));
 }
 
+static void a_configuration_that_is_refused_closes_the_boot_all_the_same(void **state)
+{
+    (void)state;
+    for (enum bs_err expected = BS_ERR_CONFIG;; expected = BS_ERR_CAPPED) {
+        boot_begin(&scene.boot, &scene.config, scene.root);
+        scene.boot.problem = "bootseal.conf:1: wrong";
+        assert_err(flow_run(&scene.boot), expected);
+        boot_end(&scene.boot);
+        assert_int_equal(fake_tpm.caps, 1);
+        assert_int_equal(fake_net.ups, 0);
+        if (expected == BS_ERR_CAPPED)
+            break;
+        assert_string_equal(scene.boot.report.message, scene.boot.problem);
+        assert_true(scene.boot.report.is_capped);
+    }
+    assert_false(scene_has("/run/credstore"));
+}
+
 static void an_unauthenticated_root_gets_nothing_unless_allowed(void **state)
 {
     (void)state;
@@ -425,6 +443,7 @@ int main(void)
         scene_test(an_unmeasured_boot_seals_nothing_where_it_is_allowed),
         scene_test(lockout_is_noted_and_does_not_stop_anything),
         scene_test(bootseal_off_caps_and_does_nothing_else),
+        scene_test(a_configuration_that_is_refused_closes_the_boot_all_the_same),
         scene_test(an_unauthenticated_root_gets_nothing_unless_allowed),
         scene_test(failures_are_counted_until_a_good_boot),
         scene_test(the_report_is_json_with_every_step),
