@@ -65,15 +65,26 @@ static bool can_do_without(const struct boot *boot, enum bs_err err)
     return err == BS_ERR_BOOT && boot->config->measure.boot == CONFIG_MEASURE_OPTIONAL;
 }
 
+/* A renewal that fails: the boot goes on with what was opened, and with the key of that, or with neither. */
+static void go_back(struct boot *boot)
+{
+    if (!boot->is_held || boot_make_device_pem(boot, &boot->held.contents) == BS_OK)
+        return;
+    vault_opened_clear(&boot->held);
+    boot->is_held = boot->is_renewing = false;
+}
+
 enum bs_err step_seal(struct boot *boot)
 {
     BS_OWN(string) dir = NULL;
     enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
     if (err == BS_OK)
         err = boot_make_device_pem(boot, &boot->fresh.contents);
-    if (err != BS_OK)
+    if (err != BS_OK) {
+        go_back(boot);
         return boot_fail(boot, err, STATE, "the device key cannot be prepared for the real root (%s)",
                          bs_err_name(err));
+    }
 
     struct vault_policy policy = boot_policy(boot);
     const struct vault_request request = { dir, &policy, &boot->fresh.contents };
@@ -83,10 +94,12 @@ enum bs_err step_seal(struct boot *boot)
         bs_warning(STATE, "this boot is not measured: nothing is sealed, and every boot will ask the server");
         return hold(boot);
     }
-    if (err != BS_OK)
+    if (err != BS_OK) {
+        go_back(boot);
         return boot_fail(boot, err, STATE,
                          "the vault in %s cannot be sealed (%s); is its file system mounted and writable?",
                          boot->config->vault.dir, bs_err_name(err));
+    }
     bs_notice(STATE, "sealed for the next boots as generation %" PRIu64, generation);
     err = hold(boot);
     if (err == BS_OK)

@@ -247,8 +247,8 @@ enum bs_err tpm_device_key_sign(struct tpm *tpm, const struct tpm_key_blob *key,
 enum bs_err tpm_device_key_pem(struct tpm *tpm, const struct tpm_key_blob *key, struct bs_buf *out)
 {
     (void)tpm;
-    (void)key;
     COMMAND();
+    fake_tpm.pem_of = key->public_area.publicArea;
     return bs_buf_append_string(out, "-----BEGIN TSS2 PRIVATE KEY-----\n");
 }
 

@@ -37,6 +37,7 @@ struct fake_tpm {
     enum bs_err fail_with;
     unsigned fail_after;           /* ... after so many good calls */
     struct crypto_key *device_key; /* the last one made */
+    TPMT_PUBLIC pem_of;            /* the key that a PEM was made of last */
 };
 extern struct fake_tpm fake_tpm;
 

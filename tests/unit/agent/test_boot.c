@@ -202,6 +202,7 @@ static void a_renewal_that_fails_anywhere_keeps_what_was_opened(void **state)
     (void)state;
     scene.renew_after = 1;
     assert_ok(scene_boot());
+    const TPMT_PUBLIC key = fake_tpm.pem_of;
     static const char *const functions[] = { "tpm_quote", "tpm_device_key_make", "tpm_activate", "tpm_seal",
                                              "tpm_reacquire" };
     for (size_t i = 0; i < COUNT(functions); i++) {
@@ -213,6 +214,8 @@ static void a_renewal_that_fails_anywhere_keeps_what_was_opened(void **state)
         assert_int_equal(scene.boot.report.serial, 1);
         assert_int_equal(fake_tpm.caps, 1);
         scene_assert_file("/run/credstore/app.key", "secret");
+        /* The key that is handed over is that of the certificate. */
+        assert_memory_equal(&fake_tpm.pem_of.unique.ecc, &key.unique.ecc, sizeof(key.unique.ecc));
     }
     scene_reboot(0);
     fake_net.refuse_connects = 100;
