@@ -233,6 +233,8 @@ static enum bs_err read_trusted(const char *path, struct bs_buf *buf, const char
         *ret_reason = "belongs to another user; chown it to root";
     else if (st.st_mode & S_IWOTH)
         *ret_reason = "is writable for everybody; chmod o-w";
+    else if ((st.st_mode & S_IWGRP) && st.st_gid != 0 && st.st_gid != getegid())
+        *ret_reason = "is writable for a group of others; chmod g-w";
     else if (bs_file_read_fd(fd, buf) != BS_OK)
         *ret_reason = "cannot be read, or is larger than 64 KiB";
     else

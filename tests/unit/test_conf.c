@@ -313,6 +313,13 @@ static void a_file_that_others_could_have_written_is_refused(void **state)
         assert_int_equal(chown(path, 12345, 0), 0);
         assert_err(load(path, &problem), BS_ERR_CONFIG);
         assert_non_null(strstr(problem.text, "belongs to another user"));
+        assert_int_equal(chown(path, 0, 12345), 0);
+        assert_int_equal(chmod(path, 0664), 0);
+        assert_err(load(path, &problem), BS_ERR_CONFIG);
+        assert_non_null(strstr(problem.text, "a.conf: is writable for a group of others; chmod g-w"));
+        assert_int_equal(chown(path, 0, 0), 0); /* a umask of 002 makes such files */
+        assert_int_equal(chmod(path, 0664), 0);
+        assert_ok(load(path, &problem));
     }
 }
 
