@@ -1,8 +1,10 @@
 /* bootsealctl device ...: acts on devices, and what they look like to an operator. */
 #include "core/log.h"
 #include "server/admin_request.h"
+#include "server/operator/tpm_vendor.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct bs_span id_span(const uint8_t id[WIRE_ID_SIZE])
@@ -28,10 +30,10 @@ static enum bs_err list_row(void *context, const struct store_device *device)
 
 static enum bs_err list(struct admin_act *act)
 {
-    static const struct document_column columns[] = { { "id", "DEVICE" },       { "status", "STATUS" },
-                                                      { "profile", "PROFILE" }, { "serial", "SERIAL" },
-                                                      { "verdict", "VERDICT" }, { "reason", "REASON" },
-                                                      { "seen", "SEEN" } };
+    static const struct document_column columns[] = { { "id", "DEVICE", 0 },       { "status", "STATUS", 0 },
+                                                      { "profile", "PROFILE", 2 }, { "serial", "SERIAL", 4 },
+                                                      { "verdict", "VERDICT", 0 }, { "reason", "REASON", 1 },
+                                                      { "seen", "SEEN", 3 } };
 
     document_table(&act->document, "devices", columns, 7);
     return operator_device_list(&act->call, list_row, &act->document);
@@ -51,37 +53,97 @@ static enum bs_err cert_row(void *context, const struct store_cert *cert)
     return document->err;
 }
 
-static void show_identity(struct document *document, const struct store_device *device)
+/* What programs want one by one and people in a few lines; a label that is empty is for programs, a key that is empty for people. */
+static void show_machine(struct document *document, const struct store_device *device)
 {
-    document_hex(document, "id", "Device", id_span(device->id));
-    document_text(document, "status", "Status", store_status_name(device->status));
-    document_text(document, "profile", "Profile", device->profile);
-    document_text(document, "serial", "Serial", store_device_serial(device));
-    document_bool(document, "serial_is_registered", "Serial registered", device->serial[0] != '\0');
-    document_text(document, "labels", "Labels", device->labels);
-    document_text(document, "product", "Product", device->product);
-    document_text(document, "firmware", "Firmware", device->firmware);
-    document_text(document, "kernel", "Kernel", device->kernel);
-    document_text(document, "agent", "Agent", device->agent);
-    document_text(document, "tpm_manufacturer", "TPM maker", device->ek_manufacturer);
-    document_text(document, "tpm_model", "TPM model", device->ek_model);
-    document_hex(document, "ak_name", "AK Name", wire_name_span(&device->ak_name));
-    document_uint(document, "tpm_firmware", "TPM firmware", device->firmware_version);
-    document_uint(document, "reset_count", "TPM resets", device->reset_count);
-    document_uint(document, "bundle_serial", "Bundle issued", device->bundle_serial);
-    document_uint(document, "confirmed_serial", "Bundle confirmed", device->confirmed_serial);
-    document_time(document, "created", "Known since", device->created);
-    document_time(document, "seen", "Last seen", device->seen);
-    document_text(document, "verdict", "Last verdict", device->verdict);
-    document_text(document, "reason", "Reason", device->reason);
-    document_time(document, "verdict_time", "Verdict of", device->verdict_time);
+    document_text(document, "product", "", device->product);
+    document_text(document, "firmware", "", device->firmware);
+    document_text(document, "kernel", "", device->kernel);
+    document_text(document, "agent", "", device->agent);
+    if (device->product[0] != '\0' || device->kernel[0] != '\0')
+        document_format(document, "", "Machine", "%s%s%s%s%s", device->product[0] != '\0' ? device->product : "?",
+                        device->firmware[0] != '\0' ? ", firmware " : "", device->firmware,
+                        device->kernel[0] != '\0' ? ", kernel " : "", device->kernel);
 }
 
-void admin_show_pcrs(struct document *document, const struct store_boot *boot)
+static void show_tpm(struct document *document, const struct store_device *device)
 {
-    static const struct document_column columns[] = { { "pcr", "PCR" }, { "value", "VALUE" } };
+    uint64_t version = device->firmware_version;
+    char maker[TPM_VENDOR_SIZE];
+    char text[32];
 
-    document_table(document, "pcrs", columns, 2);
+    tpm_vendor_name(device->ek_manufacturer, maker, sizeof(maker));
+    (void)snprintf(text, sizeof(text), "%u.%u.%u.%u", (unsigned)(version >> 48), (unsigned)(version >> 32 & 0xffff),
+                   (unsigned)(version >> 16 & 0xffff), (unsigned)(version & 0xffff));
+    document_text(document, "tpm_manufacturer", "", device->ek_manufacturer);
+    document_text(document, "tpm_maker", "", maker);
+    document_text(document, "tpm_model", "", device->ek_model);
+    document_hex(document, "ak_name", "", wire_name_span(&device->ak_name));
+    document_uint(document, "tpm_firmware", "", version);
+    document_text(document, "tpm_firmware_text", "", version != 0 ? text : NULL);
+    document_uint(document, "reset_count", "", device->reset_count);
+    if (device->ak_name.size > 0)
+        document_format(document, "", "TPM", "%s%s%s, firmware %s, %u resets",
+                        maker[0] != '\0' ? maker : "maker unknown (no EK certificate)",
+                        device->ek_model[0] != '\0' ? " " : "", device->ek_model, text, device->reset_count);
+}
+
+static void show_identity(struct document *document, const struct operator_device *shown)
+{
+    const struct store_device *device = &shown->device;
+
+    document_hex(document, "id", "Device", id_span(device->id));
+    document_text(document, "status", "Status", store_status_name(device->status));
+    document_text(document, "profile", "", device->profile);
+    document_uint(document, "profile_version", "", shown->profile_version);
+    if (device->profile[0] != '\0')
+        document_format(document, "", "Profile", "%s (version %llu)", device->profile,
+                        (unsigned long long)shown->profile_version);
+    document_text(document, "serial", "Serial", device->serial);
+    document_text(document, "labels", "Labels", device->labels);
+    show_machine(document, device);
+    show_tpm(document, device);
+    document_time(document, "created", "Known since", device->created);
+    document_time(document, "seen", "Last seen", device->seen);
+    document_text(document, "verdict", "Verdict", device->verdict);
+    document_text(document, "reason", "Reason", device->reason);
+    document_text(document, "why", device->reason[0] != '\0' ? "Why" : "", shown->why);
+    document_time(document, "verdict_time", "", device->verdict_time);
+}
+
+/* Names, never values. */
+static void show_credentials(struct document *document, const struct operator_device *shown)
+{
+    static const struct document_column columns[] = { { "name", "", 0 } };
+    const struct store_device *device = &shown->device;
+
+    document_uint(document, "bundle_serial", "", device->bundle_serial);
+    document_uint(document, "confirmed_serial", "", device->confirmed_serial);
+    document_time(document, "bundle_issued", "", shown->bundle_issued);
+    document_time(document, "bundle_confirmed", "", shown->bundle_confirmed);
+    document_table(document, "credentials", columns, 1);
+    for (const char *at = shown->items; *at != '\0';) {
+        char name[STORE_NAME_SIZE];
+        size_t size = strcspn(at, ",");
+
+        (void)snprintf(name, sizeof(name), "%.*s", (int)size, at);
+        document_row(document, 1);
+        document_cell_text(document, name);
+        document_row_end(document);
+        at += size + (at[size] == ',');
+    }
+    if (device->bundle_serial != 0)
+        document_format(document, "", "Credentials", "%s (bundle %llu, %s)",
+                        shown->items[0] != '\0' ? shown->items : "none", (unsigned long long)device->bundle_serial,
+                        device->confirmed_serial == device->bundle_serial ? "confirmed" : "not confirmed");
+}
+
+void admin_show_pcrs(struct document *document, const struct store_boot *boot, bool is_for_people)
+{
+    static const struct document_column columns[] = { { "pcr", "PCR", 0 }, { "value", "VALUE", 1 } };
+    static const struct document_column hidden[] = { { "pcr", "", 0 }, { "value", "", 0 } };
+
+    document_table(document, "pcrs", is_for_people ? columns : hidden, 2);
     for (uint64_t pcr = 0; pcr < 24; pcr++) {
         if ((boot->mask & (1u << pcr)) == 0)
             continue;
@@ -94,9 +156,11 @@ void admin_show_pcrs(struct document *document, const struct store_boot *boot)
 
 static void show_findings(struct document *document, const struct operator_device *device)
 {
-    static const struct document_column columns[] = {
-        { "pcr", "PCR" }, { "event", "EVENT" }, { "text", "WHAT" }, { "found", "FOUND" }, { "expected", "EXPECTED" }
-    };
+    static const struct document_column columns[] = { { "pcr", "PCR", 0 },
+                                                      { "event", "EVENT", 0 },
+                                                      { "text", "WHAT", 3 },
+                                                      { "found", "FOUND", 1 },
+                                                      { "expected", "EXPECTED", 2 } };
 
     if (device->finding_count == 0)
         return;
@@ -119,14 +183,25 @@ static void show_findings(struct document *document, const struct operator_devic
 
 static void show_boot(struct document *document, const struct operator_device *device)
 {
-    document_bool(document, "has_question", "Has shown a boot", device->has_question);
-    if (!device->has_question)
+    document_bool(document, "has_question", "", device->has_question);
+    if (!device->has_question) {
+        document_text(document, "", "Boot", "has not shown one yet");
         return;
-    document_hex(document, "question", "Question", BS_SPAN(device->question, STORE_DIGEST));
-    document_time(document, "question_time", "Asked", device->question_time);
-    document_bool(document, "boot_is_known", "Boot is approved", device->boot_is_known);
-    document_uint(document, "references", "References", device->reference_count);
-    admin_show_pcrs(document, &device->boot);
+    }
+    document_hex(document, "question", "", BS_SPAN(device->question, STORE_DIGEST));
+    document_time(document, "question_time", "", device->question_time);
+    document_bool(document, "boot_is_known", "", device->boot_is_known);
+    document_uint(document, "reference", "", device->reference);
+    document_uint(document, "references", "", device->reference_count);
+    if (device->boot_is_known)
+        document_format(document, "", "Boot", "approved: equals reference %llu of %zu",
+                        (unsigned long long)device->reference, device->reference_count);
+    else if (device->reference_count == 0)
+        document_text(document, "", "Boot", "not approved: its profile knows no good boot yet");
+    else
+        document_format(document, "", "Boot", "not approved: nearest is reference %llu of %zu; it differs in",
+                        (unsigned long long)device->reference, device->reference_count);
+    admin_show_pcrs(document, &device->boot, false);
     show_findings(document, device);
 }
 
@@ -137,34 +212,76 @@ static void show_next(struct document *document, const struct operator_device *d
 
     bs_hex(id_span(device->device.id), id);
     bs_hex(BS_SPAN(device->question, STORE_DIGEST), question);
-    id[16] = question[16] = '\0';
     if (device->has_question && device->device.status != STORE_REVOKED && !device->boot_is_known)
-        /* With the digest, so that a boot which the device shows in the meantime is not approved in its place. */
-        document_say(document,
-                     "To approve this device and the boot it showed: bootsealctl device approve %s --learn "
-                     "--question=%s",
-                     id, question);
+        document_say(
+            document,
+            "To approve this device and the boot it showed: bootsealctl device approve %.16s --learn --question=%.8s",
+            id, question);
     else if (device->device.status == STORE_PENDING)
-        document_say(document, "To approve this device: bootsealctl device approve %s", id);
+        document_say(document, "To approve this device: bootsealctl device approve %.16s", id);
+    else if (device->device.status == STORE_REFUSED || device->device.status == STORE_REVOKED)
+        document_say(document, "To let it in again: bootsealctl device approve %.16s", id);
+}
+
+/* All certificates for programs; for people the one that counts, and how many there were. */
+struct cert_walk {
+    struct document *document;
+    struct store_cert newest;
+    size_t living, issued, revoked;
+};
+
+static enum bs_err walk_cert(void *context, const struct store_cert *cert)
+{
+    struct cert_walk *walk = context;
+
+    if (cert->status != STORE_CERT_REVOKED && walk->living + walk->issued == 0)
+        walk->newest = *cert;
+    walk->living += cert->status == STORE_CERT_LIVING;
+    walk->issued += cert->status == STORE_CERT_ISSUED;
+    walk->revoked += cert->status == STORE_CERT_REVOKED;
+    return cert_row(walk->document, cert);
+}
+
+static void show_cert(struct document *document, const struct cert_walk *walk)
+{
+    char serial[2 * STORE_SERIAL + 1];
+
+    if (walk->living + walk->issued + walk->revoked == 0)
+        return;
+    bs_hex(BS_SPAN(walk->newest.serial, STORE_SERIAL), serial);
+    if (walk->living + walk->issued > 0) {
+        document_text(document, "", "Certificate", serial);
+        document_time(document, "", "Good until", walk->newest.not_after);
+    }
+    document_format(document, "", "Certificates", "%zu living, %zu not confirmed, %zu revoked", walk->living,
+                    walk->issued, walk->revoked);
 }
 
 static enum bs_err show(struct admin_act *act)
 {
     static const struct document_column columns[] = {
-        { "serial", "CERTIFICATE" }, { "status", "STATUS" }, { "issued", "ISSUED" }, { "not_after", "NOT AFTER" }
+        { "serial", "", 0 }, { "status", "", 0 }, { "issued", "", 0 }, { "not_after", "", 0 }
     };
-    struct operator_device device = OPERATOR_DEVICE_INIT;
+    struct operator_device *device = calloc(1, sizeof(*device));
+    struct cert_walk walk = { .document = &act->document };
     const char *id = admin_text(act, "ID");
-    enum bs_err err = operator_device_show(&act->call, id, &device);
+    enum bs_err err;
 
+    if (device == NULL)
+        return BS_ERR_NOMEM;
+    *device = OPERATOR_DEVICE_INIT;
+    err = operator_device_show(&act->call, id, device);
     if (err == BS_OK) {
-        show_identity(&act->document, &device.device);
-        show_boot(&act->document, &device);
+        show_identity(&act->document, device);
+        show_credentials(&act->document, device);
         document_table(&act->document, "certificates", columns, 4);
-        err = operator_device_certs(&act->call, id, cert_row, &act->document);
-        show_next(&act->document, &device);
+        err = operator_device_certs(&act->call, id, walk_cert, &walk);
+        show_cert(&act->document, &walk);
+        show_boot(&act->document, device);
+        show_next(&act->document, device);
     }
-    operator_device_free(&device);
+    operator_device_free(device);
+    free(device);
     return err;
 }
 
@@ -200,9 +317,11 @@ static enum bs_err refuse(struct admin_act *act)
 {
     enum bs_err err = operator_device_refuse(&act->call, admin_text(act, "ID"), admin_text(act, "because"));
 
-    if (err == BS_OK)
-        document_say(&act->document, "Refused. It gets nothing until it is approved.");
-    return err;
+    if (err != BS_OK)
+        return err;
+    document_text(&act->document, "status", "Status", store_status_name(STORE_REFUSED));
+    document_say(&act->document, "It gets nothing until it is approved: bootsealctl device approve ID");
+    return BS_OK;
 }
 
 static enum bs_err revoke(struct admin_act *act)
@@ -213,7 +332,48 @@ static enum bs_err revoke(struct admin_act *act)
     if (err != BS_OK)
         return err;
     document_uint(&act->document, "certificates", "Certificates revoked", certs);
-    document_say(&act->document, "What its vault already holds opens offline until it has been in contact again.");
+    document_say(&act->document,
+                 "What its vault already holds opens offline until it has been in contact again. Relying "
+                 "parties learn of it at /v1/whoami, or by: bootsealctl ca crl");
+    return BS_OK;
+}
+
+static enum bs_err label(struct admin_act *act)
+{
+    BS_SCOPED_BUF struct bs_buf changes = BS_BUF(ADMIN_REQUEST_MAX);
+    struct bs_span given = admin_bytes(act, "LABELS");
+    struct store_device device;
+    enum bs_err err = memchr(given.data, 0, given.size) == NULL ? BS_OK : BS_ERR_INPUT;
+
+    if (err == BS_OK)
+        err = bs_buf_append(&changes, given.data, given.size);
+    if (err == BS_OK)
+        err = bs_buf_append(&changes, "", 1);
+    if (err == BS_OK)
+        err = operator_device_label(&act->call, admin_text(act, "ID"), (const char *)changes.data, &device);
+    if (err != BS_OK)
+        return err;
+    document_hex(&act->document, "id", "Device", id_span(device.id));
+    document_text(&act->document, "labels", "Labels", device.labels);
+    document_say(&act->document, "Files of its profile that name them change at its next contact.");
+    return BS_OK;
+}
+
+static enum bs_err move(struct admin_act *act)
+{
+    struct operator_moved moved;
+    const char *profile = admin_text(act, "profile");
+    enum bs_err err = operator_device_move(&act->call, admin_text(act, "ID"), profile, &moved);
+
+    if (err != BS_OK)
+        return err;
+    document_hex(&act->document, "id", "Device", id_span(moved.id));
+    document_text(&act->document, "from", "From", moved.from);
+    document_text(&act->document, "profile", "Profile", profile);
+    document_say(&act->document,
+                 "It gets items and certificate of this profile at its next contact, if the boot it shows "
+                 "equals a reference there: bootsealctl reference list --profile=%s",
+                 profile);
     return BS_OK;
 }
 
@@ -231,17 +391,20 @@ static enum bs_err import(struct admin_act *act)
 }
 
 const struct admin_entry admin_device_acts[] = {
-    { "device list", list, { { NULL, ADMIN_TEXT, false } } },
-    { "device show", show, { { "ID", ADMIN_TEXT, true } } },
+    { "device list", list, { { NULL, ADMIN_TEXT, false } }, NULL },
+    { "device show", show, { { "ID", ADMIN_TEXT, true } }, NULL },
     { "device approve",
       approve,
       { { "ID", ADMIN_TEXT, true },
         { "profile", ADMIN_TEXT, false },
         { "learn", ADMIN_FLAG, false },
         { "question", ADMIN_TEXT, false },
-        { "accept-reset", ADMIN_FLAG, false } } },
-    { "device refuse", refuse, { { "ID", ADMIN_TEXT, true }, { "because", ADMIN_TEXT, false } } },
-    { "device revoke", revoke, { { "ID", ADMIN_TEXT, true }, { "because", ADMIN_TEXT, false } } },
-    { "device import", import, { { "FILE", ADMIN_FILE, true } } },
-    { NULL, NULL, { { NULL, ADMIN_TEXT, false } } },
+        { "accept-reset", ADMIN_FLAG, false } },
+      "device.approve" },
+    { "device refuse", refuse, { { "ID", ADMIN_TEXT, true }, { "because", ADMIN_TEXT, false } }, "device.refuse" },
+    { "device revoke", revoke, { { "ID", ADMIN_TEXT, true }, { "because", ADMIN_TEXT, false } }, "device.revoke" },
+    { "device label", label, { { "ID", ADMIN_TEXT, true }, { "LABELS", ADMIN_FILE, true } }, "device.label" },
+    { "device move", move, { { "ID", ADMIN_TEXT, true }, { "profile", ADMIN_TEXT, true } }, "device.move" },
+    { "device import", import, { { "FILE", ADMIN_FILE, true } }, "device.import" },
+    { NULL, NULL, { { NULL, ADMIN_TEXT, false } }, NULL },
 };

@@ -54,9 +54,9 @@ static enum bs_err token_row(void *context, const struct store_token *token)
 
 static enum bs_err token_list(struct admin_act *act)
 {
-    static const struct document_column columns[] = { { "id", "TOKEN" },        { "profile", "PROFILE" },
-                                                      { "used", "USED" },       { "uses", "OF" },
-                                                      { "expires", "EXPIRES" }, { "revoked", "REVOKED" } };
+    static const struct document_column columns[] = { { "id", "TOKEN", 0 },        { "profile", "PROFILE", 1 },
+                                                      { "used", "USED", 0 },       { "uses", "OF", 0 },
+                                                      { "expires", "EXPIRES", 2 }, { "revoked", "REVOKED", 0 } };
 
     document_table(&act->document, "tokens", columns, 6);
     return operator_token_list(&act->call, token_row, &act->document);
@@ -67,7 +67,13 @@ static enum bs_err token_revoke(struct admin_act *act)
     uint64_t id;
     enum bs_err err = admin_number(act, "ID", 1, INT64_MAX, 0, &id);
 
-    return err == BS_OK ? operator_token_revoke(&act->call, id) : err;
+    if (err == BS_OK)
+        err = operator_token_revoke(&act->call, id);
+    if (err != BS_OK)
+        return err;
+    document_uint(&act->document, "id", "Revoked", id);
+    document_say(&act->document, "No further device gets in by it; those that did stay: bootsealctl device revoke ID");
+    return BS_OK;
 }
 
 static void profile_fields(struct document *document, const struct store_profile *profile)
@@ -104,7 +110,7 @@ static enum bs_err profile_row(void *context, const struct store_profile *profil
 static enum bs_err profile_list(struct admin_act *act)
 {
     static const struct document_column columns[] = {
-        { "name", "PROFILE" }, { "version", "VERSION" }, { "applied", "APPLIED" }, { "applied_by", "BY" }
+        { "name", "PROFILE", 0 }, { "version", "VERSION", 0 }, { "applied", "APPLIED", 1 }, { "applied_by", "BY", 2 }
     };
 
     document_table(&act->document, "profiles", columns, 4);
@@ -133,7 +139,7 @@ static enum bs_err item_row(void *context, const struct operator_item *item)
 static enum bs_err profile_show(struct admin_act *act)
 {
     static const struct document_column columns[] = {
-        { "name", "ITEM" }, { "kind", "KIND" }, { "size", "BYTES" }, { "text", "BEGINS" }
+        { "name", "ITEM", 1 }, { "kind", "KIND", 0 }, { "size", "BYTES", 0 }, { "text", "BEGINS", 2 }
     };
     struct store_profile profile;
     enum bs_err err;
@@ -163,18 +169,39 @@ static enum bs_err reference_row(void *context, const struct store_reference *re
 
 static enum bs_err reference_list(struct admin_act *act)
 {
-    static const struct document_column columns[] = { { "id", "REFERENCE" },      { "profile", "PROFILE" },
-                                                      { "device", "LEARNED OF" }, { "created", "CREATED" },
-                                                      { "created_by", "BY" },     { "revoked", "REVOKED" } };
+    static const struct document_column columns[] = { { "id", "REFERENCE", 0 },      { "profile", "PROFILE", 1 },
+                                                      { "device", "LEARNED OF", 2 }, { "created", "CREATED", 3 },
+                                                      { "created_by", "BY", 4 },     { "revoked", "REVOKED", 0 } };
 
     document_table(&act->document, "references", columns, 6);
     return operator_reference_list(&act->call, admin_text(act, "profile"), reference_row, &act->document);
 }
 
+static enum bs_err reference_revoke(struct admin_act *act)
+{
+    uint64_t id;
+    size_t left;
+    enum bs_err err = admin_number(act, "ID", 1, INT64_MAX, 0, &id);
+
+    if (err == BS_OK)
+        err = operator_reference_revoke(&act->call, id, &left);
+    if (err != BS_OK)
+        return err;
+    document_uint(&act->document, "id", "Revoked", id);
+    document_uint(&act->document, "references", "References left", left);
+    document_say(&act->document,
+                 "A device that boots so gets nothing from its next contact on; what its vault holds opens "
+                 "offline until then.");
+    if (left == 0)
+        document_say(&act->document,
+                     "Its profile approves nobody now: bootsealctl device approve ID --learn takes a boot.");
+    return BS_OK;
+}
+
 static void show_events(struct document *document, const struct store_boot *boot)
 {
     static const struct document_column columns[] = {
-        { "event", "EVENT" }, { "pcr", "PCR" }, { "type", "TYPE" }, { "text", "WHAT" }
+        { "event", "EVENT", 0 }, { "pcr", "PCR", 0 }, { "type", "TYPE", 1 }, { "text", "WHAT", 2 }
     };
     struct eventlog log;
     struct eventlog_event event;
@@ -214,17 +241,15 @@ static enum bs_err reference_show(struct admin_act *act)
         document_time(document, "created", "Created", reference.created);
         document_text(document, "created_by", "By", reference.created_by);
         document_bool(document, "revoked", "Revoked", reference.is_revoked);
-        admin_show_pcrs(document, &boot);
+        admin_show_pcrs(document, &boot, true);
         show_events(document, &boot);
     }
     store_boot_free(&boot);
     return err;
 }
 
-static enum bs_err audit_row(void *context, const struct store_audit *row)
+static enum bs_err audit_row(struct document *document, const struct store_audit *row)
 {
-    struct document *document = context;
-
     document_row(document, 7);
     document_cell_uint(document, row->sequence);
     document_cell_time(document, row->time);
@@ -237,22 +262,44 @@ static enum bs_err audit_row(void *context, const struct store_audit *row)
     return document->err;
 }
 
+/* Rows go out as they come; the last one is remembered for the sentence after them. */
+struct audit_walk {
+    struct document *document;
+    uint64_t count;
+    uint64_t last;
+};
+
+static enum bs_err audit_walk(void *context, const struct store_audit *row)
+{
+    struct audit_walk *walk = context;
+
+    walk->count++;
+    walk->last = row->sequence;
+    return audit_row(walk->document, row);
+}
+
 static enum bs_err audit_list(struct admin_act *act)
 {
-    static const struct document_column columns[] = { { "sequence", "NO" },   { "time", "TIME" },
-                                                      { "actor", "ACTOR" },   { "act", "ACT" },
-                                                      { "device", "DEVICE" }, { "reason", "REASON" },
-                                                      { "detail", "DETAIL" } };
-    uint64_t after;
-    uint64_t limit;
-    enum bs_err err = admin_number(act, "after", 0, INT64_MAX, 0, &after);
+    static const struct document_column columns[] = { { "sequence", "NO", 0 },   { "time", "TIME", 1 },
+                                                      { "actor", "ACTOR", 4 },   { "act", "ACT", 2 },
+                                                      { "device", "DEVICE", 3 }, { "reason", "REASON", 2 },
+                                                      { "detail", "DETAIL", 5 } };
+    struct operator_audit query = { .device = admin_text(act, "device"), .has_after = admin_flag(act, "after") };
+    struct audit_walk walk = { .document = &act->document };
+    enum bs_err err = admin_number(act, "after", 0, INT64_MAX, 0, &query.after);
 
     if (err == BS_OK)
-        err = admin_number(act, "limit", 1, 10000, AUDIT_LIMIT_DEFAULT, &limit);
+        err = admin_number(act, "limit", 1, 10000, AUDIT_LIMIT_DEFAULT, &query.limit);
+    if (err == BS_OK)
+        err = admin_since(act, "since", &query.since);
     if (err != BS_OK)
         return err;
     document_table(&act->document, "audit", columns, 7);
-    return operator_audit_list(&act->call, after, limit, admin_text(act, "device"), audit_row, &act->document);
+    err = operator_audit_list(&act->call, &query, audit_walk, &walk);
+    if (err == BS_OK && walk.count == query.limit && (query.has_after || query.since > 0))
+        document_say(&act->document, "There may be more: bootsealctl audit --after=%llu",
+                     (unsigned long long)walk.last);
+    return err;
 }
 
 static enum bs_err audit_verify(struct admin_act *act)
@@ -284,31 +331,44 @@ static enum bs_err ca_row(void *context, const struct operator_ca *ca)
 
 static enum bs_err ca_show(struct admin_act *act)
 {
-    static const struct document_column columns[] = { { "name", "CERTIFICATE" },
-                                                      { "subject", "SUBJECT" },
-                                                      { "not_before", "NOT BEFORE" },
-                                                      { "not_after", "NOT AFTER" },
-                                                      { "sha256", "SHA-256" } };
+    static const struct document_column columns[] = { { "name", "CERTIFICATE", 0 },
+                                                      { "subject", "SUBJECT", 2 },
+                                                      { "not_before", "NOT BEFORE", 3 },
+                                                      { "not_after", "NOT AFTER", 1 },
+                                                      { "sha256", "SHA-256", 4 } };
 
     document_table(&act->document, "certificates", columns, 5);
     return operator_ca_show(&act->call, ca_row, &act->document);
 }
 
+#define NONE                        \
+    {                               \
+        {                           \
+            NULL, ADMIN_TEXT, false \
+        }                           \
+    }
+
 const struct admin_entry admin_policy_acts[] = {
     { "token create",
       token_create,
-      { { "profile", ADMIN_TEXT, true }, { "uses", ADMIN_TEXT, false }, { "expires", ADMIN_TEXT, false } } },
-    { "token list", token_list, { { NULL, ADMIN_TEXT, false } } },
-    { "token revoke", token_revoke, { { "ID", ADMIN_TEXT, true } } },
-    { "profile apply", profile_apply, { { "FILE", ADMIN_FILE, true } } },
-    { "profile list", profile_list, { { NULL, ADMIN_TEXT, false } } },
-    { "profile show", profile_show, { { "NAME", ADMIN_TEXT, true } } },
-    { "reference list", reference_list, { { "profile", ADMIN_TEXT, false } } },
-    { "reference show", reference_show, { { "ID", ADMIN_TEXT, true } } },
+      { { "profile", ADMIN_TEXT, true }, { "uses", ADMIN_TEXT, false }, { "expires", ADMIN_TEXT, false } },
+      "token.create" },
+    { "token list", token_list, NONE, NULL },
+    { "token revoke", token_revoke, { { "ID", ADMIN_TEXT, true } }, "token.revoke" },
+    { "profile apply", profile_apply, { { "FILE", ADMIN_FILE, true } }, "profile.apply" },
+    { "profile list", profile_list, NONE, NULL },
+    { "profile show", profile_show, { { "NAME", ADMIN_TEXT, true } }, NULL },
+    { "reference list", reference_list, { { "profile", ADMIN_TEXT, false } }, NULL },
+    { "reference show", reference_show, { { "ID", ADMIN_TEXT, true } }, NULL },
+    { "reference revoke", reference_revoke, { { "ID", ADMIN_TEXT, true } }, "reference.revoke" },
     { "audit list",
       audit_list,
-      { { "after", ADMIN_TEXT, false }, { "limit", ADMIN_TEXT, false }, { "device", ADMIN_TEXT, false } } },
-    { "audit verify", audit_verify, { { NULL, ADMIN_TEXT, false } } },
-    { "ca show", ca_show, { { NULL, ADMIN_TEXT, false } } },
-    { NULL, NULL, { { NULL, ADMIN_TEXT, false } } },
+      { { "after", ADMIN_TEXT, false },
+        { "since", ADMIN_TEXT, false },
+        { "limit", ADMIN_TEXT, false },
+        { "device", ADMIN_TEXT, false } },
+      NULL },
+    { "audit verify", audit_verify, NONE, NULL },
+    { "ca show", ca_show, NONE, NULL },
+    { NULL, NULL, NONE, NULL },
 };

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const struct admin_argument *find(const struct admin_request *request, const char *name)
 {
@@ -98,14 +99,54 @@ enum bs_err admin_duration(struct admin_act *act, const char *name, uint64_t mis
     return BS_ERR_INPUT;
 }
 
-static const struct admin_entry *find_entry(struct bs_span act)
+enum bs_err admin_since(struct admin_act *act, const char *name, int64_t *ret_time)
 {
-    const struct admin_entry *const tables[] = { admin_device_acts, admin_policy_acts };
+    static const char *const forms[] = { "%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%SZ", "%Y-%m-%dT%H:%M" };
+    const char *text = admin_text(act, name);
+    uint64_t ago = 0;
+    enum bs_err err;
+
+    *ret_time = 0;
+    if (text == NULL)
+        return BS_OK;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        struct tm parts = { 0 };
+        const char *end = strptime(text, forms[i], &parts);
+
+        if (end != NULL && *end == '\0' && timegm(&parts) > 0) {
+            *ret_time = timegm(&parts);
+            return BS_OK;
+        }
+    }
+    err = admin_duration(act, name, 0, &ago);
+    if (err == BS_OK)
+        *ret_time = act->call.server->now() - (int64_t)ago;
+    else
+        (void)snprintf(
+            act->call.why, sizeof(act->call.why),
+            "--%s wants a date such as 2026-11-22 or 2026-11-22T10:30:00Z, or a time before now such as 90m or 7d",
+            name);
+    return err;
+}
+
+const struct admin_entry *admin_entry_at(size_t index)
+{
+    const struct admin_entry *const tables[] = { admin_device_acts, admin_policy_acts, admin_server_acts };
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct admin_entry *entry = tables[i]; entry->act != NULL; entry++)
-            if (bs_span_equal(act, bs_span_of_string(entry->act)))
+            if (index-- == 0)
                 return entry;
+    return NULL;
+}
+
+static const struct admin_entry *find_entry(struct bs_span act)
+{
+    const struct admin_entry *entry = NULL;
+
+    for (size_t i = 0; (entry = admin_entry_at(i)) != NULL; i++)
+        if (bs_span_equal(act, bs_span_of_string(entry->act)))
+            return entry;
     return NULL;
 }
 

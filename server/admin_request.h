@@ -35,6 +35,11 @@ struct admin_act {
 const char *admin_text(struct admin_act *act, const char *name);
 struct bs_span admin_bytes(const struct admin_act *act, const char *name);
 bool admin_flag(const struct admin_act *act, const char *name);
+/*
+ * A point in time: DATE (2026-11-22, or 2026-11-22T10:30:00Z) or, before now, a duration as below; 0 when it is not given. INPUT as
+ * above.
+ */
+enum bs_err admin_since(struct admin_act *act, const char *name, int64_t *ret_time) BS_MUST_USE;
 /* Whole number from `min` to `max`; `missing` when it is not given. INPUT with a sentence in call.why. */
 enum bs_err admin_number(struct admin_act *act, const char *name, uint64_t min, uint64_t max, uint64_t missing,
                          uint64_t *ret_value) BS_MUST_USE;
@@ -56,14 +61,19 @@ struct admin_entry {
     const char *act;
     admin_fn run;
     struct admin_parameter parameters[ADMIN_PARAMETERS_MAX];
+    const char *row; /* what the audit log calls it; NULL: it only looks */
 };
 
 /* The tables, ended by an entry without an act. */
 extern const struct admin_entry admin_device_acts[];
 extern const struct admin_entry admin_policy_acts[];
+extern const struct admin_entry admin_server_acts[];
 
-/* The PCR values of a boot as a table. */
-void admin_show_pcrs(struct document *document, const struct store_boot *boot);
+/* One of all tables; NULL after the last. */
+const struct admin_entry *admin_entry_at(size_t index);
+
+/* The PCR values of a boot as a table; where people have other things to look at, for programs only. */
+void admin_show_pcrs(struct document *document, const struct store_boot *boot, bool is_for_people);
 
 /* Runs a request for `actor`; a complete document is appended to `out`, whatever happens. */
 enum bs_err admin_run(struct server *server, const char *actor, struct bs_span request, struct bs_buf *out) BS_MUST_USE;

@@ -2,7 +2,9 @@
 #include "server/audit.h"
 
 #include "core/crypto.h"
+#include "core/log.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +56,24 @@ enum bs_err audit_add(struct server *server, const struct audit_entry *entry, co
     if (err == BS_OK)
         err = hash_row(&row, before, row.hash);
     return err == BS_OK ? store_audit_add(server->store, &row) : err;
+}
+
+void audit_stranger(struct server *server, const char *reason, const char *address)
+{
+    uint64_t missed = 0;
+    if (!limit_rows_allow(&server->strangers, reason, server->now(), &missed))
+        return;
+    struct audit_entry entry = { "stranger", "verdict.refused", NULL, reason };
+    enum bs_err err = store_begin(server->store);
+    if (err == BS_OK) {
+        err = audit_add(server, &entry, "from %s; %" PRIu64 " more since the last such row", address, missed);
+        if (err == BS_OK)
+            err = store_commit(server->store);
+        else
+            store_rollback(server->store);
+    }
+    if (err != BS_OK)
+        bs_warning("audit", "a refusal (%s) could not be written down (%s)", reason, bs_err_name(err));
 }
 
 struct chain {

@@ -17,5 +17,11 @@ struct audit_entry {
 enum bs_err audit_add(struct server *server, const struct audit_entry *entry, const char *format, ...)
     __attribute__((format(printf, 3, 4))) BS_MUST_USE;
 
+/*
+ * A row, in a transaction of its own, that somebody who has proven nothing was refused. It names no device, for none is proven, and there
+ * is one an hour for each reason: strangers must not fill the log. What cannot be written is only logged.
+ */
+void audit_stranger(struct server *server, const char *reason, const char *address);
+
 /* TAMPERED when a row's hash is not that of its contents after the one before; *ret_wrong is its sequence number. */
 enum bs_err audit_verify(struct store *store, uint64_t *ret_rows, uint64_t *ret_wrong) BS_MUST_USE;

@@ -2,13 +2,16 @@
 #include "bootseal/exit.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "server/ctl/backup.h"
 #include "server/ctl/client.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/completion.h"
 #include "server/ctl/init.h"
 #include "server/ctl/render.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define DEFAULT_DIR "/var/lib/bootseald"
@@ -16,21 +19,26 @@
 struct call {
     const char *dir;
     bool is_json;
+    struct render_options options;
+    const char *argument; /* as it was typed */
     const struct command *command;
     struct admin_request request;
     struct bs_buf file;
+    struct bs_buf labels;
 };
 
 static void print_usage(void)
 {
-    (void)puts("usage: bootsealctl init DIR --name=HOST[,HOST...] [--listen=ADDRESS:PORT]\n"
-               "       bootsealctl [--dir=DIR] [--json] NOUN VERB [ARGUMENT] [--OPTION[=VALUE]...]\n");
+    (void)puts(
+        "usage: bootsealctl init DIR --name=HOST[,HOST...] [--listen=ADDRESS:PORT]\n"
+        "       bootsealctl [--dir=DIR] [--json] [--color=auto|always|never] NOUN VERB [ARGUMENT] [--OPTION[=VALUE]...]\n");
     for (size_t i = 0; i < command_count; i++) {
         const struct command *command = &commands[i];
         char line[128];
-        int used = snprintf(line, sizeof(line), "%s%s%s%s%s", command->noun, command->verb != NULL ? " " : "",
+        int used = snprintf(line, sizeof(line), "%s%s%s%s%s%s%s%s", command->noun, command->verb != NULL ? " " : "",
                             command->verb != NULL ? command->verb : "", command->argument != NULL ? " " : "",
-                            command->argument != NULL ? command->argument : "");
+                            command->argument != NULL ? command->argument : "", command->rest != NULL ? " " : "",
+                            command->rest != NULL ? command->rest : "", command->rest != NULL ? "..." : "");
 
         for (size_t k = 0; k < COMMAND_OPTIONS_MAX && command->options[k].name != NULL; k++)
             used += snprintf(line + used, sizeof(line) - (size_t)used, " [--%s%s%s]", command->options[k].name,
@@ -85,6 +93,24 @@ static const struct command_option *find_option(const struct command *command, c
     return NULL;
 }
 
+/* Colours and cut columns are for people who look at a terminal. */
+static int take_color(struct call *call, const char *when)
+{
+    bool is_terminal = isatty(STDOUT_FILENO) == 1;
+
+    if (strcmp(when, "auto") != 0 && strcmp(when, "always") != 0 && strcmp(when, "never") != 0)
+        return fail_usage("--color wants auto, always or never, not ", when);
+    call->options.is_color = strcmp(when, "always") == 0 || (strcmp(when, "auto") == 0 && is_terminal);
+    return 0;
+}
+
+static size_t terminal_width(void)
+{
+    struct winsize size;
+
+    return isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 /* --dir=, --json and what the command takes, in any order. Returns an exit code, 0 to go on. */
 static int take_option(struct call *call, const char *text)
 {
@@ -96,6 +122,8 @@ static int take_option(struct call *call, const char *text)
         call->is_json = true;
         return 0;
     }
+    if (strncmp(text, "color=", 6) == 0)
+        return take_color(call, text + 6);
     if (strncmp(text, "dir=", 4) == 0) {
         call->dir = text + 4;
         return 0;
@@ -109,13 +137,29 @@ static int take_option(struct call *call, const char *text)
     return 0;
 }
 
+/* Words behind the argument: all of them are one argument to bootseald. */
+static int take_rest(struct call *call, const char *text)
+{
+    bool is_first = call->labels.size == 0;
+
+    if (strchr(text, ';') != NULL || (!is_first && bs_buf_append_string(&call->labels, ";") != BS_OK) ||
+        bs_buf_append_string(&call->labels, text) != BS_OK)
+        return fail_usage("not a label: ", text);
+    return 0;
+}
+
 static int take_argument(struct call *call, const char *text, bool *is_taken)
 {
     const char *name = call->command->argument;
 
+    if (*is_taken && call->command->rest != NULL)
+        return take_rest(call, text);
     if (name == NULL || *is_taken)
         return fail_usage("one word too many: ", text);
     *is_taken = true;
+    call->argument = text;
+    if (call->command->kind != COMMAND_ACT)
+        return 0;
     if (strcmp(name, "FILE") != 0) {
         add(call, name, bs_span_of_string(text));
         return 0;
@@ -130,7 +174,8 @@ static int show(const struct call *call, struct bs_span document)
 {
     BS_SCOPED_BUF struct bs_buf out = BS_BUF(2 * DOCUMENT_MAX);
     struct render_end end = { 0 };
-    enum bs_err err = call->is_json ? render_json(document, &out, &end) : render_text(document, &out, &end);
+    enum bs_err err =
+        call->is_json ? render_json(document, &out, &end) : render_text(document, &call->options, &out, &end);
 
     if (err != BS_OK) {
         bs_error("admin", "bootseald's answer makes no sense to this bootsealctl: %s", bs_err_name(err));
@@ -149,9 +194,37 @@ static int run(struct call *call)
     BS_SCOPED_BUF struct bs_buf document = BS_BUF(DOCUMENT_MAX);
     enum bs_err err;
 
+    switch (call->command->kind) {
+    case COMMAND_BACKUP:
+        return ctl_backup(call->dir, call->argument);
+    case COMMAND_COMPLETION:
+        return ctl_completion(call->argument);
+    case COMMAND_ACT:
+        break;
+    }
     call->request.act = bs_span_of_string(call->command->act);
     err = client_call(call->dir, &call->request, &document);
     return err == BS_OK ? show(call, bs_buf_span(&document)) : bs_err_exit(err);
+}
+
+/* A noun that is there is told what can be done with it. */
+static int fail_command(const char *noun)
+{
+    const char *comma = "";
+    bool is_known = false;
+
+    for (size_t i = 0; i < command_count; i++)
+        is_known = is_known || strcmp(commands[i].noun, noun) == 0;
+    if (!is_known)
+        return fail_usage("no such command: ", noun);
+    (void)fprintf(stderr, "bootsealctl: %s what? There is: ", noun);
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].noun, noun) == 0 && commands[i].verb != NULL) {
+            (void)fprintf(stderr, "%s%s %s", comma, noun, commands[i].verb);
+            comma = ", ";
+        }
+    (void)fputs("; see bootsealctl --help\n", stderr);
+    return BS_EXIT_USAGE;
 }
 
 static int parse_and_run(struct call *call, int argc, char **argv)
@@ -169,18 +242,23 @@ static int parse_and_run(struct call *call, int argc, char **argv)
         return fail_usage("a command is wanted", "");
     call->command = command_find(argc - at, argv + at, &words);
     if (call->command == NULL)
-        return fail_usage("no such command: ", argv[at]);
+        return fail_command(argv[at]);
     for (at += words; at < argc && code == 0; at++)
         code = strncmp(argv[at], "--", 2) == 0 ? take_option(call, argv[at] + 2)
                                                : take_argument(call, argv[at], &is_taken);
     if (code == 0 && call->command->argument != NULL && !is_taken)
         return fail_usage("something is missing: ", call->command->argument);
+    if (code == 0 && call->command->rest != NULL)
+        add(call, "LABELS", bs_buf_span(&call->labels));
     return code == 0 ? run(call) : code;
 }
 
 int main(int argc, char **argv)
 {
-    struct call call = { .dir = DEFAULT_DIR, .file = BS_BUF(ADMIN_REQUEST_MAX) };
+    struct call call = { .dir = DEFAULT_DIR,
+                         .options = { .width = terminal_width() },
+                         .file = BS_BUF(ADMIN_REQUEST_MAX),
+                         .labels = BS_BUF(ADMIN_REQUEST_MAX) };
     int code;
 
     bs_log_setup("bootsealctl", stderr, BS_LOG_TEXT, BS_LOG_NOTICE);
@@ -194,7 +272,9 @@ int main(int argc, char **argv)
     }
     if (argc >= 2 && strcmp(argv[1], "init") == 0)
         return ctl_init(argc - 2, argv + 2);
+    (void)take_color(&call, "auto");
     code = parse_and_run(&call, argc - 1, argv + 1);
     bs_buf_free(&call.file);
+    bs_buf_free(&call.labels);
     return code;
 }

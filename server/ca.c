@@ -175,6 +175,15 @@ enum bs_err ca_bundle_sign(struct ca *ca, const struct bundle *bundle, struct bs
     return err;
 }
 
+enum bs_err ca_crl(struct ca *ca, const struct cert_crl *crl, struct bs_buf *out)
+{
+    const struct ca_pair *root = &ca->pairs[CA_DEVICE_ROOT];
+    pthread_mutex_lock(&ca->lock);
+    enum bs_err err = cert_crl_make(crl, root->key, bs_buf_span(&root->der), out);
+    pthread_mutex_unlock(&ca->lock);
+    return err;
+}
+
 struct bs_span ca_cert(const struct ca *ca, enum ca_which which)
 {
     return bs_buf_span(&ca->pairs[which].der);

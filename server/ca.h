@@ -59,6 +59,9 @@ enum bs_err ca_device_cert(struct ca *ca, const struct ca_device_request *reques
 struct bundle;
 enum bs_err ca_bundle_sign(struct ca *ca, const struct bundle *bundle, struct bs_buf *out) BS_MUST_USE;
 
+/* Signs a revocation list of the device CA. */
+enum bs_err ca_crl(struct ca *ca, const struct cert_crl *crl, struct bs_buf *out) BS_MUST_USE;
+
 /* For `ca show` and for chains: spans stay valid until the next ca_renew() or ca_close(). */
 enum ca_which { CA_SERVER_ROOT, CA_DEVICE_ROOT, CA_SERVER, CA_BUNDLE, CA_COUNT };
 struct bs_span ca_cert(const struct ca *ca, enum ca_which which);

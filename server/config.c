@@ -5,7 +5,9 @@
 #include "core/crypto.h"
 #include "core/log.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +27,8 @@ struct config_file {
     const char *default_profile;
     int64_t pending_max, retry_after;
     int64_t device_days, server_days;
-    int64_t connections, connections_per_address, handshake_ms, header_ms, body_ms, idle_ms, threads;
+    int64_t connections, connections_per_address, handshake_ms, header_ms, body_ms, idle_ms;
+    const char *metrics_listen;
 };
 
 static const char *const boot_words[] = { "required", "optional", NULL };
@@ -47,7 +50,7 @@ static const struct config_file file_defaults = {
     .header_ms = 10000,
     .body_ms = 30000,
     .idle_ms = 120000, /* a TPM needs its time between two exchanges */
-    .threads = 1,
+    .metrics_listen = "",
 };
 
 #define KEY(name, kind, member, ...)                                                                  \
@@ -74,7 +77,8 @@ static const struct conf_key keys[] = {
     KEY("limits.header_ms", CONF_INTEGER, header_ms, .minimum = 100, .maximum = 600000),
     KEY("limits.body_ms", CONF_INTEGER, body_ms, .minimum = 100, .maximum = 600000),
     KEY("limits.idle_ms", CONF_INTEGER, idle_ms, .minimum = 100, .maximum = 3600000),
-    KEY("limits.threads", CONF_INTEGER, threads, .minimum = 1, .maximum = 256),
+    KEY("metrics.listen", CONF_STRING, metrics_listen, .maximum = CONFIG_NAME_SIZE - 1,
+        .help = "ADDRESS:PORT of the loopback"),
 };
 static const struct conf_schema schema = { keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct config_file),
                                            &file_defaults };
@@ -82,7 +86,8 @@ static const struct conf_schema schema = { keys, sizeof(keys) / sizeof(keys[0]),
 static enum bs_err fill(const struct config_file *file, struct config *ret_config)
 {
     struct config c = { 0 };
-    if (strlen(file->listen) >= sizeof(c.listen) || strlen(file->default_profile) >= sizeof(c.default_profile))
+    if (strlen(file->listen) >= sizeof(c.listen) || strlen(file->metrics_listen) >= sizeof(c.metrics_listen) ||
+        strlen(file->default_profile) >= sizeof(c.default_profile))
         return BS_ERR_CONFIG;
     strcpy(c.listen, file->listen);
     strcpy(c.default_profile, file->default_profile);
@@ -106,8 +111,8 @@ static enum bs_err fill(const struct config_file *file, struct config *ret_confi
                                        .handshake_ms = (uint32_t)file->handshake_ms,
                                        .header_ms = (uint32_t)file->header_ms,
                                        .body_ms = (uint32_t)file->body_ms,
-                                       .idle_ms = (uint32_t)file->idle_ms,
-                                       .threads = (uint32_t)file->threads };
+                                       .idle_ms = (uint32_t)file->idle_ms };
+    strcpy(c.metrics_listen, file->metrics_listen);
     *ret_config = c;
     return BS_OK;
 }
@@ -130,6 +135,29 @@ static enum bs_err check_pcrs(const struct conf *conf, const struct config_file 
     return BS_OK;
 }
 
+/* What is counted is for this host: there is no TLS and no password on that port. */
+static enum bs_err check_metrics(const struct conf *conf, const struct config_file *file, struct conf_problem *problem)
+{
+    const char *text = file->metrics_listen;
+    const char *colon = strrchr(text, ':');
+    char host[INET6_ADDRSTRLEN] = "";
+    struct in_addr v4;
+    bool is_loopback = false;
+
+    if (*text == '\0')
+        return BS_OK;
+    if (colon && (size_t)(colon - text) < sizeof(host)) {
+        memcpy(host, text, (size_t)(colon - text));
+        is_loopback = inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+        is_loopback = is_loopback || strcmp(host, "[::1]") == 0;
+    }
+    if (is_loopback)
+        return BS_OK;
+    return conf_refuse(conf, "metrics.listen", problem,
+                       "is not an address of the loopback; use 127.0.0.1:PORT or [::1]:PORT, and let an agent on this "
+                       "host collect");
+}
+
 enum bs_err config_load(const char *path, struct config *ret_config)
 {
     struct config_file file;
@@ -142,6 +170,8 @@ enum bs_err config_load(const char *path, struct config *ret_config)
     }
     if (err == BS_OK)
         err = check_pcrs(conf, &file, &problem);
+    if (err == BS_OK)
+        err = check_metrics(conf, &file, &problem);
     if (err == BS_OK) {
         err = fill(&file, ret_config);
         if (err != BS_OK)

@@ -16,6 +16,7 @@
 /* Names of files in the server's folder. */
 #define CONFIG_FILE "bootseald.conf"
 #define CONFIG_DATABASE "bootseal.db"
+#define CONFIG_BACKUP "bootseal.db.backup" /* while one is being made */
 #define CONFIG_SOCKET "admin.sock"
 #define CONFIG_EK_ROOTS "ek-roots" /* folder of PEM files: the TPM vendors' roots */
 #define CONFIG_IMAGE "image"       /* folder: exactly what goes into an initramfs */
@@ -28,7 +29,6 @@ struct config_limits {
     uint32_t header_ms;
     uint32_t body_ms;
     uint32_t idle_ms;
-    uint32_t threads;
 };
 
 struct config {
@@ -50,6 +50,7 @@ struct config {
     uint32_t server_cert_days; /* bootseald makes a new one when two thirds are over */
 
     struct config_limits limits;
+    char metrics_listen[CONFIG_NAME_SIZE]; /* ADDRESS:PORT on the loopback; empty: only on the admin socket */
 };
 
 /* CONFIG when it is missing or wrong, logged with line and reason. */

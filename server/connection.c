@@ -174,6 +174,7 @@ static void answer(struct connection *connection)
     struct route_request request = http_request(&connection->http);
 
     route(connection->options.server, &connection->peer, &request, &body, &response);
+    metrics_request(&connection->options.server->metrics, request.path, response.result.status);
     if (response.result.close || !connection->http.keep_alive)
         connection->is_last = true;
     connection->http.keep_alive = !connection->is_last;
@@ -199,6 +200,7 @@ static enum step feed_once(struct connection *connection, struct bs_span *in)
             enter(connection, PHASE_HEAD);
         return STEP_ON;
     case HTTP_BROKEN:
+        metrics_request(&connection->options.server->metrics, BS_SPAN_NONE, connection->http.status);
         connection->is_last = true;
         *in = BS_SPAN_NONE;
         break;
@@ -235,6 +237,7 @@ static enum step handshake(struct connection *connection)
     if (result != WOLFSSL_SUCCESS) {
         if (arm(connection, result))
             return STEP_WAIT;
+        metrics_connection(&connection->options.server->metrics, METRICS_HANDSHAKE_FAILED);
         bs_debug("listen", "%s: TLS handshake failed: %d", connection->address,
                  wolfSSL_get_error(connection->session, result));
         return close_now(connection);
@@ -315,6 +318,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
+    if (connection->phase != PHASE_IDLE && connection->phase != PHASE_LINGER)
+        metrics_connection(&connection->options.server->metrics, METRICS_TOO_SLOW);
     bs_debug("listen", "%s: too slow, closed", connection->address);
     connection_close(connection);
 }

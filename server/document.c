@@ -1,4 +1,5 @@
 #include "server/document.h"
+#include "core/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,29 @@ static void node_end(struct document *document)
         document->err = err;
 }
 
+/* A text of a device or a file that was cut in the middle of a character must not make the whole document unreadable. */
+static void write_text(struct document *document, struct bs_span text)
+{
+    BS_SCOPED_BUF struct bs_buf clean = BS_BUF(DOCUMENT_MAX);
+    struct bs_reader reader = BS_READER(text);
+    enum bs_err err = BS_OK;
+    uint32_t character;
+    bool is_valid;
+
+    while (err == BS_OK && bs_utf8_take(&reader, &character, &is_valid)) {
+        uint8_t bytes[4];
+
+        if (character == '\t')
+            character = ' ';
+        else if (!is_valid || (character != '\n' && bs_is_control(character)))
+            character = '?';
+        err = bs_buf_append(&clean, bytes, bs_utf8_encode(character, bytes));
+    }
+    if (document->err == BS_OK)
+        document->err = err;
+    cbor_write_text(&document->writer, bs_buf_span(&clean));
+}
+
 static void field(struct document *document, const char *key, const char *label)
 {
     node(document, DOCUMENT_FIELD, 3);
@@ -39,7 +63,7 @@ void document_cell_text(struct document *document, const char *value)
     if (value == NULL || value[0] == '\0')
         cbor_write_null(&document->writer);
     else
-        cbor_write_string(&document->writer, value);
+        write_text(document, bs_span_of_string(value));
 }
 
 void document_cell_uint(struct document *document, uint64_t value)
@@ -80,7 +104,7 @@ void document_text(struct document *document, const char *key, const char *label
 void document_span(struct document *document, const char *key, const char *label, struct bs_span text)
 {
     field(document, key, label);
-    cbor_write_text(&document->writer, text);
+    write_text(document, text);
     node_end(document);
 }
 
@@ -121,7 +145,26 @@ void document_say(struct document *document, const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     node(document, DOCUMENT_SENTENCE, 1);
-    cbor_write_string(&document->writer, text);
+    write_text(document, bs_span_of_string(text));
+    node_end(document);
+}
+
+void document_format(struct document *document, const char *key, const char *label, const char *format, ...)
+{
+    char text[SENTENCE_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    document_text(document, key, label, text);
+}
+
+void document_raw(struct document *document, const char *key, struct bs_span bytes)
+{
+    node(document, DOCUMENT_RAW, 2);
+    cbor_write_string(&document->writer, key);
+    cbor_write_bytes(&document->writer, bytes);
     node_end(document);
 }
 
@@ -131,9 +174,10 @@ void document_table(struct document *document, const char *key, const struct doc
     cbor_write_string(&document->writer, key);
     cbor_write_array(&document->writer, count);
     for (size_t i = 0; i < count; i++) {
-        cbor_write_array(&document->writer, 2);
+        cbor_write_array(&document->writer, 3);
         cbor_write_string(&document->writer, columns[i].key);
         cbor_write_string(&document->writer, columns[i].label);
+        cbor_write_uint(&document->writer, columns[i].rank);
     }
     node_end(document);
 }
@@ -153,7 +197,7 @@ enum bs_err document_end(struct document *document, int exit_code, const char *w
 {
     node(document, DOCUMENT_END, 2);
     cbor_write_uint(&document->writer, (uint64_t)exit_code);
-    cbor_write_string(&document->writer, why);
+    write_text(document, bs_span_of_string(why));
     node_end(document);
     return document->err;
 }

@@ -2,6 +2,7 @@
 
 #include "core/credential.h"
 #include "core/log.h"
+#include "server/audit.h"
 #include "server/verdict.h"
 
 #include <inttypes.h>
@@ -95,6 +96,7 @@ static void write_answer(struct exchange *x, struct message_answer *answer)
 
 static void answer_busy(struct exchange *x)
 {
+    metrics_verdict(&x->server->metrics, "busy", BS_REASON_OVERLOADED);
     struct message_answer answer = { .kind = MESSAGE_BUSY, .retry_after = BUSY_RETRY_AFTER };
     write_answer(x, &answer);
 }
@@ -135,13 +137,15 @@ static void fill_refusal(const struct refusal *refusal, struct words *words, str
     }
 }
 
-/* For those who have proven nothing: a line in the log now and then, and no other trace. */
+/* For those who have proven nothing: a line in the log and a row that names nobody, now and then, and no other trace. */
 static void answer_stranger(struct exchange *x, const struct refusal *refusal)
 {
     unsigned missed = 0;
+    metrics_verdict(&x->server->metrics, "refused", refusal->reason);
     if (limit_allows(&x->server->refusals, REFUSALS_A_SECOND, x->server->now(), &missed))
         bs_notice("refused", "%s: %s: %s (%u more were not written down)", x->session->peer.address, refusal->reason,
                   refusal->text, missed);
+    audit_stranger(x->server, refusal->reason, x->session->peer.address);
     struct words words;
     struct message_answer answer = { .kind = MESSAGE_REFUSED };
     fill_refusal(refusal, &words, &answer);
@@ -163,12 +167,14 @@ static void answer_verdict(struct exchange *x, const struct evidence *evidence, 
     bs_hex(BS_SPAN(evidence->device, WIRE_ID_SIZE), id);
     switch (verdict->kind) {
     case MESSAGE_APPROVED:
+        metrics_verdict(&x->server->metrics, "approved", "");
         answer.id_object = bs_buf_span(&verdict->issue.id_object);
         answer.encrypted_secret = bs_buf_span(&verdict->issue.encrypted_secret);
         answer.bundle = bs_buf_span(&verdict->issue.bundle);
         bs_info("approved", "%s: device %.16s, bundle %" PRIu64, x->session->peer.address, id, verdict->issue.serial);
         break;
     case MESSAGE_BUSY:
+        metrics_verdict(&x->server->metrics, "busy", "");
         answer.retry_after = x->server->config.retry_after;
         bs_warning("busy", "%s: too many devices wait for an operator, or a record is changing",
                    x->session->peer.address);
@@ -179,6 +185,8 @@ static void answer_verdict(struct exchange *x, const struct evidence *evidence, 
             answer_stranger(x, &verdict->refusal);
             return;
         }
+        metrics_verdict(&x->server->metrics, verdict->kind == MESSAGE_PENDING ? "pending" : "refused",
+                        verdict->refusal.reason);
         answer.retry_after = verdict->kind == MESSAGE_PENDING ? x->server->config.retry_after : 0;
         answer.device = BS_SPAN(evidence->device, WIRE_ID_SIZE);
         fill_refusal(&verdict->refusal, &words, &answer);

@@ -101,6 +101,21 @@ struct pieces {
     struct store_bundle record;
 };
 
+static void name_items(const struct profile_items *items, char ret_names[STORE_ITEMS_SIZE])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < items->count; i++) {
+        struct bs_span name = items->items[i].name;
+        if (at + name.size + 2 > STORE_ITEMS_SIZE)
+            return;
+        if (i > 0)
+            ret_names[at++] = ',';
+        memcpy(ret_names + at, name.data, name.size);
+        at += name.size;
+        ret_names[at] = '\0';
+    }
+}
+
 static enum bs_err sign(struct server *server, const struct issue_request *request, const struct profile_items *items,
                         struct pieces *pieces)
 {
@@ -124,6 +139,7 @@ static enum bs_err sign(struct server *server, const struct issue_request *reque
     memcpy(pieces->record.device, device->id, WIRE_ID_SIZE);
     memcpy(pieces->record.cert_serial, cert.serial, sizeof(cert.serial));
     pieces->record.serial = bundle.serial;
+    name_items(items, pieces->record.items);
     pieces->record.issued = server->now();
     return ca_bundle_sign(server->ca, &bundle, &pieces->sign1);
 }

@@ -1,5 +1,10 @@
 #include "server/limit.h"
 
+#include <stddef.h>
+#include <string.h>
+
+#define ROW_SECONDS 3600
+
 bool limit_allows(struct limit *limit, unsigned a_second, int64_t now, unsigned *ret_missed)
 {
     if (atomic_exchange(&limit->second, now) != now)
@@ -10,4 +15,22 @@ bool limit_allows(struct limit *limit, unsigned a_second, int64_t now, unsigned 
     }
     *ret_missed = atomic_exchange(&limit->missed, 0);
     return true;
+}
+
+bool limit_rows_allow(struct limit_rows *limit, const char *reason, int64_t now, uint64_t *ret_missed)
+{
+    for (size_t i = 0; i < LIMIT_REASONS_MAX; i++) {
+        if (limit->slots[i].reason && strcmp(limit->slots[i].reason, reason) != 0)
+            continue;
+        limit->slots[i].reason = reason;
+        if (now < limit->slots[i].until) {
+            limit->slots[i].missed++;
+            return false;
+        }
+        *ret_missed = limit->slots[i].missed;
+        limit->slots[i].missed = 0;
+        limit->slots[i].until = now + ROW_SECONDS;
+        return true;
+    }
+    return false;
 }

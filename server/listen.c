@@ -64,6 +64,7 @@ static void on_closed(void *context, struct connection *connection)
     connection_list_remove(&listener->connections, connection);
     listener->buckets[connection_address_key(connection)]--;
     listener->count--;
+    metrics_connection(&listener->server->metrics, METRICS_CLOSED);
     if (listener->is_draining && listener->count == 0)
         (void)event_base_loopbreak(listener->base);
     if (!listener->is_draining && listener->count + 1 == listener->server->config.limits.connections)
@@ -81,6 +82,7 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, stru
     int one = 1;
 
     if (listener->buckets[bucket] >= limits->connections_per_address) {
+        metrics_connection(&listener->server->metrics, METRICS_OVER_ADDRESS_LIMIT);
         (void)close(fd);
         return;
     }
@@ -97,9 +99,12 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, stru
                         &connection) != BS_OK)
         return;
     connection_list_add(&listener->connections, connection);
+    metrics_connection(&listener->server->metrics, METRICS_ACCEPTED);
     listener->buckets[bucket]++;
-    if (++listener->count >= limits->connections)
+    if (++listener->count >= limits->connections) {
+        metrics_connection(&listener->server->metrics, METRICS_OVER_LIMIT);
         (void)evconnlistener_disable(accepting);
+    }
 }
 
 /* Out of file descriptors, most likely: without a pause this would be said for ever, and nothing else done. */
@@ -158,31 +163,8 @@ static int bind_one(const struct addrinfo *to)
     return -1;
 }
 
-static enum bs_err bind_to(const char *text, int *ret_fd)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
-    struct addrinfo *found = NULL;
-    char host[256];
-    const char *port;
-    int fd;
-
-    if (split(text, host, sizeof(host), &port) != BS_OK ||
-        getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found) != 0) {
-        bs_error("listen", "listen = \"%s\" is not ADDRESS:PORT", text);
-        return BS_ERR_CONFIG;
-    }
-    fd = bind_one(found);
-    freeaddrinfo(found);
-    if (fd < 0) {
-        bs_error("listen", "cannot listen on %s: %s", text, strerror(errno));
-        return BS_ERR_IO;
-    }
-    *ret_fd = fd;
-    return BS_OK;
-}
-
 /* The port may be 0 in a test: what the kernel chose is said. */
-static void say_address(int fd)
+static void say_address(int fd, const char *key)
 {
     struct sockaddr_storage address = { 0 };
     socklen_t size = sizeof(address);
@@ -192,7 +174,31 @@ static void say_address(int fd)
     if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
         (void)getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
                           NI_NUMERICHOST | NI_NUMERICSERV);
-    bs_notice("listen", strchr(host, ':') != NULL ? "listening on [%s]:%s" : "listening on %s:%s", host, port);
+    bs_notice(key, strchr(host, ':') != NULL ? "listening on [%s]:%s" : "listening on %s:%s", host, port);
+}
+
+enum bs_err listen_bind(const char *text, const char *key, int *ret_fd)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
+    struct addrinfo *found = NULL;
+    char host[256];
+    const char *port;
+    int fd;
+
+    if (split(text, host, sizeof(host), &port) != BS_OK ||
+        getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found) != 0) {
+        bs_error("listen", "%s = \"%s\" is not ADDRESS:PORT", key, text);
+        return BS_ERR_CONFIG;
+    }
+    fd = bind_one(found);
+    freeaddrinfo(found);
+    if (fd < 0) {
+        bs_error("listen", "cannot listen on %s: %s", text, strerror(errno));
+        return BS_ERR_IO;
+    }
+    say_address(fd, key);
+    *ret_fd = fd;
+    return BS_OK;
 }
 
 enum bs_err listen_start(struct event_base *base, struct server *server, struct listener **ret_listener)
@@ -209,7 +215,7 @@ enum bs_err listen_start(struct event_base *base, struct server *server, struct 
     if (err == BS_OK)
         err = tls_init(server->ca, &listener->tls);
     if (err == BS_OK)
-        err = bind_to(server->config.listen, &fd);
+        err = listen_bind(server->config.listen, "listen", &fd);
     if (err == BS_OK) {
         listener->pause = evtimer_new(base, on_pause_over, listener);
         err = listener->pause != NULL ? BS_OK : BS_ERR_NOMEM;
@@ -225,7 +231,6 @@ enum bs_err listen_start(struct event_base *base, struct server *server, struct 
         return err;
     }
     evconnlistener_set_error_cb(listener->accepting, on_accept_error);
-    say_address(fd);
     *ret_listener = listener;
     return BS_OK;
 }

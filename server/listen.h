@@ -19,4 +19,7 @@ enum bs_err listen_reload(struct listener *listener) BS_MUST_USE;
 /* Stops accepting, closes what is idle, lets requests that were begun finish; breaks the loop when none is left. */
 void listen_drain(struct listener *listener);
 
+/* A listening socket on ADDRESS:PORT; its address is logged. `key` is what the configuration calls it. */
+enum bs_err listen_bind(const char *text, const char *key, int *ret_fd) BS_MUST_USE;
+
 void listen_free(struct listener *listener);

@@ -145,16 +145,26 @@ enum bs_err operator_token_revoke(struct operator_call *call, uint64_t id)
     return operator_end(call, err);
 }
 
-enum bs_err operator_audit_list(struct operator_call *call, uint64_t after, uint64_t limit, const char *device,
-                                store_audit_fn row, void *context)
+enum bs_err operator_audit_list(struct operator_call *call, const struct operator_audit *query, store_audit_fn row,
+                                void *context)
 {
+    struct store *store = call->server->store;
     struct store_device found;
+    uint64_t after = query->after;
     call->why[0] = '\0';
-    enum bs_err err = device ? operator_find(call, device, &found) : BS_OK;
+    enum bs_err err = query->device ? operator_find(call, query->device, &found) : BS_OK;
     if (err != BS_OK)
         return err;
-    return operator_store(call,
-                          store_audit_each(call->server->store, after, limit, device ? found.id : NULL, row, context));
+    const uint8_t *id = query->device ? found.id : NULL;
+    if (query->since > 0)
+        err = store_audit_since(store, query->since, &after);
+    else if (!query->has_after && query->limit > 0)
+        err = store_audit_tail(store, query->limit, id, &after);
+    if (err == BS_OK && query->has_after && query->after > after)
+        after = query->after;
+    if (err == BS_OK)
+        err = store_audit_each(store, after, query->limit, id, row, context);
+    return operator_store(call, err);
 }
 
 enum bs_err operator_audit_verify(struct operator_call *call, uint64_t *ret_rows, uint64_t *ret_wrong)

@@ -40,7 +40,13 @@ struct operator_device {
     int64_t question_time;
     struct store_boot boot;
     bool boot_is_known;     /* equal to a reference of its profile */
+    uint64_t reference;     /* that one, or the nearest; 0: none */
     size_t reference_count; /* living references of its profile */
+    uint64_t profile_version;
+    char why[512];                /* the sentence of the last verdict; empty: none */
+    int64_t bundle_issued;        /* the last one; 0: none */
+    int64_t bundle_confirmed;     /* 0: not */
+    char items[STORE_ITEMS_SIZE]; /* names of what it holds, separated by commas */
     struct operator_finding findings[OPERATOR_FINDINGS_MAX];
     size_t finding_count;
 };
@@ -72,6 +78,16 @@ enum bs_err operator_device_refuse(struct operator_call *call, const char *devic
 /* Blocks the device and revokes its certificates. */
 enum bs_err operator_device_revoke(struct operator_call *call, const char *device, const char *because,
                                    uint64_t *ret_certs) BS_MUST_USE;
+/* `changes`: NAME=VALUE;NAME=VALUE; an empty value takes the label away. */
+enum bs_err operator_device_label(struct operator_call *call, const char *device, const char *changes,
+                                  struct store_device *ret_device) BS_MUST_USE;
+/* Gives it another profile: it gets that one's items and a certificate of it at its next contact, if its boot is good there. */
+struct operator_moved {
+    uint8_t id[WIRE_ID_SIZE];
+    char from[STORE_NAME_SIZE];
+};
+enum bs_err operator_device_move(struct operator_call *call, const char *device, const char *profile,
+                                 struct operator_moved *ret_moved) BS_MUST_USE;
 /*
  * CSV with a header line; columns ek_sha256 (needed), serial, profile, labels (NAME=VALUE;NAME=VALUE) in any order. All or nothing: a wrong
  * line is named in `why`. A device that is already there gets the new values but keeps what it has proven; blocked ones stay blocked.
@@ -118,10 +134,22 @@ enum bs_err operator_reference_list(struct operator_call *call, const char *prof
 /* `ret_boot` is initialized (STORE_BOOT_INIT) and freed by the caller; its log can be read with core/eventlog.h. */
 enum bs_err operator_reference_show(struct operator_call *call, uint64_t id, struct store_reference *ret_reference,
                                     struct store_boot *ret_boot) BS_MUST_USE;
-enum bs_err operator_reference_revoke(struct operator_call *call, uint64_t id) BS_MUST_USE;
+/*
+ * Devices that boot so get nothing from their next contact on; what their vaults hold opens offline all the same. *ret_left: living
+ * references of its profile.
+ */
+enum bs_err operator_reference_revoke(struct operator_call *call, uint64_t id, size_t *ret_left) BS_MUST_USE;
 
-enum bs_err operator_audit_list(struct operator_call *call, uint64_t after, uint64_t limit, const char *device,
-                                store_audit_fn row, void *context) BS_MUST_USE;
+/* Rows, oldest first: those after a sequence number, or from a time on, or (where neither is given) the last ones. */
+struct operator_audit {
+    bool has_after;
+    uint64_t after;
+    int64_t since;  /* seconds since 1970; 0: not given */
+    uint64_t limit; /* 0: no limit */
+    const char *device;
+};
+enum bs_err operator_audit_list(struct operator_call *call, const struct operator_audit *query, store_audit_fn row,
+                                void *context) BS_MUST_USE;
 /* Recomputes the chain of hashes; TAMPERED with the first sequence number that does not fit. */
 enum bs_err operator_audit_verify(struct operator_call *call, uint64_t *ret_rows, uint64_t *ret_wrong) BS_MUST_USE;
 
@@ -133,3 +161,17 @@ struct operator_ca {
 };
 typedef enum bs_err (*operator_ca_fn)(void *context, const struct operator_ca *ca);
 enum bs_err operator_ca_show(struct operator_call *call, operator_ca_fn row, void *context) BS_MUST_USE;
+
+/* The device CA's revocation list: certificates that were revoked before their time was over. */
+#define OPERATOR_CRL_MAX (6 * 1024 * 1024)
+struct operator_crl {
+    struct bs_buf der; /* owned by the caller */
+    uint64_t number;
+    uint64_t revoked;
+    int64_t next_update;
+};
+enum bs_err operator_ca_crl(struct operator_call *call, unsigned days, struct operator_crl *ret_crl) BS_MUST_USE;
+
+/* A backup in steps; the file lies in the server's folder until server_backup_end(). */
+enum bs_err operator_backup_begin(struct operator_call *call, const char **ret_path) BS_MUST_USE;
+enum bs_err operator_backup_step(struct operator_call *call, struct store_backup_progress *ret_progress) BS_MUST_USE;

@@ -37,6 +37,7 @@ static enum bs_err compare(struct store *store, struct operator_device *device)
     if (err != BS_OK)
         return err;
     device->boot_is_known = result.verdict == POLICY_GOOD;
+    device->reference = result.reference;
     device->reference_count = result.reference_count;
     if (result.verdict != POLICY_DIFFERS)
         return BS_OK;
@@ -47,6 +48,44 @@ static enum bs_err compare(struct store *store, struct operator_device *device)
         err = policy_compare(&device->boot, &boot, keep_finding, device);
     store_boot_free(&boot);
     return err;
+}
+
+static enum bs_err load_why(struct store *store, struct operator_device *device)
+{
+    BS_SCOPED_BUF struct bs_buf detail = BS_BUF(AUDIT_DETAIL_MAX);
+    enum bs_err err = store_audit_verdict(store, device->device.id, &detail);
+    if (err == BS_OK)
+        snprintf(device->why, sizeof(device->why), "%.*s", (int)detail.size, (const char *)detail.data);
+    return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
+static enum bs_err load_bundle(struct store *store, struct operator_device *device)
+{
+    struct store_bundle bundle;
+    enum bs_err err = store_bundle_get(store, device->device.id, &bundle);
+    if (err == BS_OK) {
+        device->bundle_issued = bundle.issued;
+        device->bundle_confirmed = bundle.confirmed;
+        memcpy(device->items, bundle.items, sizeof(device->items));
+    }
+    bs_wipe(&bundle, sizeof(bundle));
+    return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
+static enum bs_err load_profile(struct store *store, struct operator_device *device)
+{
+    struct store_profile profile = { .version = 0 };
+    enum bs_err err = store_profile_get(store, device->device.profile, &profile, NULL);
+    device->profile_version = profile.version;
+    return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
+static enum bs_err load_rest(struct store *store, struct operator_device *device)
+{
+    enum bs_err err = load_why(store, device);
+    if (err == BS_OK)
+        err = load_bundle(store, device);
+    return err == BS_OK ? load_profile(store, device) : err;
 }
 
 enum bs_err operator_device_show(struct operator_call *call, const char *id, struct operator_device *ret_device)
@@ -61,7 +100,9 @@ enum bs_err operator_device_show(struct operator_call *call, const char *id, str
     ret_device->has_question = err == BS_OK;
     if (err == BS_OK && ret_device->device.profile[0])
         err = compare(store, ret_device);
-    return operator_store(call, err == BS_ERR_NOT_FOUND ? BS_OK : err);
+    if (err == BS_OK || err == BS_ERR_NOT_FOUND)
+        err = load_rest(store, ret_device);
+    return operator_store(call, err);
 }
 
 void operator_device_free(struct operator_device *device)

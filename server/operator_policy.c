@@ -110,16 +110,38 @@ enum bs_err operator_reference_show(struct operator_call *call, uint64_t id, str
     return operator_store(call, err);
 }
 
-enum bs_err operator_reference_revoke(struct operator_call *call, uint64_t id)
+static enum bs_err count_living(void *context, const struct store_reference *reference, const struct store_boot *boot)
+{
+    (void)boot;
+    *(size_t *)context += !reference->is_revoked;
+    return BS_OK;
+}
+
+static enum bs_err revoke_reference(struct operator_call *call, uint64_t id, size_t *ret_left)
+{
+    struct store *store = call->server->store;
+    struct store_reference reference;
+    struct store_boot boot = STORE_BOOT_INIT;
+    enum bs_err err = store_reference_get(store, id, &reference, &boot);
+    store_boot_free(&boot);
+    if (err == BS_ERR_NOT_FOUND)
+        return operator_fail(call, err, "there is no reference %" PRIu64 "; see: bootsealctl reference list", id);
+    if (err == BS_OK && reference.is_revoked)
+        return operator_fail(call, BS_ERR_REFUSED, "reference %" PRIu64 " is revoked already", id);
+    if (err == BS_OK)
+        err = store_reference_revoke(store, id);
+    if (err == BS_OK)
+        err = OPERATOR_AUDIT(call, "reference.revoke", NULL, "reference %" PRIu64 " of profile %s", id,
+                             reference.profile);
+    return err == BS_OK ? store_reference_each(store, reference.profile, false, count_living, ret_left) : err;
+}
+
+enum bs_err operator_reference_revoke(struct operator_call *call, uint64_t id, size_t *ret_left)
 {
     call->why[0] = '\0';
+    *ret_left = 0;
     enum bs_err err = store_begin(call->server->store);
     if (err != BS_OK)
         return operator_store(call, err);
-    err = store_reference_revoke(call->server->store, id);
-    if (err == BS_ERR_NOT_FOUND)
-        operator_fail(call, err, "there is no reference %" PRIu64 "; see: bootsealctl reference list", id);
-    if (err == BS_OK)
-        err = OPERATOR_AUDIT(call, "reference.revoke", NULL, "reference %" PRIu64, id);
-    return operator_end(call, err);
+    return operator_end(call, revoke_reference(call, id, ret_left));
 }

@@ -2,6 +2,7 @@
 #include "core/log.h"
 #include "server/admin.h"
 #include "server/listen.h"
+#include "server/listen_metrics.h"
 
 #include <event2/event.h>
 
@@ -22,6 +23,7 @@ struct service {
     struct event_base *base;
     struct listener *listener;
     struct admin *admin;
+    struct metrics_listener *metrics;
     struct event *renew, *terminate, *interrupt;
 };
 
@@ -73,6 +75,8 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     /* The loop ends when the last connection does, or when patience does. */
     admin_free(service->admin);
     service->admin = NULL;
+    listen_metrics_free(service->metrics);
+    service->metrics = NULL;
     listen_drain(service->listener);
     (void)event_del(service->renew);
     (void)event_del(service->terminate);
@@ -94,6 +98,8 @@ static enum bs_err prepare(struct service *service)
         return BS_ERR_NOMEM;
     err = admin_start(service->base, service->server, &service->admin);
     if (err == BS_OK)
+        err = listen_metrics_start(service->base, service->server, &service->metrics);
+    if (err == BS_OK)
         err = listen_start(service->base, service->server, &service->listener);
     return err;
 }
@@ -103,6 +109,7 @@ static void dismantle(struct service *service)
     struct event *events[] = { service->renew, service->terminate, service->interrupt };
 
     admin_free(service->admin);
+    listen_metrics_free(service->metrics);
     listen_free(service->listener);
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
         if (events[i] != NULL)

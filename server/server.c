@@ -121,6 +121,8 @@ enum bs_err server_open(const char *dir, struct server **ret_server)
     if (err == BS_OK)
         err = open_store(server);
     if (err == BS_OK)
+        store_observe(server->store, metrics_commit, &server->metrics);
+    if (err == BS_OK)
         *ret_server = BS_TAKE(server);
     return err;
 }
@@ -129,6 +131,7 @@ void server_close(struct server *server)
 {
     if (!server)
         return;
+    server_backup_end(server);
     store_close(server->store);
     ca_close(server->ca);
     cert_roots_free(server->ek_roots);

@@ -7,6 +7,7 @@
 #include "server/ca.h"
 #include "server/config.h"
 #include "server/limit.h"
+#include "server/metrics/metrics.h"
 #include "server/store.h"
 
 struct server {
@@ -18,12 +19,20 @@ struct server {
     struct cert_roots *ek_roots; /* NULL: no vendor is trusted, only registered EKs get in */
     int64_t (*now)(void);        /* seconds since 1970; bs_clock_now but in tests */
     struct limit refusals;       /* lines in the log about those who have proven nothing */
+    struct limit_rows strangers; /* their rows in the audit log */
+    struct metrics metrics;
+    struct store_backup *backup; /* one that is being made, for server/operator/backup.c */
+    char *backup_path;
+    int64_t backup_used;
 };
 
 /* Reads configuration and keys, opens the store (migrating it), loads the vendors' roots. Logs what is wrong, once. */
 enum bs_err server_open(const char *dir, struct server **ret_server) BS_MUST_USE;
 void server_close(struct server *server);
 BS_DEFINE_OWN(server, struct server, server_close)
+
+/* Gives up a backup, or takes a finished one out of the folder. */
+void server_backup_end(struct server *server);
 
 /* Path of a file in the server's folder; malloc'd. */
 enum bs_err server_path(const char *dir, const char *name, char **ret_path) BS_MUST_USE;

@@ -23,6 +23,7 @@
 #define STORE_REASON_SIZE 33
 #define STORE_DIGEST 32
 #define STORE_SERIAL 16
+#define STORE_ITEMS_SIZE 4161 /* names of all items of a bundle, each with its comma */
 #define STORE_LOG_MAX (256 * 1024)
 #define STORE_PROFILE_MAX (512 * 1024)
 
@@ -36,6 +37,26 @@ BS_DEFINE_OWN(store, struct store, store_close)
 enum bs_err store_begin(struct store *store) BS_MUST_USE;
 enum bs_err store_commit(struct store *store) BS_MUST_USE;
 void store_rollback(struct store *store);
+
+/* Called after each commit, with the time it took and what became of it. */
+typedef void (*store_observe_fn)(void *context, uint64_t microseconds, enum bs_err err);
+void store_observe(struct store *store, store_observe_fn observe, void *context);
+
+/*
+ * A copy of the whole database into a new file (0600), made in steps while the store is used: it is the state of its last step. IO when
+ * the file is there already.
+ */
+struct store_backup;
+struct store_backup_progress {
+    uint64_t left; /* pages */
+    uint64_t total;
+    bool is_done;
+};
+enum bs_err store_backup_begin(struct store *store, const char *path, struct store_backup **ret_backup) BS_MUST_USE;
+enum bs_err store_backup_step(struct store_backup *backup, int pages,
+                              struct store_backup_progress *ret_progress) BS_MUST_USE;
+void store_backup_free(struct store_backup *backup);
+BS_DEFINE_OWN(store_backup, struct store_backup, store_backup_free)
 
 /* Devices */
 
@@ -221,6 +242,8 @@ enum bs_err store_cert_revoke_others(struct store *store, const uint8_t device[W
 typedef enum bs_err (*store_cert_fn)(void *context, const struct store_cert *cert);
 enum bs_err store_cert_each(struct store *store, const uint8_t device[WIRE_ID_SIZE], store_cert_fn row,
                             void *context) BS_MUST_USE;
+/* Revoked ones whose time is not over, by the time of revocation. */
+enum bs_err store_cert_each_revoked(struct store *store, int64_t now, store_cert_fn row, void *context) BS_MUST_USE;
 
 /* The last bundle of each device */
 
@@ -230,7 +253,8 @@ struct store_bundle {
     uint8_t confirm_key[CRYPTO_SHA256_SIZE]; /* wipe after use */
     uint8_t cert_serial[STORE_SERIAL];
     int64_t issued;
-    int64_t confirmed; /* 0: not */
+    int64_t confirmed;            /* 0: not */
+    char items[STORE_ITEMS_SIZE]; /* names, separated by commas */
 };
 enum bs_err store_bundle_put(struct store *store, const struct store_bundle *bundle) BS_MUST_USE;
 enum bs_err store_bundle_get(struct store *store, const uint8_t device[WIRE_ID_SIZE],
@@ -254,3 +278,10 @@ typedef enum bs_err (*store_audit_fn)(void *context, const struct store_audit *r
 /* Rows from sequence `after` + 1 on, at most `limit` (0: all); with a device: only its. */
 enum bs_err store_audit_each(struct store *store, uint64_t after, uint64_t limit, const uint8_t *device,
                              store_audit_fn row, void *context) BS_MUST_USE;
+/* What to give as `after` to see the last `count` rows, or those from a time on. */
+enum bs_err store_audit_tail(struct store *store, uint64_t count, const uint8_t *device,
+                             uint64_t *ret_after) BS_MUST_USE;
+enum bs_err store_audit_since(struct store *store, int64_t time, uint64_t *ret_after) BS_MUST_USE;
+/* The sentence of the last verdict about a device; NOT_FOUND. */
+enum bs_err store_audit_verdict(struct store *store, const uint8_t device[WIRE_ID_SIZE],
+                                struct bs_buf *ret_detail) BS_MUST_USE;

@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x62736c31 /* "bsl1" in the header of the file, for file(1) */
 #define BATCH_MAX 64
 
-static const char *const schemas[] = { store_schema_1 };
+static const char *const schemas[] = { store_schema_1, store_schema_2 };
 #define SCHEMA_VERSION ((int)(sizeof(schemas) / sizeof(schemas[0])))
 
 #define STORE_STATEMENT_TEXT(name, text) text,
@@ -170,11 +171,35 @@ static enum bs_err run(struct store *store, enum sql which)
     return sql_run(&use);
 }
 
+void store_observe(struct store *store, store_observe_fn observe, void *context)
+{
+    store->observe = observe;
+    store->observer = context;
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static enum bs_err commit_observed(struct store *store)
+{
+    uint64_t begin = now_us();
+    enum bs_err err = run(store, SQL_COMMIT);
+    if (store->observe)
+        store->observe(store->observer, now_us() - begin, err);
+    return err;
+}
+
 /* Ends SQLite's transaction for all who wait in this batch; `is_lost`: by throwing it away. */
 static enum bs_err finish_batch(struct store *store, bool is_lost)
 {
     bool is_commit = !is_lost && store->batch_size > 0;
-    enum bs_err err = sqlite3_get_autocommit(store->db) ? BS_OK : run(store, is_commit ? SQL_COMMIT : SQL_ROLLBACK);
+    enum bs_err err = BS_OK;
+    if (!sqlite3_get_autocommit(store->db))
+        err = is_commit ? commit_observed(store) : run(store, SQL_ROLLBACK);
     if (err != BS_OK && !sqlite3_get_autocommit(store->db) && run(store, SQL_ROLLBACK) != BS_OK)
         bs_error("store", "a failed transaction cannot be rolled back: %s", sqlite3_errmsg(store->db));
     if (is_lost && err == BS_OK)

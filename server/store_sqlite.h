@@ -65,11 +65,17 @@
     S(CERT_CONFIRM, "UPDATE certificate SET status = 2 WHERE serial = ? AND status = 1")                              \
     S(CERT_REVOKE, "UPDATE certificate SET status = 3, revoked = ?3 WHERE device = ?1 AND status <> 3 "               \
                    "AND (?2 IS NULL OR serial <> ?2)")                                                                \
+    S(CERT_EACH_REVOKED, "SELECT * FROM certificate WHERE status = 3 AND not_after >= ? ORDER BY revoked, serial")    \
     S(CERT_EACH, "SELECT * FROM certificate WHERE device = ? ORDER BY issued DESC, rowid DESC")                       \
-    S(BUNDLE_PUT, "INSERT OR REPLACE INTO bundle VALUES (?,?,?,?,?,?)")                                               \
+    S(BUNDLE_PUT, "INSERT OR REPLACE INTO bundle VALUES (?,?,?,?,?,?,?)")                                             \
     S(BUNDLE_GET, "SELECT * FROM bundle WHERE device = ?")                                                            \
     S(AUDIT_LAST, "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")                                  \
     S(AUDIT_ADD, "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?)")                                                        \
+    S(AUDIT_TAIL, "SELECT sequence FROM audit WHERE ?2 IS NULL OR device = ?2 "                                       \
+                  "ORDER BY sequence DESC LIMIT 1 OFFSET ?1")                                                         \
+    S(AUDIT_SINCE, "SELECT sequence FROM audit WHERE time >= ? ORDER BY sequence LIMIT 1")                            \
+    S(AUDIT_VERDICT, "SELECT detail FROM audit WHERE device = ? AND act >= 'verdict.' AND act < 'verdict/' "          \
+                     "ORDER BY sequence DESC LIMIT 1")                                                                \
     S(AUDIT_EACH, "SELECT * FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")                               \
     S(AUDIT_DEVICE, "SELECT * FROM audit WHERE sequence > ?1 AND device = ?3 ORDER BY sequence LIMIT ?2")
 
@@ -93,6 +99,8 @@ struct store {
     bool is_inside;     /* between store_begin() and its end */
     unsigned batch_size;
     struct store_waiter *waiters;
+    store_observe_fn observe;
+    void *observer;
 };
 
 /*
@@ -134,3 +142,4 @@ void take_boot(struct sql_use *use, struct store_boot *ret_boot);
 
 /* server/schema/N.sql, embedded by server/CMakeLists.txt. */
 extern const char store_schema_1[];
+extern const char store_schema_2[];

@@ -89,20 +89,32 @@ enum bs_err store_cert_revoke_others(struct store *store, const uint8_t device[W
     return err;
 }
 
-enum bs_err store_cert_each(struct store *store, const uint8_t device[WIRE_ID_SIZE], store_cert_fn row, void *context)
+static enum bs_err each_cert(struct sql_use *use, store_cert_fn row, void *context)
 {
-    SQL_USE(use, store, SQL_CERT_EACH);
-    put_blob(&use, device, WIRE_ID_SIZE);
     enum bs_err err;
-    while ((err = sql_row(&use)) == BS_OK) {
+    while ((err = sql_row(use)) == BS_OK) {
         struct store_cert cert;
-        err = take_cert(&use, &cert, NULL);
+        err = take_cert(use, &cert, NULL);
         if (err == BS_OK)
             err = row(context, &cert);
         if (err != BS_OK)
             return err;
     }
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
+enum bs_err store_cert_each(struct store *store, const uint8_t device[WIRE_ID_SIZE], store_cert_fn row, void *context)
+{
+    SQL_USE(use, store, SQL_CERT_EACH);
+    put_blob(&use, device, WIRE_ID_SIZE);
+    return each_cert(&use, row, context);
+}
+
+enum bs_err store_cert_each_revoked(struct store *store, int64_t now, store_cert_fn row, void *context)
+{
+    SQL_USE(use, store, SQL_CERT_EACH_REVOKED);
+    put_int(&use, now);
+    return each_cert(&use, row, context);
 }
 
 enum bs_err store_bundle_put(struct store *store, const struct store_bundle *bundle)
@@ -115,6 +127,7 @@ enum bs_err store_bundle_put(struct store *store, const struct store_bundle *bun
     put_blob(&use, bundle->cert_serial, sizeof(bundle->cert_serial));
     put_int(&use, bundle->issued);
     put_int(&use, bundle->confirmed);
+    put_text(&use, bundle->items);
     return sql_run(&use);
 }
 
@@ -131,6 +144,7 @@ enum bs_err store_bundle_get(struct store *store, const uint8_t device[WIRE_ID_S
     take_blob(&use, ret_bundle->cert_serial, sizeof(ret_bundle->cert_serial));
     ret_bundle->issued = take_int(&use);
     ret_bundle->confirmed = take_int(&use);
+    take_text(&use, ret_bundle->items, sizeof(ret_bundle->items));
     return use.err;
 }
 

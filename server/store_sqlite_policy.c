@@ -192,3 +192,43 @@ enum bs_err store_audit_each(struct store *store, uint64_t after, uint64_t limit
     }
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
 }
+
+/* Outputs stay as they are when there is no such row. */
+static enum bs_err take_sequence(struct sql_use *use, uint64_t *ret_sequence)
+{
+    enum bs_err err = sql_row(use);
+    if (err == BS_OK)
+        *ret_sequence = (uint64_t)take_int(use);
+    return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
+enum bs_err store_audit_tail(struct store *store, uint64_t count, const uint8_t *device, uint64_t *ret_after)
+{
+    SQL_USE(use, store, SQL_AUDIT_TAIL);
+    put_u64(&use, count);
+    put_blob(&use, device, WIRE_ID_SIZE);
+    *ret_after = 0;
+    return take_sequence(&use, ret_after);
+}
+
+enum bs_err store_audit_since(struct store *store, int64_t time, uint64_t *ret_after)
+{
+    SQL_USE(use, store, SQL_AUDIT_SINCE);
+    put_int(&use, time);
+    uint64_t first = INT64_MAX;
+    enum bs_err err = take_sequence(&use, &first);
+    if (err == BS_OK)
+        *ret_after = first - 1;
+    return err;
+}
+
+enum bs_err store_audit_verdict(struct store *store, const uint8_t device[WIRE_ID_SIZE], struct bs_buf *ret_detail)
+{
+    SQL_USE(use, store, SQL_AUDIT_VERDICT);
+    put_blob(&use, device, WIRE_ID_SIZE);
+    enum bs_err err = sql_row(&use);
+    if (err != BS_OK)
+        return err;
+    take_bytes(&use, ret_detail);
+    return use.err;
+}

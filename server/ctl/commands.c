@@ -10,38 +10,81 @@
     }
 
 const struct command commands[] = {
-    { "device", "list", "device list", NULL, NO_OPTIONS, "devices and what was last decided about them" },
-    { "device", "show", "device show", "ID", NO_OPTIONS, "one device: identity, boot, what differs, certificates" },
+    { "device", "list", "device list", NULL, NO_OPTIONS, "devices and what was last decided about them", COMMAND_ACT,
+      NULL },
+    { "device", "show", "device show", "ID", NO_OPTIONS, "one device: identity, boot, what differs, certificates",
+      COMMAND_ACT, NULL },
     { "device",
       "approve",
       "device approve",
       "ID",
       { { "learn", NULL }, { "profile", "NAME" }, { "question", "DIGEST" }, { "accept-reset", NULL } },
-      "let it in; --learn takes the boot it showed as a reference of its profile" },
-    { "device", "refuse", "device refuse", "ID", { { "because", "TEXT" } }, "say no to a device that waits" },
-    { "device", "revoke", "device revoke", "ID", { { "because", "TEXT" } }, "block it and revoke its certificates" },
-    { "device", "import", "device import", "FILE", NO_OPTIONS, "register by CSV: ek_sha256,serial,profile,labels" },
+      "let it in; --learn takes the boot it showed as a reference of its profile",
+      COMMAND_ACT,
+      NULL },
+    { "device",
+      "refuse",
+      "device refuse",
+      "ID",
+      { { "because", "TEXT" } },
+      "say no to a device that waits",
+      COMMAND_ACT,
+      NULL },
+    { "device",
+      "revoke",
+      "device revoke",
+      "ID",
+      { { "because", "TEXT" } },
+      "block it and revoke its certificates",
+      COMMAND_ACT,
+      NULL },
+    { "device", "label", "device label", "ID", NO_OPTIONS,
+      "set labels that files of its profile name; NAME= takes one away", COMMAND_ACT, "NAME=VALUE" },
+    { "device", "move", "device move", "ID", { { "profile", "NAME" } }, "give it another profile", COMMAND_ACT, NULL },
+    { "device", "import", "device import", "FILE", NO_OPTIONS, "register by CSV: ek_sha256,serial,profile,labels",
+      COMMAND_ACT, NULL },
     { "token",
       "create",
       "token create",
       NULL,
       { { "profile", "NAME" }, { "uses", "N" }, { "expires", "TIME" } },
-      "a secret that lets devices in; shown once" },
-    { "token", "list", "token list", NULL, NO_OPTIONS, "tokens, without what is secret" },
-    { "token", "revoke", "token revoke", "ID", NO_OPTIONS, "no further device gets in by it" },
-    { "profile", "apply", "profile apply", "FILE", NO_OPTIONS, "make or change a profile, see bootseal-profile(5)" },
-    { "profile", "show", "profile show", "NAME", NO_OPTIONS, "its items, without what is secret" },
-    { "profile", "list", "profile list", NULL, NO_OPTIONS, "profiles" },
-    { "reference", "list", "reference list", NULL, { { "profile", "NAME" } }, "known good boots" },
-    { "reference", "show", "reference show", "ID", NO_OPTIONS, "its PCRs and events" },
-    { "audit", "verify", "audit verify", NULL, NO_OPTIONS, "check that no row was changed or taken out" },
+      "a secret that lets devices in; shown once",
+      COMMAND_ACT,
+      NULL },
+    { "token", "list", "token list", NULL, NO_OPTIONS, "tokens, without what is secret", COMMAND_ACT, NULL },
+    { "token", "revoke", "token revoke", "ID", NO_OPTIONS, "no further device gets in by it", COMMAND_ACT, NULL },
+    { "profile", "apply", "profile apply", "FILE", NO_OPTIONS, "make or change a profile, see bootseal-profile(5)",
+      COMMAND_ACT, NULL },
+    { "profile", "show", "profile show", "NAME", NO_OPTIONS, "its items, without what is secret", COMMAND_ACT, NULL },
+    { "profile", "list", "profile list", NULL, NO_OPTIONS, "profiles", COMMAND_ACT, NULL },
+    { "reference", "list", "reference list", NULL, { { "profile", "NAME" } }, "known good boots", COMMAND_ACT, NULL },
+    { "reference", "show", "reference show", "ID", NO_OPTIONS, "its PCRs and events", COMMAND_ACT, NULL },
+    { "reference", "revoke", "reference revoke", "ID", NO_OPTIONS,
+      "a boot that is no longer good: nothing more for devices that boot so", COMMAND_ACT, NULL },
+    { "audit", "verify", "audit verify", NULL, NO_OPTIONS, "check that no row was changed or taken out", COMMAND_ACT,
+      NULL },
     { "audit",
       NULL,
       "audit list",
       NULL,
-      { { "after", "NO" }, { "limit", "N" }, { "device", "ID" } },
-      "verdicts and acts, oldest first" },
-    { "ca", "show", "ca show", NULL, NO_OPTIONS, "the server's certificates" },
+      { { "after", "NO" }, { "since", "TIME" }, { "limit", "N" }, { "device", "ID" } },
+      "the last verdicts and acts, or those from a number, date or time on; oldest first",
+      COMMAND_ACT,
+      NULL },
+    { "ca", "show", "ca show", NULL, NO_OPTIONS, "the server's certificates", COMMAND_ACT, NULL },
+    { "ca",
+      "crl",
+      "ca crl",
+      NULL,
+      { { "days", "N" }, { "der", NULL } },
+      "revoked device certificates as a signed list (PEM), for relying parties",
+      COMMAND_ACT,
+      NULL },
+    { "backup", NULL, "backup begin", "FILE", NO_OPTIONS,
+      "copy the database, with its secrets, while it is used; the keys are not in it", COMMAND_BACKUP, NULL },
+    { "metrics", NULL, "metrics", NULL, NO_OPTIONS, "what is counted, in the format of Prometheus", COMMAND_ACT, NULL },
+    { "completion", NULL, "completion", "SHELL", NO_OPTIONS, "completion for bash or zsh, on the standard output",
+      COMMAND_COMPLETION, NULL },
 };
 
 const size_t command_count = sizeof(commands) / sizeof(commands[0]);
@@ -58,5 +101,22 @@ const struct command *command_find(int argc, char **argv, int *ret_words)
         *ret_words = words;
         return command;
     }
+    return NULL;
+}
+
+/* Whether this is the first command of its noun. */
+static bool is_new(size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(commands[i].noun, commands[index].noun) == 0)
+            return false;
+    return true;
+}
+
+const char *command_noun(size_t index)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (is_new(i) && index-- == 0)
+            return commands[i].noun;
     return NULL;
 }

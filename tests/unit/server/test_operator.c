@@ -239,12 +239,12 @@ static void acts_and_verdicts_are_rows(void **state)
     lab_device(lab, &tpm);
     TALK(talk, lab);
     talk_enroll(&talk, &tpm, NULL);
-    assert_ok(operator_audit_list(&lab->call, 0, 0, lab_id(&tpm), keep_row, &last));
+    assert_ok(operator_audit_list(&lab->call, &(struct operator_audit){ .device = lab_id(&tpm) }, keep_row, &last));
     assert_string_equal(last.actor, "device");
     assert_string_equal(last.act, "verdict.pending");
     assert_string_equal(last.reason, BS_REASON_UNKNOWN_DEVICE);
     assert_ok(operator_device_refuse(&lab->call, lab_id(&tpm), "lost"));
-    assert_ok(operator_audit_list(&lab->call, 0, 0, NULL, keep_row, &last));
+    assert_ok(operator_audit_list(&lab->call, &(struct operator_audit){ .limit = 0 }, keep_row, &last));
     assert_string_equal(last.actor, "uid:0(test)");
     assert_string_equal(last.act, "device.refuse");
     assert_true(last.has_device);

@@ -101,7 +101,7 @@ static void a_boot_is_good_when_it_equals_a_living_reference(void **state)
     assert_int_equal(id, again);
     assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_GOOD);
     assert_null(refusal.reason);
-    assert_ok(operator_reference_revoke(&lab->call, id));
+    assert_ok(operator_reference_revoke(&lab->call, id, &(size_t){ 0 }));
     assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_DIFFERS);
     store_boot_free(&boot);
     store_boot_free(&other);

@@ -113,6 +113,60 @@ static void a_newer_schema_is_left_alone(void **state)
     assert_null(store);
 }
 
+static void an_older_schema_is_migrated_and_keeps_what_it_has(void **state)
+{
+    BS_OWN(store) store = NULL;
+    struct store_bundle bundle = { .serial = 7 }, found;
+    memset(bundle.device, 1, sizeof(bundle.device));
+    strcpy(bundle.items, "a,b");
+    open_in(state, &store);
+    put_device(store, 1);
+    assert_ok(store_begin(store));
+    assert_ok(store_bundle_put(store, &bundle));
+    assert_ok(store_commit(store));
+    assert_ok(store_bundle_get(store, bundle.device, &found));
+    assert_string_equal(found.items, "a,b");
+    store_close(BS_TAKE(store));
+    execute(state, "ALTER TABLE bundle DROP COLUMN items; PRAGMA user_version = 1");
+    open_in(state, &store);
+    assert_ok(store_bundle_get(store, bundle.device, &found));
+    assert_int_equal(found.serial, 7);
+    assert_string_equal(found.items, "");
+    assert_ok(store_begin(store));
+    assert_ok(store_bundle_put(store, &bundle));
+    assert_ok(store_commit(store));
+}
+
+static void a_backup_is_the_state_of_its_last_step(void **state)
+{
+    BS_OWN(store) store = NULL;
+    BS_OWN(store) copy = NULL;
+    BS_OWN(store_backup) backup = NULL;
+    struct store_backup_progress progress = { .is_done = false };
+    uint64_t count;
+    open_in(state, &store);
+    for (uint8_t id = 1; id < 20; id++)
+        put_device(store, id);
+    assert_ok(store_backup_begin(store, folder_path(state, "copy"), &backup));
+    for (uint8_t id = 20; !progress.is_done; id++) {
+        put_device(store, id); /* while it is made */
+        assert_ok(store_backup_step(backup, 3, &progress));
+        assert_true(id < 200);
+    }
+    assert_ok(store_device_count(store, STORE_PENDING, &count));
+    store_backup_free(BS_TAKE(backup));
+    put_device(store, 250); /* after it */
+    struct stat st;
+    assert_int_equal(stat(folder_path(state, "copy"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    uint64_t copied;
+    assert_ok(store_open(folder_path(state, "copy"), &copy));
+    assert_ok(store_device_count(copy, STORE_PENDING, &copied));
+    assert_int_equal(copied, count);
+    struct store_backup *again = NULL;
+    assert_err(store_backup_begin(store, folder_path(state, "copy"), &again), BS_ERR_IO);
+}
+
 static void a_file_that_is_no_database_is_refused(void **state)
 {
     struct store *store = NULL;
@@ -245,6 +299,8 @@ int main(void)
         FOLDER_TEST(what_is_rolled_back_did_not_happen),
         FOLDER_TEST(the_database_is_for_its_owner_alone),
         FOLDER_TEST(a_newer_schema_is_left_alone),
+        FOLDER_TEST(an_older_schema_is_migrated_and_keeps_what_it_has),
+        FOLDER_TEST(a_backup_is_the_state_of_its_last_step),
         FOLDER_TEST(a_file_that_is_no_database_is_refused),
         FOLDER_TEST(a_prefix_finds_one_or_tells_that_there_are_more),
         FOLDER_TEST(a_boot_comes_back_as_it_was_put),
