@@ -156,6 +156,26 @@ static void ek_certificate_is_for_the_ek(void **state)
     assert_true(cert_key_equals(&info, &ek->public_area));
 }
 
+/* TCG_PCCLIENT_STORED_CERT with a TCG_FULL_CERT in it, as some makers kept it from TPM 1.2, and padding behind it. */
+static void a_certificate_behind_the_header_of_tpm_1_2_is_found(void **state)
+{
+    static const uint8_t header[] = { 0x10, 0x01, 0x00, 0x02, 0x00, 0x10, 0x02 }, padding[20] = { 0 };
+    BS_SCOPED_BUF struct bs_buf cert = BS_BUF(BS_CERT_MAX), stored = BS_BUF(BS_CERT_MAX);
+    make_ek_cert(*state, WIRE_EK_P256, &cert);
+    OK(bs_buf_append(&stored, header, sizeof(header)));
+    OK(bs_buf_append(&stored, cert.data, cert.size));
+    OK(bs_buf_append(&stored, padding, sizeof(padding)));
+    lab_undefine(*state, 0x01c00016);
+    lab_undefine(*state, 0x01c00002);
+    lab_write_index(*state, 0x01c0000a, stored.data, (uint16_t)stored.size);
+
+    ek_is(*state, true, WIRE_EK_P256, 1);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
+    const struct tpm_ek *ek;
+    OK(tpm_ek(tpm, &ek));
+    assert_true(bs_span_equal(bs_buf_span(&ek->certs[0]), bs_buf_span(&cert)));
+}
+
 static void chain_is_put_together_from_several_indices(void **state)
 {
     /* One certificate that spans two indices, then another, then padding. */
@@ -494,6 +514,7 @@ int main(void)
         TEST(ek_is_the_first_kind_with_a_certificate),
         TEST(planted_certificates_do_not_change_the_ek),
         TEST(ek_certificate_is_for_the_ek),
+        TEST(a_certificate_behind_the_header_of_tpm_1_2_is_found),
         TEST(chain_is_put_together_from_several_indices),
         TEST(srk_is_persisted_and_found_again),
         TEST(srk_stays_transient_beside_a_foreign_key),
