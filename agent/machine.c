@@ -83,6 +83,7 @@ const char *machine_tpm_advice(enum bs_err err)
     if (err == BS_ERR_NO_TPM)
         return "this machine has no TPM 2.0; enable it in the firmware setup";
     if (err == BS_ERR_TIMEOUT)
-        return "the TPM is announced but its device did not come; load its driver, or raise tpm.deadline";
+        return "the TPM does not answer, or its device did not come; load its driver, raise tpm.deadline, "
+               "or switch the machine off and on";
     return "the TPM could not be opened; is another program using it? see log.level = \"debug\" for the TPM's answer";
 }
