@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -73,6 +74,10 @@ class SocketTpm:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def suspend(self):
+        """It takes commands and never answers again."""
+        self._process.send_signal(signal.SIGSTOP)
 
     def _answers(self):
         try:
@@ -246,14 +251,14 @@ class Boot:
 
 CONFIG = """
 server = {{ url = "{url}"; ca = "/etc/bootseal/server-ca.pem"; }};
-tpm = {{ device = "{tpm}"; eventlog = "/eventlog"; }};
+tpm = {{ device = "{tpm}"; eventlog = "/eventlog"; timeout = {timeout}; }};
 vault = {{ dir = "/var/lib/bootseal"; }};
 net = {{ up = [{up}]; deadline = 5; proxy = "{proxy}"; }};
 boot = {{ wait = {wait}; on_failure = "reboot"; }};
 token = {{ file = "/token"; }};
 log = {{ level = "{level}"; }};
 cap = {{ pcr = {cap}; }};
-measure = {{ pcrs = [ {pcrs} ]; }};
+measure = {{ pcrs = [ {pcrs} ]; {measure} }};
 device = {{ serial_file = "/serial"; }};
 handover = {{
     unauthenticated_root = true;
@@ -281,7 +286,7 @@ class Device:
         (self.root / "serial").write_text(f"SN-{self.folder.name}\n")
         self.log = (LOGS / log).read_bytes() if isinstance(log, str) else log
         self.settings = {"wait": 40, "cap": 12, "level": "debug", "pcrs": ", ".join(map(str, QUOTED)), "up": "",
-                         "proxy": ""}
+                         "proxy": "", "measure": "", "timeout": 30}
         self.environment = {}
 
     def power_on(self, log=None):
