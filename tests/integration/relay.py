@@ -69,13 +69,16 @@ def reset(line):
 class Relay(Listener):
     """A line to the real server that breaks after so many bytes of one direction, or passes them drop by drop."""
 
-    def __init__(self, port, cut_up=None, cut_down=None, resets=False, drip_down=None):
-        """cut_up, cut_down: bytes that still pass to the server, to the device; drip_down: seconds for one byte."""
+    def __init__(self, port, cut_up=None, cut_down=None, resets=False, drip_down=None, record=None):
+        """cut_up, cut_down: bytes that still pass to the server, to the device; drip_down: seconds for one byte.
+
+        record: a list that gets what came for the device.
+        """
         super().__init__(self._connect)
         self._to = port
         self.cut = [cut_up, cut_down]
         self._resets = resets
-        self._drip = drip_down
+        self._drip, self._record = drip_down, record
         self.passed = [0, 0]
 
     def _connect(self, device):
@@ -110,6 +113,8 @@ class Relay(Listener):
 
     def _pass(self, way, data, sink):
         self.passed[way] += len(data)
+        if way == 1 and self._record is not None:
+            self._record.append(data)
         if way == 1 and self._drip:
             for byte in data:
                 sink.sendall(bytes([byte]))
@@ -151,6 +156,9 @@ class TlsServer(Listener):
             self.handshakes += 1
             if self._answer:
                 self._answer(tls)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\n"
 
 
 def answering(reply):

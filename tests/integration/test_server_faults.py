@@ -113,7 +113,7 @@ def test_garbage_instead_of_tls_is_told(victim, what):
         ends(victim, 4, "does not speak TLS 1.3", url=server.url)
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\n"
+HEAD = relay.HEAD
 BAD_ANSWERS = {
     "garbage": bytes(range(256)) * 16,
     "garbage in a good frame": HEAD + b"Content-Length: 4\r\n\r\n\xff\xff\xff\xff",
