@@ -22,11 +22,16 @@ def world(tmp_path_factory, maker):
         device.tpm.stop()
 
 
+def forget(device):
+    """Takes the vault away: the device has to ask the server."""
+    for slot in device.slots:
+        slot.unlink(missing_ok=True)
+
+
 @pytest.fixture(name="device")
 def device_without_vault(world):
     """Has to ask the server."""
-    for slot in world[2].slots:
-        slot.unlink(missing_ok=True)
+    forget(world[2])
     return world[2]
 
 
@@ -39,6 +44,7 @@ def liar(world):
 
 def gets_in(device, liar):
     """What the insider says is believed where it is right."""
+    forget(device)
     code, console = device.boot(wait=0, url=liar.url)
     assert code == 0, console
     assert device.credential("demo.secret") == b"hunter2"
@@ -76,8 +82,7 @@ def test_a_challenge_for_another_device_is_not_answered(world, device, liar):
 def test_an_old_answer_to_the_same_device_is_refused(device, liar):
     gets_in(device, liar)
     answer = liar.sent[0]
-    for slot in device.slots:
-        slot.unlink()
+    forget(device)
     liar.change = lambda mine, statement: {**answer, 2: mine[2]}
     refuses(device, liar, "they are not for this TPM and this connection")
 
@@ -85,8 +90,7 @@ def test_an_old_answer_to_the_same_device_is_refused(device, liar):
 def test_a_credential_of_now_does_not_open_an_old_bundle(device, liar):
     gets_in(device, liar)
     answer = liar.sent[0]
-    for slot in device.slots:
-        slot.unlink()
+    forget(device)
     liar.change = lambda mine, statement: {**mine, 5: answer[5]}
     refuses(device, liar, "they are not for this TPM and this connection")
 
@@ -129,8 +133,7 @@ def test_a_recorded_conversation_played_back_is_noise(device, liar):
     with relay.Relay(liar.port, record=recorded) as line:
         code, console = device.boot(wait=0, url=line.url)
         assert code == 0, console
-    for slot in device.slots:
-        slot.unlink()
+    forget(device)
 
     def play(tcp):
         tcp.recv(65536)
