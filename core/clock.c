@@ -32,16 +32,25 @@ static int64_t system_seconds(void)
     return now.tv_sec;
 }
 
+/*
+ * What comes long after the floor is no better than what comes before it: an RTC that lost its battery may read 2070 as well
+ * as 1970 (EDK2 makes the one of the other), and whoever can set it to either gains the same.
+ */
+static bool is_credible(int64_t seconds, int64_t floor)
+{
+    return seconds >= floor && seconds - floor < BS_CLOCK_REACH;
+}
+
 int64_t bs_clock_now(void)
 {
     int64_t now = system_seconds();
     int64_t floor = bs_clock_floor();
-    return now < floor ? floor : now;
+    return is_credible(now, floor) ? now : floor;
 }
 
 bool bs_clock_is_known(void)
 {
-    return system_seconds() >= bs_clock_floor();
+    return is_credible(system_seconds(), bs_clock_floor());
 }
 
 int64_t bs_clock_monotonic_ms(void)

@@ -1,13 +1,16 @@
 /*
  * Wall clock with a floor, deadlines, jitter.
  *
- * A clock below the floor (the build's time, or the last time that the server told and the vault sealed) counts
- * as unknown: bs_clock_now() is then the floor, and notBefore of certificates is not checked.
+ * A clock below the floor (the build's time, or the last time that the server told and the vault sealed), or more than
+ * BS_CLOCK_REACH after it, counts as unknown: bs_clock_now() is then the floor, and notBefore of certificates is not checked.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Twenty years: no build is used for longer without hearing from its server. */
+#define BS_CLOCK_REACH (INT64_C(20) * 366 * 86400)
 
 /* Raises the floor (seconds since 1970); never lowers it. It begins at the time of the build. */
 void bs_clock_raise_floor(int64_t seconds);
@@ -16,7 +19,7 @@ int64_t bs_clock_floor(void);
 /* Seconds since 1970, at least the floor. */
 int64_t bs_clock_now(void);
 
-/* False when the system's clock is below the floor. */
+/* False when the system's clock is below the floor or far beyond it. */
 bool bs_clock_is_known(void);
 
 /* Milliseconds of CLOCK_BOOTTIME (it goes on while suspended). */

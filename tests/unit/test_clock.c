@@ -40,6 +40,19 @@ static void a_clock_below_the_floor_is_unknown_and_reads_as_the_floor(void **sta
     assert_int_equal(bs_clock_now(), wall_seconds);
 }
 
+static void a_clock_far_beyond_the_floor_is_unknown_too(void **state)
+{
+    (void)state;
+    wall_seconds = bs_clock_floor() + BS_CLOCK_REACH - 1;
+    assert_true(bs_clock_is_known());
+    assert_int_equal(bs_clock_now(), wall_seconds);
+    wall_seconds = bs_clock_floor() + BS_CLOCK_REACH;
+    assert_false(bs_clock_is_known());
+    assert_int_equal(bs_clock_now(), bs_clock_floor());
+    wall_seconds = INT64_MAX;
+    assert_false(bs_clock_is_known());
+}
+
 static void the_floor_rises_and_never_falls(void **state)
 {
     (void)state;
@@ -100,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_floor_begins_at_the_time_of_the_build),
         cmocka_unit_test(a_clock_below_the_floor_is_unknown_and_reads_as_the_floor),
+        cmocka_unit_test(a_clock_far_beyond_the_floor_is_unknown_too),
         cmocka_unit_test(the_floor_rises_and_never_falls),
         cmocka_unit_test(a_deadline_passes_when_its_time_has_come),
         cmocka_unit_test(forever_never_passes_and_fits_poll),
