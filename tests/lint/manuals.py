@@ -4,7 +4,7 @@
 usage: manuals.py [--root DIR]
 
 Keys of configurations, commands and their options, verbs, exit codes, names of the report, notes and reasons: each that
-the code has is in its page, and each that a page has is in the code.
+the code has is in its page, and each that a page has is in the code. So are those that docs/operations.md explains.
 """
 import argparse
 import os
@@ -148,13 +148,30 @@ def check_names(tree, complain):
             listed(section(tree.page("bootsealctl.8"), "REASONS"), "Li"), complain)
 
 
+def first_cells(text, title):
+    """Words in backquotes in the first column of the table under a heading; numbers stand there without."""
+    part = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", text, re.M | re.S)
+    cells = re.findall(r"^\| ([^|]+) \|", part.group(1), re.M) if part else []
+    return {word for cell in cells for word in re.findall(r"`([a-z0-9-]+)`|^(\d+)$", cell) for word in word if word}
+
+
+def check_operations(tree, complain):
+    """What operators are told to do about each reason, note and exit code."""
+    page = tree.text("docs/operations.md")
+    for title, code in (
+            ("When a device does not boot: reasons", macro_values(tree, "include/bootseal/reason.h", "BS_REASON_")),
+            ("Exit codes of `bootseal boot`", exit_codes(tree)),
+            ("Notes in a report", macro_values(tree, "include/bootseal/report.h", "BS_NOTE_"))):
+        compare(f"operations.md: {title}", code, first_cells(page, title), complain)
+
+
 def main():
     """1 when something is said in one place only."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
     tree = Tree(parser.parse_args().root)
     complaints = []
-    for check in (check_keys, check_commands, check_options, check_exits, check_names):
+    for check in (check_keys, check_commands, check_options, check_exits, check_names, check_operations):
         check(tree, complaints.append)
     print("\n".join(complaints), file=sys.stderr)
     return 1 if complaints else 0
