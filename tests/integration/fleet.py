@@ -1,0 +1,67 @@
+"""Devices of software (load.c) and a server that trusts their maker."""
+
+import re
+import shutil
+import subprocess
+
+import lab
+from bootlab.run import run
+
+LOG = lab.LOGS / "direct-kernel-cloud.bin"
+PROFILE = """
+name = "demo";
+items = (
+    { name = "demo.secret"; kind = "secret"; text = "hunter2"; },
+    { name = "demo.key"; kind = "generated"; size = 32; },
+    { name = "app.conf"; kind = "file"; text = "device = ${device.id}\\n"; }
+);
+"""
+
+
+class Fleet:
+    """A maker of TPMs, a server that trusts it, and any number of devices."""
+
+    def __init__(self, folder):
+        self.folder = folder / "fleet"
+        self.folder.mkdir()
+        run(lab.BUILD / "load", "vendor", self.folder)
+        self.server = lab.Server(folder / "server")
+        shutil.copyfile(self.folder / "vendor.pem", self.server.folder / "ek-roots" / "vendor.pem")
+
+    def configure(self, text):
+        """Appends to bootseald.conf."""
+        with open(self.server.folder / "bootseald.conf", "a", encoding="utf-8") as conf:
+            conf.write(text)
+
+    def command(self, verb, *words):
+        """The command line of load."""
+        return [lab.BUILD / "load", verb, f"--port={self.server.port}", f"--vendor={self.folder}", f"--log={LOG}",
+                f"--ca={self.server.folder / 'image/server-ca.pem'}", *words]
+
+    def enroll(self, *words, check=True):
+        """Runs devices to their end: what each was told, by line."""
+        done = subprocess.run(self.command("enroll", *words), capture_output=True, text=True, check=False, timeout=170)
+        assert not check or done.returncode == 0, done.stdout[-2000:] + done.stderr
+        return Told(done.stdout)
+
+    def token(self, uses=100000):
+        """A token, after the boot of one device was learned."""
+        self.server.profile(PROFILE)
+        first = self.enroll().pending[0]
+        self.server.ctl("device", "approve", first, "--learn", "--profile=demo")
+        return self.server.json("token", "create", "--profile=demo", f"--uses={uses}", "--expires=1d")["token"]
+
+
+class Told:
+    """What load wrote."""
+
+    def __init__(self, text):
+        self.text = text
+        lines = [line.split() for line in text.splitlines()]
+        self.approved = [(line[1], int(line[2]), line[3]) for line in lines if line[0] == "approved"]
+        self.confirmed = [(line[1], int(line[2])) for line in lines if line[0] == "confirmed"]
+        self.pending = [line[1] for line in lines if line[0] == "pending"]
+        self.refused = [(line[1], line[2]) for line in lines if line[0] == "refused"]
+        self.lost = [line[1] for line in lines if line[0] == "lost"]
+        self.busy = [line[1] for line in lines if line[0] == "busy"]
+        self.total = {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", text.splitlines()[-1])}

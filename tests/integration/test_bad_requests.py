@@ -1,0 +1,69 @@
+"""Bad requests over real lines: each is refused with its own reason, each is a row of the audit log, and none does harm."""
+
+import subprocess
+
+import pytest
+
+from fleet import PROFILE, Fleet
+
+
+@pytest.fixture(name="fleet")
+def fixture_fleet(tmp_path):
+    """A server and its maker."""
+    one = Fleet(tmp_path)
+    one.server.start()
+    one.server.profile(PROFILE)
+    yield one
+    one.server.stop()
+
+
+def test_each_bad_request_has_its_reason_and_its_row(fleet):
+    server = fleet.server
+    with subprocess.Popen(fleet.command("bad"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+        waiting = [load.stdout.readline().split()[1] for _ in range(2)]
+        for number, device in enumerate(waiting):
+            server.ctl("device", "approve", device, "--profile=demo", *(["--learn"] if number == 0 else []))
+        before = server.json("device", "show", waiting[0])
+        load.stdin.write("\n")
+        load.stdin.flush()
+        rows = [line.split() for line in load.stdout]
+        assert load.wait(60) == 0
+    assert len(rows) >= 40
+    wrong = [row for row in rows if len(row) != 4 or row[1] != row[2]]
+    assert not wrong, wrong
+    bad = {"malformed", "version", "out-of-order"}
+    assert all(status == ("400" if reason in bad else "403") for _, _, reason, status in rows), rows
+    audit = server.audit()
+    refused = {row["reason"] for row in audit if row["act"] == "verdict.refused"}
+    assert {row[1] for row in rows} <= refused
+    # Nobody who has proven nothing is named.
+    assert all(row["device"] is None for row in audit if row["actor"] == "stranger")
+    devices = server.json("device", "list")["devices"]
+    # The one with the bad token has proven itself: it is the only newcomer.
+    assert [row["id"] for row in devices][:2] == waiting and [row["reason"] for row in devices][2:] == ["token-invalid"]
+    assert {row["device"] for row in audit if row["actor"] == "device"} <= {row["id"] for row in devices}
+    after = server.json("device", "show", waiting[0])
+    assert (after["status"], after["ak_name"]) == ("approved", before["ak_name"])
+    # All of them are counted, too.
+    metrics = server.ctl("metrics")
+    for reason in {row[1] for row in rows}:
+        assert f'verdict="refused",reason="{reason}"' in metrics, reason
+
+
+def test_waiting_devices_are_bounded_and_strangers_do_not_wait(tmp_path):
+    one = Fleet(tmp_path)
+    conf = one.server.folder / "bootseald.conf"
+    conf.write_text(conf.read_text().replace("pending_max = 1000", "pending_max = 5"))
+    one.server.start()
+    one.server.profile(PROFILE)
+    told = one.enroll("--count=9", "--patience=1", check=False)
+    assert len(told.pending) == 5 and len(told.lost) == 4 and told.busy
+    # A maker that nobody trusts: not one of its devices takes a place.
+    (tmp_path / "other").mkdir()
+    other = Fleet(tmp_path / "other")
+    other.server.port = one.server.port
+    other.server.folder = one.server.folder
+    told = other.enroll("--count=4")
+    assert [reason for _, reason in told.refused] == ["ek-untrusted"] * 4
+    assert len(one.server.json("device", "list")["devices"]) == 5
+    one.server.stop()
