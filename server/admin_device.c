@@ -215,8 +215,8 @@ static void show_next(struct document *document, const struct operator_device *d
     if (device->has_question && device->device.status != STORE_REVOKED && !device->boot_is_known)
         document_say(
             document,
-            "To approve this device and the boot it showed: bootsealctl device approve %.16s --learn --question=%.8s",
-            id, question);
+            "To approve this device and the boot it showed: bootsealctl device approve %.16s --learn --question=%.*s",
+            id, OPERATOR_QUESTION_MIN, question);
     else if (device->device.status == STORE_PENDING)
         document_say(document, "To approve this device: bootsealctl device approve %.16s", id);
     else if (device->device.status == STORE_REFUSED || device->device.status == STORE_REVOKED)
@@ -332,9 +332,8 @@ static enum bs_err revoke(struct admin_act *act)
     if (err != BS_OK)
         return err;
     document_uint(&act->document, "certificates", "Certificates revoked", certs);
-    document_say(&act->document,
-                 "What its vault already holds opens offline until it has been in contact again. Relying "
-                 "parties learn of it at /v1/whoami, or by: bootsealctl ca crl");
+    document_say(&act->document, "What its vault already holds goes on opening: change it where it is used. Relying "
+                                 "parties learn of it at /v1/whoami, or by: bootsealctl ca crl");
     return BS_OK;
 }
 

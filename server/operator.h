@@ -59,11 +59,12 @@ void operator_device_free(struct operator_device *device);
 enum bs_err operator_device_certs(struct operator_call *call, const char *device, store_cert_fn row,
                                   void *context) BS_MUST_USE;
 
+#define OPERATOR_QUESTION_MIN 16 /* digits of it that are enough */
 struct operator_approve {
     const char *device;
     const char *profile;  /* NULL: the one it has, else the configured default, else the only one there is */
     bool learn;           /* and take its last boot as a reference of the profile */
-    const char *question; /* hex digest as shown, or its beginning (8 digits or more); NULL: whatever it showed last */
+    const char *question; /* hex digest as shown, or its beginning; NULL: whatever it showed last */
     bool accept_reset;    /* its TPM was cleared or its reset counter went back, and that is all right */
 };
 struct operator_approved {

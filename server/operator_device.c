@@ -169,7 +169,10 @@ static enum bs_err choose_profile(struct approval *a)
     return err;
 }
 
-/* The operator approves what he was shown: another boot of the same device is a new question. */
+/*
+ * The operator approves what he was shown: another boot of the same device is a new question. Eight digits were not enough: the log is
+ * the device's own words, and one that leads to the same eight is found in minutes.
+ */
 static enum bs_err check_question(struct approval *a)
 {
     const char *wanted = a->request->question;
@@ -183,8 +186,9 @@ static enum bs_err check_question(struct approval *a)
         return BS_OK;
     bs_hex(BS_SPAN(a->question, STORE_DIGEST), found);
     size_t length = strlen(wanted);
-    if (length < 8 || length > 2 * STORE_DIGEST)
-        return operator_fail(a->call, BS_ERR_INPUT, "a digest has 8 to 64 hexadecimal digits");
+    if (length < OPERATOR_QUESTION_MIN || length > 2 * STORE_DIGEST)
+        return operator_fail(a->call, BS_ERR_INPUT, "a digest has %d to %d hexadecimal digits", OPERATOR_QUESTION_MIN,
+                             2 * STORE_DIGEST);
     for (size_t i = 0; i < length; i++)
         if (tolower((unsigned char)wanted[i]) != found[i])
             return operator_fail(

@@ -107,6 +107,13 @@ def test_revoked_device_gets_nothing(enrolled, server):
     refused(enrolled, server, console)
 
 
+def test_revocation_does_not_reach_into_a_vault_and_the_operator_is_told(enrolled, server):
+    said = server.ctl("device", "revoke", enrolled.id, "--because=stolen")
+    assert "What its vault already holds goes on opening" in said
+    code, console = enrolled.boot()
+    assert code == 0 and enrolled.credential("demo.secret") == b"hunter2", console
+
+
 def test_unreachable_server_is_no_hang(new_device, server):
     device = new_device("b")
     server.stop()
