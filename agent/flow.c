@@ -13,7 +13,7 @@ struct flow_row {
     enum flow_state otherwise; /* after a failure */
     enum flow_state again;     /* after "not now", while there is time */
     enum flow_state renewal;   /* after success, when what was opened is due for renewal */
-    enum flow_state held;      /* after a failure of a renewal: what was opened still holds */
+    enum flow_state held;      /* after a failure of a renewal that is no refusal: what was opened still holds */
     enum flow_state off;       /* whatever happened, when bootseal is switched off for this boot */
 };
 
@@ -52,7 +52,8 @@ enum flow_state flow_next(enum flow_state state, enum bs_err err, const struct f
         return row->off;
     if (err == BS_OK)
         return facts->is_renewing && row->renewal ? row->renewal : row->next;
-    if (facts->is_renewing && row->held)
+    /* What is at hand outlives a dead network and a sick TPM, but not the server's no: a revoked device learns it here. */
+    if (facts->is_renewing && row->held && err != BS_ERR_REFUSED)
         return row->held;
     if (bs_err_blame(err) == BS_BLAME_WAIT && row->again && !facts->is_time_up)
         return row->again;

@@ -12,7 +12,7 @@ struct options {
     const char *config; /* --config; NULL: the usual places */
     const char *root;   /* --root; NULL: / */
     bool json;
-    bool act; /* boot: carry out the restart or halt that a failure leads to */
+    bool act;             /* boot: carry out the restart or halt that a failure leads to */
     const char *verb;     /* NULL: none was given */
     const char *argument; /* what follows the verb, or NULL */
 };

@@ -13,6 +13,9 @@
 enum bs_err device_find_tpm(const char *wanted, bool prefer_raw, struct bs_deadline deadline,
                             char **ret_path) BS_MUST_USE;
 
+/* A node below this folder is compatible with a TPM. `base` is /sys/firmware/devicetree/base but in tests. */
+bool device_tree_has_tpm(const char *base);
+
 /* The init of this boot is systemd (then it and others may use the TPM at the same time). */
 bool device_init_is_systemd(void);
 

@@ -1,4 +1,5 @@
 #include "agent/device/device.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "core/own.h"
 
@@ -13,7 +14,8 @@
 #define ACPI_TABLE "/sys/firmware/acpi/tables/TPM2"
 #define DEVICE_TREE "/sys/firmware/devicetree/base"
 #define TREE_DEPTH_MAX 8
-#define TREE_NODES_MAX 8192
+#define TREE_NODES_MAX 65536
+#define COMPATIBLE_MAX 1024
 /* A device node may come a moment after the event that announces it. */
 #define RECHECK_MS 100
 
@@ -21,12 +23,25 @@ BS_DEFINE_OWN(udev, struct udev, (void)udev_unref)
 BS_DEFINE_OWN(monitor, struct udev_monitor, (void)udev_monitor_unref)
 BS_DEFINE_OWN(enumerate, struct udev_enumerate, (void)udev_enumerate_unref)
 
-/* Generic node names of the Devicetree Specification §2.2.2, and what firmware TPMs are called. */
-static bool is_tpm_node(const char *name)
+/*
+ * What the kernel's TPM drivers bind to: the TCG's generic names, firmware TPMs, and the chips (Documentation/devicetree/
+ * bindings/tpm). The names of nodes are anybody's choice.
+ */
+static bool is_tpm(struct bs_span compatible)
 {
-    size_t size = strcspn(name, "@");
+    static const char *const words[] = { "tcg,", "tpm", "slb96", "st33", "npct", "cr50", "ti50" };
 
-    return (size == 3 && strncmp(name, "tpm", 3) == 0) || (size == 4 && strncmp(name, "ftpm", 4) == 0);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (memmem(compatible.data, compatible.size, words[i], strlen(words[i])) != NULL)
+            return true;
+    return false;
+}
+
+static bool node_is_tpm(int fd)
+{
+    BS_SCOPED_BUF struct bs_buf compatible = BS_BUF(COMPATIBLE_MAX);
+
+    return bs_file_read_at(fd, "compatible", &compatible) == BS_OK && is_tpm(bs_buf_span(&compatible));
 }
 
 /* Depth and number of nodes are bounded; symlinks (there are none in a device tree) are not followed. */
@@ -34,28 +49,31 @@ static bool tree_has_tpm(int parent, const char *name, unsigned depth, unsigned 
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    bool is_found = false;
+    bool is_found;
 
     if (dir == NULL) {
         if (fd >= 0)
             (void)close(fd);
         return false;
     }
-    for (struct dirent *entry = readdir(dir); entry != NULL && !is_found; entry = readdir(dir)) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || ++*nodes > TREE_NODES_MAX)
-            continue;
-        is_found =
-            is_tpm_node(entry->d_name) || (depth < TREE_DEPTH_MAX && tree_has_tpm(fd, entry->d_name, depth + 1, nodes));
-    }
+    is_found = node_is_tpm(fd);
+    for (struct dirent *entry = readdir(dir); entry != NULL && !is_found; entry = readdir(dir))
+        if (entry->d_name[0] != '.' && ++*nodes <= TREE_NODES_MAX && depth < TREE_DEPTH_MAX)
+            is_found = tree_has_tpm(fd, entry->d_name, depth + 1, nodes);
     (void)closedir(dir);
     return is_found;
 }
 
-static bool is_announced(void)
+bool device_tree_has_tpm(const char *base)
 {
     unsigned nodes = 0;
 
-    return access(ACPI_TABLE, F_OK) == 0 || tree_has_tpm(AT_FDCWD, DEVICE_TREE, 0, &nodes);
+    return tree_has_tpm(AT_FDCWD, base, 0, &nodes);
+}
+
+static bool is_announced(void)
+{
+    return access(ACPI_TABLE, F_OK) == 0 || device_tree_has_tpm(DEVICE_TREE);
 }
 
 /* The kernel has a driver for it, or there is a node at once. */

@@ -71,12 +71,15 @@ static bool is_sealed_to_now(const struct slot_header *header, const struct vaul
  */
 static enum bs_err verify(struct tpm *tpm, const struct cert_roots *roots, struct vault_opened *opened)
 {
-    if (bundle_verify(opened->contents.sign1, roots, &opened->bundle) != BS_OK)
+    enum bs_err err = bundle_verify(opened->contents.sign1, roots, &opened->bundle);
+    if (err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL)
         return BS_ERR_TAMPERED;
+    if (err != BS_OK)
+        return err;
 
     const TPMT_PUBLIC *srk_public;
     const struct wire_name *srk_name;
-    enum bs_err err = tpm_srk(tpm, &srk_public, &srk_name);
+    err = tpm_srk(tpm, &srk_public, &srk_name);
     if (err != BS_OK)
         return err;
     if (!bs_span_equal(wire_name_span(srk_name), opened->bundle.srk_name))

@@ -18,16 +18,16 @@
 #define BS_STATE_FAILED "failed"
 
 /* Top-level keys of the report. */
-#define BS_REPORT_VERSION "version"       /* number: version of this format, 1 */
-#define BS_REPORT_RESULT "result"         /* "done" or "failed" */
-#define BS_REPORT_SOURCE "source"         /* "vault", "server" or "none" */
-#define BS_REPORT_REASON "reason"         /* what failed: name of an error, or the server's reason */
-#define BS_REPORT_MESSAGE "message"       /* the sentence for a person */
-#define BS_REPORT_DEVICE "device"         /* hex SHA-256 of the EK's SubjectPublicKeyInfo */
-#define BS_REPORT_SERIAL "bundle_serial"  /* number */
-#define BS_REPORT_CAPPED "capped"         /* true once the cap was read back */
-#define BS_REPORT_NOTES "notes"           /* array of names, as in the statement */
-#define BS_REPORT_STEPS "steps"           /* array of {state, ms, error, tpm_commands, sent, received, round_trips} */
+#define BS_REPORT_VERSION "version"      /* number: version of this format, 1 */
+#define BS_REPORT_RESULT "result"        /* "done" or "failed" */
+#define BS_REPORT_SOURCE "source"        /* "vault", "server" or "none" */
+#define BS_REPORT_REASON "reason"        /* what failed: name of an error, or the server's reason */
+#define BS_REPORT_MESSAGE "message"      /* the sentence for a person */
+#define BS_REPORT_DEVICE "device"        /* hex SHA-256 of the EK's SubjectPublicKeyInfo */
+#define BS_REPORT_SERIAL "bundle_serial" /* number */
+#define BS_REPORT_CAPPED "capped"        /* true once the cap was read back */
+#define BS_REPORT_NOTES "notes"          /* array of names, as in the statement */
+#define BS_REPORT_STEPS "steps"          /* array of {state, ms, error, tpm_commands, sent, received, round_trips} */
 #define BS_REPORT_TOTAL_MS "total_ms"
 #define BS_REPORT_TPM_COMMANDS "tpm_commands"
 #define BS_REPORT_ROUND_TRIPS "round_trips"

@@ -4,6 +4,7 @@
 #include "core/own.h"
 #include "folder.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct device_cmdline parse(void **state, const char *text)
@@ -97,6 +98,38 @@ static void find_says_at_once_that_there_is_no_tpm(void **state)
     assert_null(path);
 }
 
+/* Makes the folder NAME below the test's and gives it this `compatible` property. */
+static void put_node(void **state, const char *name, const char *compatible)
+{
+    char path[512];
+
+    assert_int_equal(mkdir(folder_path(state, name), 0755), 0);
+    snprintf(path, sizeof(path), "%s/compatible", name);
+    folder_put(state, path, compatible);
+}
+
+static void tree_announces_a_tpm_by_what_it_is_compatible_with(void **state)
+{
+    put_node(state, "soc", "simple-bus");
+    put_node(state, "soc/spi@7e204000", "brcm,bcm2835-spi");
+    put_node(state, "soc/tpm-lookalike@0", "vendor,led");
+    assert_false(device_tree_has_tpm(*state));
+    put_node(state, "soc/spi@7e204000/slb9670@1", "infineon,slb9670");
+    assert_true(device_tree_has_tpm(*state));
+}
+
+static void tree_announces_a_firmware_tpm(void **state)
+{
+    put_node(state, "firmware", "vendor,thing");
+    put_node(state, "firmware/x", "microsoft,ftpm");
+    assert_true(device_tree_has_tpm(*state));
+}
+
+static void tree_that_is_not_there_announces_nothing(void **state)
+{
+    assert_false(device_tree_has_tpm(folder_path(state, "none")));
+}
+
 static void facts_are_printable(void **state)
 {
     struct device_facts facts;
@@ -141,6 +174,9 @@ int main(void)
         cmocka_unit_test(find_takes_a_software_tpm_at_its_word),
         cmocka_unit_test(find_takes_a_character_device_that_is_there),
         cmocka_unit_test(find_says_at_once_that_there_is_no_tpm),
+        IN_FOLDER(tree_announces_a_tpm_by_what_it_is_compatible_with),
+        IN_FOLDER(tree_announces_a_firmware_tpm),
+        IN_FOLDER(tree_that_is_not_there_announces_nothing),
         cmocka_unit_test(facts_are_printable),
         IN_FOLDER(watchdog_is_fed_and_disarmed),
     };

@@ -1,6 +1,8 @@
 /* Whole boots, from discover to done or failed. */
 #include "scene.h"
 
+#include <unistd.h>
+
 #include "unit/unit.h"
 
 #include "agent/signals.h"
@@ -224,6 +226,20 @@ static void a_renewal_that_fails_anywhere_keeps_what_was_opened(void **state)
     assert_int_equal(fake_device.waits, 0);
 }
 
+static void a_refused_renewal_hands_nothing_over(void **state)
+{
+    (void)state;
+    scene.renew_after = 1;
+    assert_ok(scene_boot());
+    scene_reboot(0);
+    assert_int_equal(unlink(scene_path("/run/credstore/app.key")), 0); /* a real /run goes with the boot */
+    scene.refuses = true;
+    assert_err(scene_boot(), BS_ERR_REFUSED);
+    assert_int_equal(fake_tpm.caps, 1);
+    assert_false(scene_has("/run/credstore/app.key"));
+    assert_true(scene_has("/var/lib/bootseal/slot-a"));
+}
+
 static void an_old_bundle_does_not_replace_a_newer_one(void **state)
 {
     (void)state;
@@ -437,6 +453,7 @@ int main(void)
         scene_test(a_bundle_that_the_server_did_not_sign_is_not_used),
         scene_test(a_renewal_replaces_the_bundle),
         scene_test(a_renewal_that_fails_anywhere_keeps_what_was_opened),
+        scene_test(a_refused_renewal_hands_nothing_over),
         scene_test(an_old_bundle_does_not_replace_a_newer_one),
         scene_test(every_tpm_failure_ends_capped_or_says_that_it_is_not),
         scene_test(a_cap_that_fails_is_tried_again_and_never_claimed),
