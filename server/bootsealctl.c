@@ -262,10 +262,12 @@ int main(int argc, char **argv)
     int code;
 
     bs_log_setup("bootsealctl", stderr, BS_LOG_TEXT, BS_LOG_NOTICE);
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        print_usage();
-        return BS_EXIT_DONE;
-    }
+    /* Wherever it stands: whoever asks for help does not know yet how to ask. */
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) {
+            print_usage();
+            return BS_EXIT_DONE;
+        }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)puts("bootsealctl " BS_VERSION);
         return BS_EXIT_DONE;
