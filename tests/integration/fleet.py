@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 
 import lab
@@ -18,6 +20,65 @@ items = (
 """
 
 
+def free_port():
+    """A port of 127.0.0.1 that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server(lab.Server):
+    """bootseald, which can be killed, and asked by plain HTTP."""
+
+    @property
+    def pid(self):
+        """Its process."""
+        return self._process.pid
+
+    def kill(self):
+        """What a power cut does to a process."""
+        self._process.kill()
+        self._process.wait(20)
+        self.log.wait_closed(5)
+        self._process.stdout.close()
+        self._process = None
+
+    def end(self, number, seconds):
+        """Ends it by a signal; its exit code."""
+        self._process.send_signal(number)
+        code = self._process.wait(seconds)
+        self.log.wait_closed(5)
+        self._process.stdout.close()
+        self._process = None
+        return code
+
+    def forget(self):
+        """After a start that failed, as it had to."""
+        self._process.stdout.close()
+        self._process = None
+
+    def connect(self):
+        """A TLS connection, as anybody can make one."""
+        context = ssl.create_default_context(cafile=self.folder / "image/server-ca.pem")
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        try:
+            return context.wrap_socket(line, server_hostname="localhost")
+        except (OSError, ssl.SSLError):
+            line.close()
+            raise
+
+    def health(self):
+        """Status of GET /v1/health."""
+        with self.connect() as line:
+            line.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            return int(line.recv(4096).split()[1])
+
+    def memory(self, name="VmRSS"):
+        """KiB, from /proc/PID/status."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
+            return int(re.search(rf"^{name}:\s+(\d+) kB", file.read(), re.M).group(1))
+
+
 class Fleet:
     """A maker of TPMs, a server that trusts it, and any number of devices."""
 
@@ -25,7 +86,7 @@ class Fleet:
         self.folder = folder / "fleet"
         self.folder.mkdir()
         run(lab.BUILD / "load", "vendor", self.folder)
-        self.server = lab.Server(folder / "server")
+        self.server = Server(folder / "server")
         shutil.copyfile(self.folder / "vendor.pem", self.server.folder / "ek-roots" / "vendor.pem")
 
     def configure(self, text):
