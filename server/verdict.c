@@ -58,8 +58,8 @@ static void check_reset(struct turn *turn)
             found, device->reset_count);
         return;
     }
-    if (found < device->reset_count)
-        device->accept_reset = false;
+    /* Said once, for the next boot: a permission that waits would cover what comes much later. */
+    device->accept_reset = false;
     device->reset_count = found;
 }
 

@@ -602,6 +602,17 @@ static void fewer_resets_than_proven_are_refused_until_an_operator_clears_them(v
     expect(state, BS_REASON_RESET_COUNT);
 }
 
+static void a_permission_for_fewer_resets_ends_with_the_next_boot(void **state)
+{
+    struct lab *lab = *state;
+    struct operator_approve approve = { .device = lab_id(&tpm), .accept_reset = true };
+    struct operator_approved approved;
+    assert_ok(operator_device_approve(&lab->call, &approve, &approved));
+    the_evidence_is_good_when_nothing_is_bent(state);
+    tpm.reset_count--;
+    expect(state, BS_REASON_RESET_COUNT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -660,6 +671,7 @@ int main(void)
         TEST(a_log_that_cannot_be_read_is_refused),
         TEST(a_refused_boot_of_a_known_device_is_a_row_of_the_audit_log),
         TEST(fewer_resets_than_proven_are_refused_until_an_operator_clears_them),
+        TEST(a_permission_for_fewer_resets_ends_with_the_next_boot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
