@@ -280,10 +280,10 @@ static enum bs_err audit_walk(void *context, const struct store_audit *row)
 
 static enum bs_err audit_list(struct admin_act *act)
 {
-    static const struct document_column columns[] = { { "sequence", "NO", 0 },   { "time", "TIME", 1 },
-                                                      { "actor", "ACTOR", 4 },   { "act", "ACT", 2 },
-                                                      { "device", "DEVICE", 3 }, { "reason", "REASON", 2 },
-                                                      { "detail", "DETAIL", 5 } };
+    static const struct document_column columns[] = { { "sequence", "NO", 0 },   { "time", "TIME", 0 },
+                                                      { "actor", "ACTOR", 5 },   { "act", "ACT", 1 },
+                                                      { "device", "DEVICE", 4 }, { "reason", "REASON", 2 },
+                                                      { "detail", "DETAIL", 3 } };
     struct operator_audit query = { .device = admin_text(act, "device"), .has_after = admin_flag(act, "after") };
     struct audit_walk walk = { .document = &act->document };
     enum bs_err err = admin_number(act, "after", 0, INT64_MAX, 0, &query.after);

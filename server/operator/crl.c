@@ -19,7 +19,10 @@ static enum bs_err add(void *context, const struct store_cert *cert)
     return cert_crl_add(cert->serial, cert->revoked, &listing->entries);
 }
 
-/* The number rises with time, and within a second with the row of the audit log: after a restored backup it still does. */
+/*
+ * The number rises with time, and within a second with the row of the audit log: after a restored backup it still does. It fits into
+ * the 53 bits that every reader of JSON has.
+ */
 static enum bs_err sign(struct operator_call *call, const struct listing *listing, unsigned days,
                         struct operator_crl *crl)
 {
@@ -35,7 +38,7 @@ static enum bs_err sign(struct operator_call *call, const struct listing *listin
     struct cert_crl request = { .entries = bs_buf_span(&listing->entries),
                                 .this_update = now,
                                 .next_update = now + days * DAY,
-                                .number = (uint64_t)now << 32 | (sequence & UINT32_MAX) };
+                                .number = (uint64_t)now << 20 | (sequence & 0xfffff) };
     crl->revoked = listing->count;
     crl->next_update = request.next_update;
     crl->number = request.number;

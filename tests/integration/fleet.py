@@ -10,6 +10,7 @@ import lab
 from bootlab.run import run
 
 LOG = lab.LOGS / "direct-kernel-cloud.bin"
+OTHER_LOG = lab.LOGS / "ovmf-uki-cloud.bin"
 PROFILE = """
 name = "demo";
 items = (
@@ -111,6 +112,14 @@ class Fleet:
         first = self.enroll().pending[0]
         self.server.ctl("device", "approve", first, "--learn", "--profile=demo")
         return self.server.json("token", "create", "--profile=demo", f"--uses={uses}", "--expires=1d")["token"]
+
+    def other_boot(self):
+        """A device that waits because it booted something else than the reference of its profile."""
+        token = self.server.json("token", "create", "--profile=demo", "--uses=1", "--expires=1h")["token"]
+        command = self.command("enroll", f"--token={token}", "--patience=0")
+        command = [f"--log={OTHER_LOG}" if str(word).startswith("--log=") else word for word in command]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return Told(done.stdout).pending[0]
 
 
 class Told:

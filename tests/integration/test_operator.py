@@ -1,0 +1,267 @@
+"""The operator's side: what a person sees, what programs read, and what is signed for others."""
+
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import fcntl
+import termios
+from pathlib import Path
+
+import pytest
+
+import lab
+from fleet import Fleet
+
+DOCUMENT = lab.REPOSITORY / "docs/json.md"
+
+
+@pytest.fixture(name="fleet", scope="module")
+def fixture_fleet(tmp_path_factory):
+    """A server with devices in every state: approved, pending, refused, revoked, imported."""
+    one = Fleet(tmp_path_factory.mktemp("operator"))
+    server = one.server
+    server.start()
+    token = one.token()
+    confirmed = [device for device, _ in one.enroll("--count=4", f"--token={token}").confirmed]
+    one.good, one.revoked, one.refused, one.moved = confirmed
+    one.pending = one.enroll().pending[0]
+    one.token_text = token
+    yield one
+    server.stop()
+
+
+def on_terminal(server, *words, width=80, height=24):
+    """What bootsealctl prints on a terminal of this size."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    command = [lab.BUILD / "bootsealctl", f"--dir={server.folder}", *words]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, close_fds=True) as process:
+        os.close(slave)
+        out = b""
+        while True:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            out += piece
+        assert process.wait(20) == 0, out
+    os.close(master)
+    return out.decode().replace("\r\n", "\n")
+
+
+def uncoloured(text):
+    """Without escape sequences for colours, which are the only ones."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def test_a_device_is_one_screen(fleet):
+    shown = uncoloured(on_terminal(fleet.server, "device", "show", fleet.good[:16]))
+    lines = shown.splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80, shown
+    for word in (fleet.good, "approved", "demo (version 1)", "demo.secret", "demo.key", "app.conf", "firmware 32.9217.515.1029",
+                 "equals reference 1", "1 living"):
+        assert word in " ".join(shown.split()), (word, shown)
+    assert "hunter2" not in shown
+    waiting = uncoloured(on_terminal(fleet.server, "device", "show", fleet.pending[:16]))
+    assert "unknown-device" in waiting and "nobody has approved this device yet" in waiting
+    assert f"bootsealctl device approve {fleet.pending[:16]} --learn --question=" in " ".join(waiting.split())
+    assert len(waiting.splitlines()) <= 24
+
+
+def test_tables_fit_the_terminal_and_are_whole_in_a_pipe(fleet):
+    for words in (("device", "list"), ("audit",), ("reference", "list"), ("token", "list"), ("ca", "show")):
+        narrow = uncoloured(on_terminal(fleet.server, *words, width=72))
+        assert max(map(len, narrow.splitlines())) <= 72, narrow
+        whole = fleet.server.ctl(*words)
+        assert "…" not in whole and "\x1b" not in whole
+        assert len(whole.splitlines()) == len(narrow.splitlines())
+    assert "…" in on_terminal(fleet.server, "audit", width=72)
+
+
+def test_colours_are_for_terminals_or_those_who_ask(fleet):
+    server = fleet.server
+    assert "\x1b[32mapproved\x1b[0m" in on_terminal(server, "device", "list")
+    assert "\x1b" not in on_terminal(server, "--color=never", "device", "list")
+    assert "\x1b" not in server.ctl("device", "list")
+    assert "\x1b[32m" in server.ctl("--color=always", "device", "list")
+    assert server.ctl("--color=sometimes", "device", "list", check=False).returncode == 2
+    assert "\x1b" not in on_terminal(server, "--json", "device", "list")
+
+
+def test_errors_name_the_next_command(fleet):
+    for words, code, says in ((("device",), 2, "device show"), (("device", "wipe", "x"), 2, "device revoke"),
+                              (("nothing",), 2, "--help"), (("device", "show", "ffffffff"), 4, "device list"),
+                              (("device", "label", fleet.good), 4, "NAME=VALUE"), (("completion", "fish"), 2, "bash|zsh"),
+                              (("audit", "--since=tomorrow"), 4, "7d")):
+        done = fleet.server.ctl(*words, check=False)
+        assert done.returncode == code and says in done.stderr and not done.stdout, (words, done)
+
+
+def test_labels_and_moves_reach_the_device(fleet):
+    server = fleet.server
+    shown = server.json("device", "label", fleet.moved, "site=north", "rack=7")
+    assert shown["labels"] == "site=north,rack=7"
+    assert server.json("device", "label", fleet.moved, "rack=")["labels"] == "site=north"
+    server.profile('name = "gate"; items = ({ name = "x"; kind = "secret"; text = "y"; });', "gate")
+    assert server.json("device", "move", fleet.moved, "--profile=gate")["from"] == "demo"
+    assert server.json("device", "show", fleet.moved)["profile"] == "gate"
+    server.ctl("device", "move", fleet.moved, "--profile=demo")
+    acts = [row["act"] for row in server.json("audit", f"--device={fleet.moved}")["audit"]]
+    assert acts.count("device.label") == 2 and acts.count("device.move") == 2
+
+
+def openssl(*words, stdin=None):
+    """openssl with these words; what it said on both outputs."""
+    done = subprocess.run(["openssl", *map(str, words)], input=stdin, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return (done.stdout + done.stderr).decode()
+
+
+def test_the_revocation_list_is_openssls_too(fleet, tmp_path):
+    server = fleet.server
+    ca = server.folder / "device-ca.pem"
+    empty = server.json("ca", "crl")
+    assert empty["revoked"] == 0
+    assert "verify OK" in openssl("crl", "-noout", "-verify", "-CAfile", ca, stdin=empty["crl"].encode())
+    certificate = server.json("device", "show", fleet.revoked)["certificates"][0]["serial"]
+    assert server.json("device", "revoke", fleet.revoked, "--because=stolen")["certificates"] == 1
+    text = server.ctl("ca", "crl", "--days=30")
+    path = tmp_path / "device.crl"
+    path.write_text(text)
+    said = openssl("crl", "-in", path, "-text", "-noout", "-verify", "-CAfile", ca)
+    assert "verify OK" in said and certificate.upper() in said.replace(":", "").upper(), said
+    assert "X509v3 CRL Number" in said and "X509v3 Authority Key Identifier" in said
+    der = subprocess.run([lab.BUILD / "bootsealctl", f"--dir={server.folder}", "ca", "crl", "--der"], check=True,
+                         capture_output=True).stdout
+    assert "verify OK" in openssl("crl", "-inform", "DER", "-noout", "-verify", "-CAfile", ca, stdin=der)
+    numbers = [server.json("ca", "crl")["number"] for _ in range(3)]
+    assert numbers == sorted(set(numbers)) and numbers[0] > empty["number"]
+
+
+def test_the_audit_is_a_chain_and_starts_where_one_asks(fleet):
+    server = fleet.server
+    rows = server.json("audit", "--limit=10000")["audit"]
+    assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1))
+    assert server.json("audit", "--limit=3")["audit"] == rows[-3:]
+    assert server.json("audit", "--after=2", "--limit=2")["audit"] == rows[2:4]
+    assert server.json("audit", "--since=1h", "--limit=10000")["audit"] == rows
+    assert server.json("audit", "--since=2020-01-01", "--limit=2")["audit"] == rows[:2]
+    assert server.json("audit", "--since=2099-01-01T00:00:00Z")["audit"] == []
+    assert "bootsealctl audit --after=2" in server.ctl("audit", "--since=2020-01-01", "--limit=2")
+    assert server.json("audit", "verify")["rows"] == len(rows)
+
+
+def complete(*words):
+    """What bash offers for a command line; the last word is where the cursor stands."""
+    line = " ".join(words)
+    script = (f'source "{lab.BUILD}/server/completion.bash"; COMP_WORDS=({" ".join(repr(w) for w in words)}); '
+              f'COMP_CWORD={len(words) - 1}; COMP_LINE={line!r}; COMP_POINT={len(line)}; compopt() {{ :; }}; _bootsealctl; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-uc", script], capture_output=True, text=True, check=True, cwd=lab.REPOSITORY)
+    assert done.stderr == "", done.stderr
+    return set(done.stdout.split())
+
+
+def test_bash_completes_what_the_table_has():
+    nouns = complete("bootsealctl", "")
+    assert {"init", "device", "token", "profile", "reference", "audit", "ca", "backup", "metrics"} <= nouns
+    assert complete("bootsealctl", "dev") == {"device"}
+    assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "label", "move", "import"}
+    assert complete("bootsealctl", "device", "re") == {"refuse", "revoke"}
+    assert complete("bootsealctl", "--json", "reference", "") == {"list", "show", "revoke"}
+    assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
+    assert "--learn" not in complete("bootsealctl", "device", "list", "--")
+    assert "--since=" in complete("bootsealctl", "audit", "--s")
+    assert "README.md" in complete("bootsealctl", "profile", "apply", "READ")
+    assert complete("bootsealctl", "completion", "") == {"bash", "zsh"}
+    assert complete("bootsealctl", "device", "show", "") == set()
+
+
+def test_zsh_takes_its_script():
+    text = (lab.BUILD / "server/completion.zsh").read_text()
+    assert text.startswith("#compdef bootsealctl\n") and "--accept-reset" in text
+    found = subprocess.run(["zsh", "-n", lab.BUILD / "server/completion.zsh"], capture_output=True, check=False) \
+        if Path("/usr/bin/zsh").exists() else None
+    assert found is None or found.returncode == 0, found.stderr
+
+
+def keys(value, prefix=""):
+    """Paths of all members: a, a[].b"""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield prefix + key
+            yield from keys(inner, prefix + key + ".")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys(inner, prefix[:-1] + "[].")
+
+
+def documented():
+    """{command: members} of docs/json.md."""
+    found, name = {}, None
+    for line in DOCUMENT.read_text().splitlines():
+        if line.startswith("## "):
+            name = line[3:].strip("` ")
+        row = re.match(r"\| `([a-z0-9_.\[\]]+)` \|", line)
+        if row and name:
+            found.setdefault(name, set()).add(row.group(1))
+    return found
+
+
+def test_json_is_what_its_document_says(fleet, tmp_path):
+    """Every command that has JSON is run; every member is in docs/json.md, and every member there was seen."""
+    server = fleet.server
+    csv = tmp_path / "devices.csv"
+    csv.write_text("ek_sha256,serial\n" + "ab" * 32 + ",SN-1\n")
+    profile = tmp_path / "p.profile"
+    profile.write_text('name = "third"; items = ({ name = "x"; kind = "file"; text = "y"; });')
+    other = fleet.other_boot()
+    runs = {
+        "device list": [("device", "list")],
+        "device show": [("device", "show", fleet.good), ("device", "show", other), ("device", "show", fleet.revoked)],
+        "device approve": [("device", "approve", fleet.pending, "--profile=demo", "--learn")],
+        "device refuse": [("device", "refuse", fleet.refused)],
+        "device revoke": [("device", "revoke", fleet.refused)],
+        "device label": [("device", "label", fleet.good, "a=b")],
+        "device move": [("device", "move", fleet.good, "--profile=demo")],
+        "device import": [("device", "import", csv)],
+        "token create": [("token", "create", "--profile=demo")],
+        "token list": [("token", "list")],
+        "token revoke": [("token", "revoke", "2")],
+        "profile apply": [("profile", "apply", profile)],
+        "profile show": [("profile", "show", "demo")],
+        "profile list": [("profile", "list")],
+        "reference list": [("reference", "list")],
+        "reference show": [("reference", "show", "1")],
+        "reference revoke": [("reference", "revoke", "1")],
+        "audit": [("audit",)],
+        "audit verify": [("audit", "verify")],
+        "ca show": [("ca", "show")],
+        "ca crl": [("ca", "crl"), ("ca", "crl", "--der")],
+        "metrics": [("metrics",)],
+    }
+    table = (lab.REPOSITORY / "server/ctl/commands.c").read_text()
+    acts = set(re.findall(r'"(?:[a-z]+)",\s*(?:"[a-z]+"|NULL),\s*"([a-z ]+)"', table))
+    assert {act.replace("audit list", "audit") for act in acts} - {"backup begin", "completion"} == set(runs)
+    document = documented()
+    for command, lines in runs.items():
+        seen = set()
+        for words in lines:
+            seen |= set(keys(server.json(*words)))
+        assert seen == document.get(command, set()), \
+            f"{command}: only real {sorted(seen - document.get(command, set()))}, " \
+            f"only in docs/json.md {sorted(document.get(command, set()) - seen)}"
+    assert set(document) == set(runs)
+
+
+def test_json_is_json_and_types_are_stable(fleet):
+    device = json.loads(fleet.server.ctl("device", "show", fleet.good, "--json"))
+    assert re.fullmatch(r"[0-9a-f]{64}", device["id"]) and device["status"] == "approved"
+    assert isinstance(device["seen"], int) and isinstance(device["has_question"], bool)
+    assert device["labels"] is None or isinstance(device["labels"], str)
+    assert isinstance(device["credentials"], list) and isinstance(device["pcrs"], list)
