@@ -84,8 +84,8 @@ static void show_tpm(struct document *document, const struct store_device *devic
     document_uint(document, "reset_count", "", device->reset_count);
     if (device->ak_name.size > 0)
         document_format(document, "", "TPM", "%s%s%s, firmware %s, %u resets",
-                        maker[0] != '\0' ? maker : "of an unknown maker",
-                        device->ek_model[0] != '\0' ? " " : "", device->ek_model, text, device->reset_count);
+                        maker[0] != '\0' ? maker : "of an unknown maker", device->ek_model[0] != '\0' ? " " : "",
+                        device->ek_model, text, device->reset_count);
 }
 
 static void show_identity(struct document *document, const struct operator_device *shown)

@@ -248,6 +248,26 @@ uint64_t lab_audit_rows(struct lab *lab)
     return rows - strangers;
 }
 
+struct wanted_row {
+    const char *reason;
+    bool is_there;
+};
+
+static enum bs_err find_row(void *context, const struct store_audit *row)
+{
+    struct wanted_row *wanted = context;
+    if (strcmp(row->act, "verdict.refused") == 0 && strcmp(row->reason, wanted->reason) == 0)
+        wanted->is_there = true;
+    return BS_OK;
+}
+
+bool lab_has_row(struct lab *lab, const char *reason)
+{
+    struct wanted_row wanted = { .reason = reason };
+    assert_ok(store_audit_each(lab->server->store, 0, 0, NULL, find_row, &wanted));
+    return wanted.is_there;
+}
+
 void lab_approve(struct lab *lab, const struct softtpm *tpm, bool learn)
 {
     struct operator_approve request = { .device = lab_id(tpm), .profile = "sensor", .learn = learn };

@@ -72,5 +72,7 @@ void assert_reason(const struct talk *talk, enum message_kind kind, const char *
 bool lab_has_device(struct lab *lab, const struct softtpm *tpm, struct store_device *ret_device);
 /* Of the audit log, but for those that strangers left: these name nobody. */
 uint64_t lab_audit_rows(struct lab *lab);
+/* A refusal for this reason is written down, of whomever it was. */
+bool lab_has_row(struct lab *lab, const char *reason);
 void lab_approve(struct lab *lab, const struct softtpm *tpm, bool learn);
 void lab_token(struct lab *lab, uint32_t uses, char ret_text[OPERATOR_TOKEN_SIZE]);

@@ -39,6 +39,7 @@ static void expect(void **state, const char *reason)
     assert_reason(&talk, MESSAGE_REFUSED, reason);
     assert_int_equal(talk.result.status, strcmp(reason, BS_REASON_MALFORMED) == 0 ? 400 : 403);
     assert_true(talk.result.close);
+    assert_true(lab_has_row(*state, reason));
 }
 
 static void the_evidence_is_good_when_nothing_is_bent(void **state)

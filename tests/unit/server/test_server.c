@@ -164,6 +164,12 @@ static void a_configuration_that_checks_nothing_is_refused(void **state)
     assert_config(state, "names = [\"a\"]; cap: { pcr = 16; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; cap: { pcr = 10; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; measure: { bank = \"sha1\"; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; limits: { threads = 2; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; metrics: { listen = \"127.0.0.1:9100\"; };", BS_OK);
+    assert_config(state, "names = [\"a\"]; metrics: { listen = \"[::1]:9100\"; };", BS_OK);
+    assert_config(state, "names = [\"a\"]; metrics: { listen = \"0.0.0.0:9100\"; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; metrics: { listen = \"[::]:9100\"; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; metrics: { listen = \"9100\"; };", BS_ERR_CONFIG);
     struct config config;
     assert_err(config_load(folder_path(state, "nothing"), &config), BS_ERR_CONFIG);
     bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
