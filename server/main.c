@@ -1,7 +1,7 @@
 /* bootseald: the enrollment server. */
 #include "bootseal/exit.h"
 #include "core/log.h"
-#include "server/serve.h"
+#include "server/listen/serve.h"
 
 #include <getopt.h>
 #include <stdio.h>

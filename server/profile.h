@@ -17,7 +17,7 @@
 
 #include "core/bundle.h"
 #include "core/conf.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 #define PROFILE_NAME_MAX BS_PROFILE_NAME_MAX
 #define PROFILE_SECRET_MAX 1024 /* bytes of a generated secret */

@@ -8,7 +8,7 @@
 #include "server/config.h"
 #include "server/limit.h"
 #include "server/metrics/metrics.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 struct server {
     char *dir;

@@ -1,8 +1,8 @@
-/* Reads a document (server/document.h) node by node. */
+/* Reads a document (server/admin/document.h) node by node. */
 #pragma once
 
+#include "server/admin/document.h"
 #include "server/ctl/render.h"
-#include "server/document.h"
 
 enum node_type { NODE_NULL, NODE_TEXT, NODE_UINT, NODE_BOOL, NODE_BYTES, NODE_TIME };
 

@@ -1,4 +1,4 @@
-/* A document (server/document.h) as text for a terminal or as JSON. */
+/* A document (server/admin/document.h) as text for a terminal or as JSON. */
 #pragma once
 
 #include "core/buf.h"

@@ -3,8 +3,8 @@
  * the file out of the server's folder, and says when it is done.
  */
 #include "server/audit.h"
-#include "server/operator.h"
-#include "server/operator_internal.h"
+#include "server/operator/operator.h"
+#include "server/operator/operator_internal.h"
 
 #include <errno.h>
 #include <string.h>

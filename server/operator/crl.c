@@ -1,7 +1,7 @@
 /* The revocation list of the device CA: for relying parties that cannot ask /v1/whoami. */
 #include "server/audit.h"
-#include "server/operator.h"
-#include "server/operator_internal.h"
+#include "server/operator/operator.h"
+#include "server/operator/operator_internal.h"
 
 #include <inttypes.h>
 

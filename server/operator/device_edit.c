@@ -1,7 +1,7 @@
 /* Acts that change what is written down of a device: its labels, its profile. */
 #include "server/audit.h"
-#include "server/operator.h"
-#include "server/operator_internal.h"
+#include "server/operator/operator.h"
+#include "server/operator/operator_internal.h"
 #include "server/profile.h"
 
 #include <stdio.h>

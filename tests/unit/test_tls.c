@@ -1,7 +1,7 @@
 /* The server's end of TLS where wolfSSL cannot do what is asked of it. That it can is tested with real connections. */
 #include "unit/unit.h"
 
-#include "server/tls.h"
+#include "server/listen/tls.h"
 
 #include <string.h>
 

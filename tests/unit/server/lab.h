@@ -7,7 +7,7 @@
 #include "core/bundle.h"
 #include "fakes/softtpm.h"
 #include "server/enroll.h"
-#include "server/operator.h"
+#include "server/operator/operator.h"
 
 struct lab {
     char *dir;

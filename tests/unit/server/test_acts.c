@@ -1,7 +1,7 @@
 /* The table of acts as bootsealctl asks for them: each that changes something leaves its row, each that only looks leaves none. */
 #include "unit/server/lab.h"
 
-#include "server/admin_request.h"
+#include "server/admin/admin_request.h"
 #include "server/operator/tpm_vendor.h"
 
 #define EK_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -1,9 +1,9 @@
 /* What a person sees of a document: tables that fit, colours only when asked for, and nothing that moves a terminal's cursor. */
 #include "unit/unit.h"
 
+#include "server/admin/document.h"
 #include "server/ctl/cell.h"
 #include "server/ctl/render.h"
-#include "server/document.h"
 
 static struct bs_buf bytes = BS_BUF(65536);
 static struct bs_buf out = BS_BUF(65536);

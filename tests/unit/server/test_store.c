@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "core/log.h"
-#include "server/store.h"
+#include "server/store/store.h"
 #include "unit/folder.h"
 
 #include <pthread.h>

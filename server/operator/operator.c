@@ -1,8 +1,8 @@
 /* Acts that are about no device: tokens, the audit log, the CAs; and what all acts share. */
-#include "server/operator.h"
+#include "server/operator/operator.h"
 
 #include "server/audit.h"
-#include "server/operator_internal.h"
+#include "server/operator/operator_internal.h"
 #include "server/profile.h"
 
 #include <inttypes.h>

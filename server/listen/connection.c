@@ -1,6 +1,6 @@
-#include "server/connection.h"
+#include "server/listen/connection.h"
 #include "core/log.h"
-#include "server/http.h"
+#include "server/listen/http.h"
 
 #include <event2/event.h>
 

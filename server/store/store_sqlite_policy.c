@@ -1,5 +1,5 @@
 /* The store in SQLite: references, profiles, and the audit log. */
-#include "server/store_sqlite.h"
+#include "server/store/store_sqlite.h"
 
 #include <assert.h>
 #include <string.h>

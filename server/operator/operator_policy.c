@@ -1,8 +1,8 @@
 /* Acts about profiles and references. */
-#include "server/operator.h"
+#include "server/operator/operator.h"
 
 #include "server/audit.h"
-#include "server/operator_internal.h"
+#include "server/operator/operator_internal.h"
 #include "server/profile.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* The store in SQLite: devices, what they showed, their secrets, certificates and bundles. */
-#include "server/store_sqlite.h"
+#include "server/store/store_sqlite.h"
 
 #include <assert.h>
 #include <string.h>

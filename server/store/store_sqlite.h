@@ -1,7 +1,7 @@
 /* What the store's files share: the connection, its prepared statements, and small helpers around them. Not for others. */
 #pragma once
 
-#include "server/store.h"
+#include "server/store/store.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

@@ -2,9 +2,9 @@
  * One request a connection: 4 bytes of length (big endian) and the request; the answer likewise. Everybody who can open the socket is
  * the superuser or the user that bootseald runs as; the kernel says which.
  */
-#include "server/admin.h"
+#include "server/admin/admin.h"
 #include "core/log.h"
-#include "server/admin_request.h"
+#include "server/admin/admin_request.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

@@ -1,6 +1,6 @@
 /* bootsealctl device ...: acts on devices, and what they look like to an operator. */
 #include "core/log.h"
-#include "server/admin_request.h"
+#include "server/admin/admin_request.h"
 #include "server/operator/tpm_vendor.h"
 
 #include <stdio.h>

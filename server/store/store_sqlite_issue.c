@@ -1,5 +1,5 @@
 /* The store in SQLite: device certificates, bundles, tokens. */
-#include "server/store_sqlite.h"
+#include "server/store/store_sqlite.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "server/tls.h"
+#include "server/listen/tls.h"
 #include "bootseal/protocol.h"
 #include "core/log.h"
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "core/buf.h"
-#include "server/route.h"
+#include "server/listen/route.h"
 
 #include <llhttp.h>
 

@@ -1,8 +1,8 @@
 /* A request of bootsealctl: an act and its named arguments; and the table of acts. */
 #pragma once
 
-#include "server/document.h"
-#include "server/operator.h"
+#include "server/admin/document.h"
+#include "server/operator/operator.h"
 
 #define ADMIN_REQUEST_MAX (1024 * 1024)
 #define ADMIN_ARGUMENTS_MAX 16

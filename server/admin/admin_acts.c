@@ -1,5 +1,5 @@
 /* bootsealctl backup, metrics, ca crl: acts on the server as a whole. */
-#include "server/admin_request.h"
+#include "server/admin/admin_request.h"
 #include "server/metrics/metrics.h"
 
 #include <stdio.h>

@@ -2,11 +2,11 @@
  * `device import`: an allow-list as CSV (RFC 4180 without line breaks in fields). The first line names the columns; the whole file is
  * taken or nothing of it.
  */
-#include "server/operator.h"
+#include "server/operator/operator.h"
 
 #include "core/text.h"
 #include "server/audit.h"
-#include "server/operator_internal.h"
+#include "server/operator/operator_internal.h"
 #include "server/profile.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* The form in which bootsealctl asks; both programs have it. */
-#include "server/admin_request.h"
+#include "server/admin/admin_request.h"
 
 #define NAME_MAX_SIZE 64
 

@@ -1,4 +1,4 @@
-#include "server/document.h"
+#include "server/admin/document.h"
 #include "core/text.h"
 
 #include <stdarg.h>

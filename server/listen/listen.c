@@ -1,6 +1,6 @@
-#include "server/listen.h"
+#include "server/listen/listen.h"
 #include "core/log.h"
-#include "server/connection.h"
+#include "server/listen/connection.h"
 
 #include <event2/event.h>
 #include <event2/listener.h>

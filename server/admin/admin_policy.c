@@ -1,7 +1,7 @@
 /* bootsealctl token, profile, reference, audit, ca: everything that is not a device. */
 #include "core/eventlog.h"
 #include "core/log.h"
-#include "server/admin_request.h"
+#include "server/admin/admin_request.h"
 
 #include <stdio.h>
 #include <string.h>

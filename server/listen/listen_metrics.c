@@ -1,7 +1,7 @@
-#include "server/listen_metrics.h"
+#include "server/listen/listen_metrics.h"
 #include "core/log.h"
-#include "server/http.h"
-#include "server/listen.h"
+#include "server/listen/http.h"
+#include "server/listen/listen.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

@@ -1,8 +1,8 @@
-#include "server/serve.h"
+#include "server/listen/serve.h"
 #include "core/log.h"
-#include "server/admin.h"
-#include "server/listen.h"
-#include "server/listen_metrics.h"
+#include "server/admin/admin.h"
+#include "server/listen/listen.h"
+#include "server/listen/listen_metrics.h"
 
 #include <event2/event.h>
 

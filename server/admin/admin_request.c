@@ -1,4 +1,4 @@
-#include "server/admin_request.h"
+#include "server/admin/admin_request.h"
 #include "core/log.h"
 
 #include <assert.h>

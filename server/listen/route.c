@@ -1,4 +1,4 @@
-#include "server/route.h"
+#include "server/listen/route.h"
 #include "bootseal/protocol.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "server/http.h"
+#include "server/listen/http.h"
 #include "bootseal/protocol.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
  * The store in SQLite: copying the whole database while it is used. The copy is made through the connection that writes, so what is
  * committed meanwhile goes into both (sqlite3_backup_step), and the copy is that of its last step.
  */
-#include "server/store_sqlite.h"
+#include "server/store/store_sqlite.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/err.h"
+#include "server/listen/tls.h"
 #include "server/server.h"
-#include "server/tls.h"
 
 struct event_base;
 struct connection;

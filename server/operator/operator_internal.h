@@ -1,7 +1,7 @@
 /* What the operator's files share. */
 #pragma once
 
-#include "server/operator.h"
+#include "server/operator/operator.h"
 
 /* Writes the sentence into call->why and returns `err`. */
 enum bs_err operator_fail(struct operator_call *call, enum bs_err err, const char *format, ...)

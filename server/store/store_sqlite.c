@@ -1,5 +1,5 @@
 /* The store in SQLite: opening, schema, transactions with group commit, and the helpers of store_sqlite.h. */
-#include "server/store_sqlite.h"
+#include "server/store/store_sqlite.h"
 
 #include "core/log.h"
 
