@@ -28,6 +28,9 @@ enum bs_err load_target_open(uint16_t port, const char *ca, struct load_target *
                                                         WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
                          wolfSSL_CTX_set_groups(target.context, groups, 1) != WOLFSSL_SUCCESS))
         err = BS_ERR_CRYPTO;
+    /* The first session completes the context; that must not happen in several threads at a time. */
+    if (err == BS_OK)
+        wolfSSL_free(wolfSSL_new(target.context));
     if (err == BS_OK)
         *ret_target = target;
     else
