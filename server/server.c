@@ -88,9 +88,17 @@ static enum bs_err load_ek_roots(struct server *server)
     return cert_roots_from_pem(bs_buf_span(&pem), &server->ek_roots);
 }
 
+/* A copy with all secrets that a killed bootseald left half-made. */
+static void remove_old_backup(const struct server *server)
+{
+    (void)unlinkat(server->dir_fd, CONFIG_BACKUP, 0);
+    (void)unlinkat(server->dir_fd, CONFIG_BACKUP "-journal", 0);
+}
+
 static enum bs_err open_store(struct server *server)
 {
     BS_OWN(string) path = NULL;
+    remove_old_backup(server);
     enum bs_err err = server_path(server->dir, CONFIG_DATABASE, &path);
     if (err == BS_OK)
         err = store_open(path, &server->store);

@@ -188,7 +188,9 @@ def test_backup_under_load_is_whole_and_restores(tmp_path):
 def test_backup_given_up_half_way_leaves_nothing(tmp_path):
     fleet = Fleet(tmp_path)
     server = fleet.server
+    (server.folder / "bootseal.db.backup").write_bytes(b"of a bootseald that was killed")
     server.start()
+    assert not (server.folder / "bootseal.db.backup").exists()
     fleet.token()
     missing = server.ctl("backup", tmp_path / "no/such/folder", check=False)
     assert missing.returncode == 40

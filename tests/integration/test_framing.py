@@ -179,6 +179,18 @@ def test_a_handshake_that_does_not_end_is_cut_off(server):
         assert time.monotonic() - begin < 5.0
 
 
+def test_what_is_no_tls_1_3_gets_nowhere_and_is_counted(server):
+    before = value(server.ctl("metrics"), "bootseald_handshakes_failed_total")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+        line.sendall(GET + b"\r\n")
+        assert not receive(line).startswith(b"HTTP")
+    old = ssl.create_default_context(cafile=server.folder / "image/server-ca.pem")
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line, pytest.raises(ssl.SSLError):
+        old.wrap_socket(line, server_hostname="localhost")
+    lab.wait_until(lambda: value(server.ctl("metrics"), "bootseald_handshakes_failed_total") == before + 2, 10, "both count")
+
+
 def test_a_client_that_never_reads_cannot_make_the_server_work_or_grow(server):
     server.health()
     before = server.memory()
