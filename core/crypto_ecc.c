@@ -40,8 +40,9 @@ void crypto_release_ecc(ecc_key *key)
 }
 
 /*
- * The point as wolfCrypt's key. The import does not look whether it is on the curve in every build of wolfCrypt;
- * wc_ecc_check_key does (SP 800-56A §5.6.2.3.3: range, curve equation, order), in all of them.
+ * The point as wolfCrypt's key. The import does not look whether it is on the curve in every build of wolfCrypt; this
+ * does (SP 800-56A §5.6.2.3.4: range, curve equation, and zero is not on the curve). On curves of cofactor 1, which ours
+ * are, every such point has the right order: wc_ecc_check_key would compute that too, for the price of a verification.
  */
 static enum bs_err import_point(const struct crypto_point *point, ecc_key *key)
 {
@@ -53,7 +54,7 @@ static enum bs_err import_point(const struct crypto_point *point, ecc_key *key)
         return crypto_failed("ecc key", code);
     code = wc_ecc_import_unsigned(key, point->x, point->y, NULL, crypto_wc_curve(point->curve));
     if (code == 0)
-        code = wc_ecc_check_key(key);
+        code = wc_ecc_point_is_on_curve(&key->pubkey, key->idx);
     if (code != 0) {
         enum bs_err err = crypto_failed("ecc point", code);
         return err == BS_ERR_CRYPTO ? BS_ERR_UNTRUSTED : err;
