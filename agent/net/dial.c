@@ -12,6 +12,12 @@
 /* How long an address may be silent before the next one is tried beside it (RFC 8305 §5 suggests 250 ms). */
 #define STAGGER_MS 250
 
+/*
+ * How long all of them together may be silent. TCP asks ever more seldom (RFC 6298), so that where the link comes up late a new
+ * attempt is there sooner than the old one's next segment.
+ */
+#define SILENCE_MS 6000
+
 struct attempt {
     struct pollfd waiters[RESOLVE_MAX];
     size_t started;
@@ -83,6 +89,7 @@ enum bs_err net_dial(const struct net_url *url, struct bs_deadline deadline, int
 
     if (err != BS_OK)
         return err;
+    deadline = bs_deadline_earlier(deadline, bs_deadline_in(SILENCE_MS));
     while (fd < 0 && !bs_deadline_passed(deadline)) {
         int left = bs_deadline_left_ms(deadline);
 
