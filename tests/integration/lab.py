@@ -152,6 +152,7 @@ class Server:
     """bootseald in a folder, reached as localhost."""
 
     prefix = ()  # of the command that starts it
+    words = ("--log=debug",)  # and its options
 
     def __init__(self, folder, makers=(), names="localhost,127.0.0.1", listen=None):
         self.folder = Path(folder)
@@ -170,7 +171,7 @@ class Server:
     def start(self):
         """Starts it and waits until it takes connections."""
         assert self._process is None
-        self._process = subprocess.Popen([*self.prefix, BUILD / "bootseald", "--log=debug", self.folder],
+        self._process = subprocess.Popen([*self.prefix, BUILD / "bootseald", *self.words, self.folder],
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.log = Console(self._process.stdout.fileno(), self.folder / "bootseald.log")
         wait_until(self._is_ready, 20, "bootseald takes connections")
