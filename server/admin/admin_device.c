@@ -332,8 +332,9 @@ static enum bs_err revoke(struct admin_act *act)
     if (err != BS_OK)
         return err;
     document_uint(&act->document, "certificates", "Certificates revoked", certs);
-    document_say(&act->document, "What its vault already holds goes on opening: change it where it is used. Relying "
-                                 "parties learn of it at /v1/whoami, or by: bootsealctl ca crl");
+    document_say(&act->document,
+                 "What its vault already holds opens until the device has to ask: change it where it is "
+                 "used. Relying parties learn of it at /v1/whoami, or by: bootsealctl ca crl");
     return BS_OK;
 }
 

@@ -1,6 +1,7 @@
 """What must not get through: each of these fails if the check that it is about is taken out."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -109,7 +110,7 @@ def test_revoked_device_gets_nothing(enrolled, server):
 
 def test_revocation_does_not_reach_into_a_vault_and_the_operator_is_told(enrolled, server):
     said = server.ctl("device", "revoke", enrolled.id, "--because=stolen")
-    assert "What its vault already holds goes on opening" in said
+    assert "What its vault already holds opens until the device has to ask" in said
     code, console = enrolled.boot()
     assert code == 0 and enrolled.credential("demo.secret") == b"hunter2", console
 
@@ -122,19 +123,40 @@ def test_unreachable_server_is_no_hang(new_device, server):
     refused(device, server, console)
 
 
-@pytest.mark.parametrize("year", ["@1970-01-02 00:00:00"])
-def test_clock_at_1970_with_a_younger_server_certificate(enrolled, year):
-    library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-    if not os.path.exists(library):
+def at_time(text):
+    """The environment in which a program sees another time; a sanitizer's library has to come first."""
+    preload = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+    if not os.path.exists(preload):
         pytest.fail("faketime is not installed")
-    for slot in enrolled.slots:
-        slot.unlink()
-    preload = library
     linked = subprocess.run(["ldd", lab.BUILD / "bootseal"], capture_output=True, text=True, check=False).stdout
     for line in linked.splitlines():
         if "libasan" in line:
-            preload = line.split("=> ")[1].split()[0] + ":" + library
-    enrolled.environment = {"LD_PRELOAD": preload, "FAKETIME": year, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+            preload = line.split("=> ")[1].split()[0] + ":" + preload
+    return {"LD_PRELOAD": preload, "FAKETIME": text, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+def test_revoked_device_that_is_due_for_renewal_hands_nothing_over(enrolled, server):
+    server.stop()
+    conf = server.folder / "bootseald.conf"
+    conf.write_text(re.sub(r"device_days = \d+", "device_days = 30", conf.read_text()))
+    server.start()
+    for slot in enrolled.slots:
+        slot.unlink()
+    assert enrolled.boot()[0] == 0
+    enrolled.environment = at_time("+21d")
+    assert enrolled.boot()[0] == 0
+    assert enrolled.report["source"] == "server"
+    server.ctl("device", "revoke", enrolled.id, "--because=stolen")
+    enrolled.environment = at_time("+42d")
+    code, console = enrolled.boot(wait=3)
+    assert code == 20 and "blocked" in console, console
+    refused(enrolled, server, console)
+
+
+def test_clock_at_1970_with_a_younger_server_certificate(enrolled):
+    for slot in enrolled.slots:
+        slot.unlink()
+    enrolled.environment = at_time("@1970-01-02 00:00:00")
     code, console = enrolled.boot()
     assert code == 0, console
     assert "clock-unknown" in enrolled.report["notes"]
