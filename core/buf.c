@@ -243,7 +243,7 @@ enum bs_err bs_unhex(const char *text, uint8_t *ret_data, size_t max, size_t *re
             return BS_ERR_INPUT;
 
     for (size_t i = 0; i < length / 2; i++)
-        ret_data[i] = (uint8_t)(digit_value(text[2 * i]) << 4 | digit_value(text[2 * i + 1]));
+        ret_data[i] = (uint8_t)(digit_value(text[2 * i]) * 16 + digit_value(text[2 * i + 1]));
     *ret_size = length / 2;
     return BS_OK;
 }

@@ -146,7 +146,7 @@ static enum bs_err read_strings(struct conf_scope *scope, const struct conf_key 
 {
     const struct conf_key element = { .path = key->path, .type = CONF_STRING, .help = key->help };
 
-    size_t count;
+    size_t count = 0;
     enum bs_err err = list_length(scope, key, setting, COUNT_MAX, &count);
     if (err != BS_OK)
         return err;
@@ -165,7 +165,7 @@ static enum bs_err read_strings(struct conf_scope *scope, const struct conf_key 
 static enum bs_err read_pcrs(struct conf_scope *scope, const struct conf_key *key, config_setting_t *setting,
                              void *ret_value)
 {
-    size_t count;
+    size_t count = 0;
     enum bs_err err = list_length(scope, key, setting, PCR_COUNT, &count);
     if (err != BS_OK)
         return err;
@@ -188,7 +188,7 @@ static enum bs_err read_groups(struct conf_scope *scope, const struct conf_key *
                                void *ret_value)
 {
     const struct conf_schema *schema = key->element;
-    size_t count;
+    size_t count = 0;
     enum bs_err err = list_length(scope, key, setting, COUNT_MAX, &count);
     if (err != BS_OK)
         return err;

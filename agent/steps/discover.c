@@ -149,7 +149,7 @@ static enum bs_err check_capped(struct boot *boot, const struct tpm_pcrs *pcrs)
 
 static enum bs_err discover(struct boot *boot)
 {
-    struct tpm_state state;
+    struct tpm_state state = { 0 };
     enum bs_err err = open_tpm(boot, &state);
     if (err == BS_OK && boot->is_off)
         return BS_OK;

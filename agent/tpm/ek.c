@@ -170,7 +170,7 @@ static enum bs_err choose_any(struct tpm *tpm, struct tpm_ek *ek, struct tpm_key
  */
 static enum bs_err find_ek(struct tpm *tpm, struct tpm_ek *ek, struct tpm_key *key)
 {
-    TPML_HANDLE indices;
+    TPML_HANDLE indices = { 0 };
     enum bs_err err = tpm_begin(tpm);
     if (err == BS_OK)
         err = list_indices(tpm, &indices);
