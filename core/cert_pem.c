@@ -106,7 +106,7 @@ static void encode_group(struct bs_span bytes, char ret_group[4])
     for (size_t i = 0; i < 3; i++)
         bits = bits << 8 | (i < bytes.size ? bytes.data[i] : 0);
     for (size_t i = 0; i < 4; i++)
-        ret_group[i] = i <= bytes.size ? digits[bits >> (18 - 6 * i) & 63] : '=';
+        ret_group[i] = (char)(i <= bytes.size ? digits[bits >> (18 - 6 * i) & 63] : '=');
 }
 
 static enum bs_err encode_line(struct bs_span bytes, struct bs_buf *out)

@@ -15,7 +15,7 @@ struct scan {
 
 static char peek(const struct scan *s, size_t ahead)
 {
-    return (size_t)(s->end - s->at) > ahead ? s->at[ahead] : '\0';
+    return (char)((size_t)(s->end - s->at) > ahead ? s->at[ahead] : '\0');
 }
 
 static void step(struct scan *s)

@@ -10,7 +10,7 @@ static void copy_fact(struct bs_span fact, char ret_text[STORE_TEXT_SIZE])
     uint8_t clean[STORE_TEXT_SIZE];
     struct bs_span text = message_text_clean(fact, clean, STORE_TEXT_SIZE - 1);
     for (size_t i = 0; i < text.size; i++)
-        ret_text[i] = text.data[i] == '\n' ? ' ' : (char)text.data[i];
+        ret_text[i] = (char)(text.data[i] == '\n' ? ' ' : text.data[i]);
     ret_text[text.size] = '\0';
 }
 
