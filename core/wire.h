@@ -19,6 +19,7 @@ struct wire_name {
 };
 
 /* Decoders refuse trailing bytes (PROTOCOL). TPMT_PUBLIC travels without its TPM2B size. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): one macro defines them all, here each says what it takes */
 enum bs_err wire_public_decode(struct bs_span in, TPMT_PUBLIC *ret_public) BS_MUST_USE;
 enum bs_err wire_public_encode(const TPMT_PUBLIC *public_area, struct bs_buf *out) BS_MUST_USE;
 enum bs_err wire_attest_decode(struct bs_span in, TPMS_ATTEST *ret_attest) BS_MUST_USE;
@@ -32,6 +33,7 @@ enum bs_err wire_private_decode(struct bs_span in, TPM2B_PRIVATE *ret_private) B
 enum bs_err wire_private_encode(const TPM2B_PRIVATE *private_area, struct bs_buf *out) BS_MUST_USE;
 enum bs_err wire_public2b_decode(struct bs_span in, TPM2B_PUBLIC *ret_public) BS_MUST_USE; /* with its TPM2B size */
 enum bs_err wire_public2b_encode(const TPM2B_PUBLIC *public_area, struct bs_buf *out) BS_MUST_USE;
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 /* Name = nameAlg ‖ H_nameAlg(area), Part 1 §16. */
 enum bs_err wire_public_name(const TPMT_PUBLIC *public_area, struct wire_name *ret_name) BS_MUST_USE;

@@ -76,4 +76,4 @@ const struct admin_entry *admin_entry_at(size_t index);
 void admin_show_pcrs(struct document *document, const struct store_boot *boot, bool is_for_people);
 
 /* Runs a request for `actor`; a complete document is appended to `out`, whatever happens. */
-enum bs_err admin_run(struct server *server, const char *actor, struct bs_span request, struct bs_buf *out) BS_MUST_USE;
+enum bs_err admin_run(struct server *server, const char *actor, struct bs_span in, struct bs_buf *out) BS_MUST_USE;

@@ -51,12 +51,12 @@ struct operator_device {
     size_t finding_count;
 };
 #define OPERATOR_DEVICE_INIT ((struct operator_device){ .boot = { .log = BS_BUF(STORE_LOG_MAX) } })
-enum bs_err operator_device_show(struct operator_call *call, const char *device,
+enum bs_err operator_device_show(struct operator_call *call, const char *id,
                                  struct operator_device *ret_device) BS_MUST_USE;
 void operator_device_free(struct operator_device *device);
 
 /* Certificates of one device, newest first. */
-enum bs_err operator_device_certs(struct operator_call *call, const char *device, store_cert_fn row,
+enum bs_err operator_device_certs(struct operator_call *call, const char *id, store_cert_fn row,
                                   void *context) BS_MUST_USE;
 
 #define OPERATOR_QUESTION_MIN 16 /* digits of it that are enough */
@@ -80,14 +80,14 @@ enum bs_err operator_device_refuse(struct operator_call *call, const char *devic
 enum bs_err operator_device_revoke(struct operator_call *call, const char *device, const char *because,
                                    uint64_t *ret_certs) BS_MUST_USE;
 /* `changes`: NAME=VALUE;NAME=VALUE; an empty value takes the label away. */
-enum bs_err operator_device_label(struct operator_call *call, const char *device, const char *changes,
+enum bs_err operator_device_label(struct operator_call *call, const char *id, const char *changes,
                                   struct store_device *ret_device) BS_MUST_USE;
 /* Gives it another profile: it gets that one's items and a certificate of it at its next contact, if its boot is good there. */
 struct operator_moved {
     uint8_t id[WIRE_ID_SIZE];
     char from[STORE_NAME_SIZE];
 };
-enum bs_err operator_device_move(struct operator_call *call, const char *device, const char *profile,
+enum bs_err operator_device_move(struct operator_call *call, const char *id, const char *profile,
                                  struct operator_moved *ret_moved) BS_MUST_USE;
 /*
  * CSV with a header line; columns ek_sha256 (needed), serial, profile, labels (NAME=VALUE;NAME=VALUE) in any order. All or nothing: a wrong
