@@ -9,7 +9,7 @@
 /* The events of one PCR and one bank. */
 struct pcr_events {
     struct eventlog log;
-    struct eventlog_event *events;
+    struct eventlog_event *events; /* NULL without a log */
     struct bs_span *digests;
     size_t count;
 };
@@ -98,9 +98,9 @@ static enum bs_err compare_pcr(const struct store_boot *boot, const struct store
     enum bs_err err = events_of(boot, pcr, &found);
     if (err == BS_OK)
         err = events_of(reference, pcr, &expected);
-    if (err == BS_OK)
+    /* Without both logs, or with logs that are alike, the values are all there is to say. */
+    if (err == BS_OK && found.events && expected.events)
         err = align_first(found.digests, found.count, expected.digests, expected.count, &align);
-    /* Without a log, or with logs that are alike, the values are all there is to say. */
     if (err == BS_OK && align.change != ALIGN_SAME)
         describe_change(&align, &found, &expected, boot->bank, ret_finding);
     events_free(&found);

@@ -168,6 +168,33 @@ static void a_reference_of_another_mask_or_bank_is_not_equal(void **state)
     store_boot_free(&boot);
 }
 
+/* An empty log is not a log without events: "an event is missing" would send the operator looking for what nobody recorded. */
+static void a_boot_without_a_log_is_compared_by_its_values(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot good = STORE_BOOT_INIT, boot = STORE_BOOT_INIT;
+    struct refusal refusal;
+    uint64_t id;
+    boot_of(&good, "good", false);
+    boot_of(&boot, "evil", true);
+    bs_buf_reset(&boot.log);
+    add_reference(lab, &good, &id);
+    assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_DIFFERS);
+    assert_int_equal(refusal.finding_count, 2);
+    assert_false(refusal.findings[0].has_event);
+    assert_int_equal(strlen(refusal.findings[0].found), 64);
+    assert_int_equal(strlen(refusal.findings[0].expected), 64);
+    assert_string_equal(refusal.findings[0].text, "the value is not that of the reference");
+    assert_ok(operator_reference_revoke(&lab->call, id, &(size_t){ 0 }));
+
+    add_reference(lab, &boot, &id);
+    assert_int_equal(judge(lab, &good, &refusal).verdict, POLICY_DIFFERS);
+    assert_false(refusal.findings[0].has_event);
+    assert_int_equal(strlen(refusal.findings[0].found), 64);
+    store_boot_free(&good);
+    store_boot_free(&boot);
+}
+
 #define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 
 int main(void)
@@ -179,6 +206,7 @@ int main(void)
         LAB_TEST(every_pcr_that_differs_is_a_finding_with_its_first_event),
         LAB_TEST(the_nearest_reference_is_compared_with),
         LAB_TEST(a_reference_of_another_mask_or_bank_is_not_equal),
+        LAB_TEST(a_boot_without_a_log_is_compared_by_its_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
