@@ -29,6 +29,7 @@ struct config_limits {
     uint32_t header_ms;
     uint32_t body_ms;
     uint32_t idle_ms;
+    uint32_t memory; /* bytes for unfinished bodies and unanswered challenges, together */
 };
 
 struct config {

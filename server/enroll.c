@@ -17,9 +17,11 @@ enum { HTTP_OK = 200, HTTP_PENDING = 202, HTTP_BAD = 400, HTTP_FORBIDDEN = 403, 
 
 struct enroll_session {
     struct enroll_peer peer;
-    bool has_statement;        /* one a connection, whatever became of it */
-    struct evidence *evidence; /* verified, while its challenge is not answered */
-    struct bs_secret *secret;  /* what the TPM must give back */
+    bool has_statement;          /* one a connection, whatever became of it */
+    struct evidence *evidence;   /* verified, while its challenge is not answered */
+    struct bs_secret *secret;    /* what the TPM must give back */
+    struct limit_memory *memory; /* that `held` is taken from while there is evidence */
+    uint64_t held;
     uint8_t
         issued_to[WIRE_ID_SIZE]; /* what was issued on this connection, and may be confirmed on it; serial 0: nothing */
     uint64_t issued_serial;
@@ -39,6 +41,9 @@ static void forget_challenge(struct enroll_session *session)
 {
     evidence_free(BS_TAKE(session->evidence));
     bs_secret_free(BS_TAKE(session->secret));
+    if (session->held > 0)
+        limit_memory_give(session->memory, session->held);
+    session->held = 0;
 }
 
 void enroll_session_free(struct enroll_session *session)
@@ -217,6 +222,12 @@ static void give_verdict(struct exchange *x, const struct evidence *evidence, bo
     verdict_free(&verdict);
 }
 
+void enroll_busy(struct server *server, struct bs_buf *answer, struct enroll_result *ret_result)
+{
+    struct exchange x = { .server = server, .answer = answer, .result = ret_result };
+    answer_busy(&x);
+}
+
 /* Whatever the verdict would be: it is not thought about before the TPM has answered. */
 static enum bs_err give_challenge(struct exchange *x, const struct evidence *evidence)
 {
@@ -238,6 +249,35 @@ static enum bs_err give_challenge(struct exchange *x, const struct evidence *evi
     return BS_OK;
 }
 
+/* A challenge may stay unanswered for as long as a TPM may take: what is kept for it is counted. */
+static bool hold(struct exchange *x, const struct evidence *evidence)
+{
+    uint64_t size = sizeof(*evidence) + evidence->body.capacity + evidence->boot.log.capacity;
+    if (!limit_memory_take(&x->server->memory, size, x->server->config.limits.memory))
+        return false;
+    x->session->memory = &x->server->memory;
+    x->session->held = size;
+    return true;
+}
+
+static void challenge(struct exchange *x, struct evidence **evidence)
+{
+    if (!hold(x, *evidence)) {
+        answer_busy(x);
+        return;
+    }
+    enum bs_err err = give_challenge(x, *evidence);
+    if (err == BS_OK) {
+        x->session->evidence = BS_TAKE(*evidence);
+        return;
+    }
+    forget_challenge(x->session);
+    if (err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL)
+        answer_reason(x, BS_REASON_EK_TEMPLATE, "the EK is no key that anything can be encrypted to");
+    else
+        answer_trouble(x, "making a challenge", err);
+}
+
 static void attest(struct exchange *x, struct evidence **evidence)
 {
     enum verdict_pair pair;
@@ -254,13 +294,7 @@ static void attest(struct exchange *x, struct evidence **evidence)
         give_verdict(x, *evidence, false);
         return;
     case VERDICT_PAIR_UNKNOWN:
-        err = give_challenge(x, *evidence);
-        if (err == BS_OK)
-            x->session->evidence = BS_TAKE(*evidence);
-        else if (err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL)
-            answer_reason(x, BS_REASON_EK_TEMPLATE, "the EK is no key that anything can be encrypted to");
-        else
-            answer_trouble(x, "making a challenge", err);
+        challenge(x, evidence);
         return;
     }
 }

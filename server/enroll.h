@@ -47,5 +47,8 @@ void enroll_confirm(struct server *server, struct enroll_session *session, struc
 void enroll_whoami(struct server *server, struct bs_span client_cert, struct bs_buf *json,
                    struct enroll_result *ret_result);
 
+/* The answer when there is no memory to take a request in: come back later. */
+void enroll_busy(struct server *server, struct bs_buf *answer, struct enroll_result *ret_result);
+
 /* JSON for /v1/health: 200 while the store can be read. */
 void enroll_health(struct server *server, struct bs_buf *json, struct enroll_result *ret_result);

@@ -1,5 +1,6 @@
 #include "server/limit.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -33,4 +34,21 @@ bool limit_rows_allow(struct limit_rows *limit, const char *reason, int64_t now,
         return true;
     }
     return false;
+}
+
+bool limit_memory_take(struct limit_memory *memory, uint64_t size, uint64_t most)
+{
+    uint64_t held = atomic_load(&memory->held);
+    do {
+        if (size > most || held > most - size)
+            return false;
+    } while (!atomic_compare_exchange_weak(&memory->held, &held, held + size));
+    return true;
+}
+
+void limit_memory_give(struct limit_memory *memory, uint64_t size)
+{
+    uint64_t held = atomic_fetch_sub(&memory->held, size);
+    assert(held >= size);
+    (void)held;
 }

@@ -1,10 +1,11 @@
-/* A limit for log lines that strangers can cause: so many in a second, and how many more there were. */
+/* Limits for what strangers can cause: lines in the log, rows in the audit log, memory. */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Log lines: so many in a second, and how many more there were. */
 struct limit {
     _Atomic int64_t second;
     atomic_uint count;
@@ -26,3 +27,12 @@ bool limit_rows_allow(struct limit_rows *limit, const char *reason, int64_t now,
 
 /* False when there were too many in this second; *ret_missed: how many were left out before this one. */
 bool limit_allows(struct limit *limit, unsigned a_second, int64_t now, unsigned *ret_missed);
+
+/* Bytes that are held for those who have proven nothing yet, all together. */
+struct limit_memory {
+    _Atomic uint64_t held;
+};
+
+/* False, and nothing taken, when there would be more than `most`. What was taken has to be given back. */
+bool limit_memory_take(struct limit_memory *memory, uint64_t size, uint64_t most);
+void limit_memory_give(struct limit_memory *memory, uint64_t size);

@@ -20,6 +20,7 @@ struct server {
     int64_t (*now)(void);        /* seconds since 1970; bs_clock_now but in tests */
     struct limit refusals;       /* lines in the log about those who have proven nothing */
     struct limit_rows strangers; /* their rows in the audit log */
+    struct limit_memory memory;  /* of bodies that are not complete and of challenges that are not answered */
     struct metrics metrics;
     struct store_backup *backup; /* one that is being made, for server/operator/backup.c */
     char *backup_path;

@@ -1,4 +1,5 @@
 #include "server/listen/connection.h"
+#include "bootseal/protocol.h"
 #include "core/log.h"
 #include "server/listen/http.h"
 
@@ -26,6 +27,7 @@ struct connection {
     enum phase phase;
     struct http http;
     struct route_connection peer;
+    uint64_t held; /* of the server's memory, for a body that is coming */
     struct bs_buf client_cert;
     struct bs_buf in; /* came while an answer could not be sent */
     struct bs_buf out;
@@ -61,8 +63,16 @@ void connection_list_remove(struct connection **list, struct connection *connect
         connection->next->link = connection->link;
 }
 
+static void release_body(struct connection *connection)
+{
+    if (connection->held > 0)
+        limit_memory_give(&connection->options.server->memory, connection->held);
+    connection->held = 0;
+}
+
 static void destroy(struct connection *connection)
 {
+    release_body(connection);
     if (connection->readable != NULL)
         event_free(connection->readable);
     if (connection->writable != NULL)
@@ -167,6 +177,21 @@ static enum step flush(struct connection *connection)
     return STEP_ON;
 }
 
+static void respond(struct connection *connection, const struct route_response *response, struct bs_span body)
+{
+    metrics_request(&connection->options.server->metrics, http_request(&connection->http).path,
+                    response->result.status);
+    if (response->result.close || !connection->http.keep_alive)
+        connection->is_last = true;
+    connection->http.keep_alive = !connection->is_last;
+    if (http_answer(&connection->http, response, body, &connection->out) != BS_OK) {
+        bs_error("listen", "no memory to answer %s; closing", connection->address);
+        connection->is_last = true;
+    }
+    http_next(&connection->http);
+    release_body(connection);
+}
+
 static void answer(struct connection *connection)
 {
     BS_SCOPED_BUF struct bs_buf body = BS_BUF(OUT_MAX);
@@ -174,15 +199,30 @@ static void answer(struct connection *connection)
     struct route_request request = http_request(&connection->http);
 
     route(connection->options.server, &connection->peer, &request, &body, &response);
-    metrics_request(&connection->options.server->metrics, request.path, response.result.status);
-    if (response.result.close || !connection->http.keep_alive)
-        connection->is_last = true;
-    connection->http.keep_alive = !connection->is_last;
-    if (http_answer(&connection->http, &response, bs_buf_span(&body), &connection->out) != BS_OK) {
-        bs_error("listen", "no memory to answer %s; closing", connection->address);
-        connection->is_last = true;
-    }
-    http_next(&connection->http);
+    respond(connection, &response, bs_buf_span(&body));
+}
+
+/* A body that does not come with its head is waited for: only as many as there is memory for. */
+static bool hold_body(struct connection *connection)
+{
+    struct server *server = connection->options.server;
+
+    if (connection->held > 0)
+        return true;
+    if (!limit_memory_take(&server->memory, connection->http.announced, server->config.limits.memory))
+        return false;
+    connection->held = connection->http.announced;
+    return true;
+}
+
+static void turn_away(struct connection *connection)
+{
+    BS_SCOPED_BUF struct bs_buf body = BS_BUF(READ_SIZE);
+    struct route_response response = { .content_type = BS_MEDIA_TYPE };
+
+    enroll_busy(connection->options.server, &body, &response.result);
+    connection->is_last = true;
+    respond(connection, &response, bs_buf_span(&body));
 }
 
 /* One request at most; *in is shortened by what was taken. */
@@ -194,6 +234,11 @@ static enum step feed_once(struct connection *connection, struct bs_span *in)
     *in = BS_SPAN(in->data + used, in->size - used);
     switch (state) {
     case HTTP_INCOMPLETE:
+        if (connection->http.has_head && !hold_body(connection)) {
+            turn_away(connection);
+            *in = BS_SPAN_NONE;
+            break;
+        }
         if (connection->http.has_head && connection->phase != PHASE_BODY)
             enter(connection, PHASE_BODY);
         else if (connection->http.is_begun && connection->phase == PHASE_IDLE)

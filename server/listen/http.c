@@ -90,6 +90,7 @@ static int on_headers_complete(llhttp_t *parser)
         return stop(http, 400);
     if (parser->content_length > BS_REQUEST_MAX)
         return stop(http, 413);
+    http->announced = (size_t)parser->content_length;
     http->has_head = true;
     return 0;
 }
@@ -137,7 +138,7 @@ void http_next(struct http *http)
 {
     llhttp_resume(&http->parser);
     bs_buf_free(&http->body);
-    http->path_size = http->content_type_size = http->head_size = http->header_size = 0;
+    http->path_size = http->content_type_size = http->head_size = http->header_size = http->announced = 0;
     http->is_begun = http->has_head = http->is_type_header = false;
 }
 

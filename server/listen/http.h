@@ -32,6 +32,7 @@ struct http {
     bool is_begun;
     bool has_head; /* the head is complete, the body comes */
     bool keep_alive;
+    size_t announced; /* bytes of the body, as the head says */
     struct bs_buf body;
 };
 

@@ -1,0 +1,62 @@
+"""What is held for those who have proven nothing is bounded: above limits.memory the server says `busy`, and serves on."""
+
+import pytest
+
+import lab
+from fleet import Fleet
+
+REQUEST_MAX = 256 * 1024
+HEAD = (b"POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\nContent-Length: %d\r\n\r\n"
+        % REQUEST_MAX)
+
+
+@pytest.fixture(name="fleet")
+def fixture_fleet(tmp_path):
+    """A server with room for four of the largest requests."""
+    fleet = Fleet(tmp_path)
+    fleet.configure("limits: { memory = 1048576; body_ms = 60000; };\n")
+    fleet.server.start()
+    yield fleet
+    fleet.server.stop()
+
+
+def fill(server):
+    """Takes all of it, by bodies that do not come: the lines."""
+    lines = [server.connect() for _ in range(4)]
+    for line in lines:
+        line.sendall(HEAD)
+    lab.wait_until(lambda: b" 503 " in turned_away(server), 20, "the memory is taken")
+    return lines
+
+
+def turned_away(server):
+    """The answer to one more body; empty when it is waited for."""
+    with server.connect() as line:
+        line.settimeout(1)
+        line.sendall(HEAD)
+        try:
+            return line.recv(4096)
+        except TimeoutError:
+            return b""
+
+
+def test_bodies_above_the_limit_are_turned_away_and_room_comes_back(fleet):
+    lines = fill(fleet.server)
+    answer = turned_away(fleet.server)
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: 5\r\n" in answer, answer
+    assert b"\r\nConnection: close\r\n" in answer
+    assert fleet.server.health() == 200
+    assert 'bootseald_verdicts_total{verdict="busy",reason="overloaded"}' in fleet.server.ctl("metrics")
+    lines.pop().close()
+    lab.wait_until(lambda: turned_away(fleet.server) == b"", 20, "there is room for one again")
+    for line in lines:
+        line.close()
+
+
+def test_devices_are_told_to_come_back_while_challenges_have_no_room(fleet):
+    lines = fill(fleet.server)
+    assert fleet.enroll("--patience=0", check=False).busy
+    for line in lines:
+        line.close()
+    # More than would fit at a time: whatever was taken for a challenge is given back, answered or not.
+    assert len(fleet.enroll("--count=40", "--parallel=4", "--patience=60").pending) == 40
