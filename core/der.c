@@ -1,8 +1,6 @@
 #include "core/der.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* X.690 §8.1.3 and §10.1: definite, and in as few bytes as possible. */
@@ -140,6 +138,24 @@ static bool read_arc(struct bs_reader *r, uint64_t *ret_arc)
     return true;
 }
 
+/* Not snprintf: names are compared all the time while a certificate is read, and it was most of that. */
+static bool put_arc(char **at, size_t *left, uint64_t arc, bool is_first)
+{
+    char digits[20];
+    size_t count = 0;
+    for (; count == 0 || arc > 0; arc /= 10)
+        digits[count++] = (char)('0' + arc % 10);
+    if (*left < count + (is_first ? 1 : 2))
+        return false;
+    *left -= count + (is_first ? 0 : 1);
+    if (!is_first)
+        *(*at)++ = '.';
+    while (count > 0)
+        *(*at)++ = digits[--count];
+    **at = '\0';
+    return true;
+}
+
 bool der_oid_text(struct bs_span oid, char *ret_text, size_t size)
 {
     struct bs_reader r = BS_READER(oid);
@@ -149,13 +165,12 @@ bool der_oid_text(struct bs_span oid, char *ret_text, size_t size)
 
     /* The first two arcs share a number: 40 * first + second, where the second may exceed 39 only below 2. */
     unsigned first = arc < 40 ? 0 : arc < 80 ? 1 : 2;
-    int length = snprintf(ret_text, size, "%u.%" PRIu64, first, arc - 40 * first);
-    while (length > 0 && (size_t)length < size && r.left > 0) {
-        if (!read_arc(&r, &arc))
+    if (!put_arc(&ret_text, &size, first, true) || !put_arc(&ret_text, &size, arc - 40 * first, false))
+        return false;
+    while (r.left > 0)
+        if (!read_arc(&r, &arc) || !put_arc(&ret_text, &size, arc, false))
             return false;
-        length += snprintf(ret_text + length, size - (size_t)length, ".%" PRIu64, arc);
-    }
-    return length > 0 && (size_t)length < size;
+    return true;
 }
 
 bool der_oid_is(struct bs_span oid, const char *dotted)
