@@ -8,7 +8,8 @@
 #       A program, in the top of the build folder, installed in the sbin folder by its component. With STATIC it
 #       follows BOOTSEAL_STATIC_PIE.
 #   bs_unit_test(test_buf SOURCES test_buf.c DEPS bs_base)
-#       A cmocka program, run by ctest with the label unit. Several sources: fakes in place of a port.
+#       A cmocka program, run by ctest with the label unit. Several sources: fakes in place of a port. With THREADS it has
+#       threads: it is in the label and the target `threads` as well, which the preset tsan builds and runs.
 #
 # Layers, from the bottom: L1 bs_base, L2 bs_model (core/); L3 agent_tpm agent_net agent_device agent_vault
 # agent_handover (agent/*/), L4 agent_steps agent_flow, L5 bootseal; likewise server_*, bootseald, bootsealctl.
@@ -53,7 +54,7 @@ function(bs_make_static name)
 endfunction()
 
 function(bs_unit_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS;PKG")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "THREADS" "" "SOURCES;DEPS;PKG")
     list(APPEND arg_PKG cmocka)
     add_executable(${name} ${arg_SOURCES})
     bs_link(${name} PRIVATE)
@@ -61,4 +62,11 @@ function(bs_unit_test name)
     target_compile_definitions(${name} PRIVATE BS_TEST_VECTORS="${PROJECT_SOURCE_DIR}/tests/vectors")
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 60 SKIP_RETURN_CODE 77)
+    if(arg_THREADS)
+        if(NOT TARGET threads)
+            add_custom_target(threads)
+        endif()
+        add_dependencies(threads ${name})
+        set_property(TEST ${name} APPEND PROPERTY LABELS threads)
+    endif()
 endfunction()

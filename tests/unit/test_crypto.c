@@ -1,8 +1,9 @@
 #include "hex.h"
 
-#include "core/crypto.h"
+#include "core/crypto_internal.h"
 
 #include <malloc.h>
+#include <pthread.h>
 
 static struct bs_span text(const char *s)
 {
@@ -253,6 +254,49 @@ static void aead_does_not_open_what_was_changed_anywhere(void **state)
     assert_err(crypto_aead_seal(key, nonce, text("aad"), text("plain"), &small), BS_ERR_NOMEM);
 }
 
+#define THREADS 8
+
+struct drawer {
+    pthread_barrier_t *all_have_one;
+    WC_RNG *generator;
+    uint8_t drawn[32];
+    unsigned failed;
+};
+
+static void *draw(void *context)
+{
+    struct drawer *drawer = context;
+    drawer->failed += crypto_rng(&drawer->generator) != BS_OK;
+    /* Nobody's ends, and leaves its place to another, before all have looked. */
+    (void)pthread_barrier_wait(drawer->all_have_one);
+    drawer->failed += crypto_random(drawer->drawn, sizeof(drawer->drawn)) != BS_OK;
+    return NULL;
+}
+
+/* The generators themselves are compared: that threads share one seldom shows in what they draw. */
+static void threads_have_each_a_generator(void **state)
+{
+    (void)state;
+    pthread_barrier_t all_have_one;
+    struct drawer drawers[THREADS];
+    pthread_t threads[THREADS];
+    assert_int_equal(pthread_barrier_init(&all_have_one, NULL, THREADS), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        drawers[i] = (struct drawer){ .all_have_one = &all_have_one };
+        assert_int_equal(pthread_create(&threads[i], NULL, draw, &drawers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(drawers[i].failed, 0);
+        for (size_t k = 0; k < i; k++) {
+            assert_ptr_not_equal(drawers[i].generator, drawers[k].generator);
+            assert_memory_not_equal(drawers[i].drawn, drawers[k].drawn, sizeof(drawers[i].drawn));
+        }
+    }
+    pthread_barrier_destroy(&all_have_one);
+}
+
 /* SP 800-38A F.3.13 (CFB128-AES128) and F.3.17 (CFB128-AES256) */
 static void cfb_has_the_standard_values_in_both_directions(void **state)
 {
@@ -290,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_digest_takes_its_data_in_pieces),
         cmocka_unit_test(the_state_of_an_hmac_is_wiped_when_it_is_freed),
         cmocka_unit_test(random_bytes_differ_and_reach_beyond_a_block),
+        cmocka_unit_test(threads_have_each_a_generator),
         cmocka_unit_test(hkdf_has_the_standard_values),
         cmocka_unit_test(kdfa_has_the_published_values),
         cmocka_unit_test(kdfa_with_sha384_has_the_value_of_the_formula),
