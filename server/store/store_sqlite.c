@@ -217,6 +217,13 @@ static enum bs_err finish_batch(struct store *store, bool is_lost)
     return err;
 }
 
+void store_batch_end(struct store *store)
+{
+    assert(!store->is_inside);
+    if (store->is_open)
+        (void)!finish_batch(store, false);
+}
+
 /* Nobody is about to join the batch, or it is large enough: it must end now, since nobody else would end it. */
 static bool batch_is_full(struct store *store)
 {

@@ -103,6 +103,9 @@ struct store {
     void *observer;
 };
 
+/* Makes durable what others have in an open batch, and tells them. With the lock held, and outside of a transaction. */
+void store_batch_end(struct store *store);
+
 /*
  * One use of a statement: SQL_USE(q, store, SQL_X) locks the store, and unlocks and resets at the end of the scope.
  * put_* bind the next parameter, take_* read the next column; the first error sticks and sql_* returns it.

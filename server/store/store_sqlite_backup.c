@@ -62,6 +62,7 @@ enum bs_err store_backup_begin(struct store *store, const char *path, struct sto
 enum bs_err store_backup_step(struct store_backup *backup, int pages, struct store_backup_progress *ret_progress)
 {
     pthread_mutex_lock(&backup->store->lock);
+    store_batch_end(backup->store); /* inside a transaction nothing is copied (SQLITE_LOCKED) */
     int code = sqlite3_backup_step(backup->backup, pages);
     *ret_progress = (struct store_backup_progress){ .left = (uint64_t)sqlite3_backup_remaining(backup->backup),
                                                     .total = (uint64_t)sqlite3_backup_pagecount(backup->backup),
