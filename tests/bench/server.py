@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -152,6 +153,31 @@ def traced_costs(path):
     return calls, costs
 
 
+def report(path, *words):
+    """Percentages of a file of perf's, by what they are of."""
+    out = subprocess.run(["perf", "report", "-i", path, "-g", "none", "--stdio", *words], check=True, text=True,
+                         capture_output=True).stdout
+    return {name: float(share) / 100 for share, name in re.findall(r"^ *([\d.]+)%.*?(\S+?) *(?:- +- *)?$", out, re.M)}
+
+
+def sample(bench, folder, count):
+    """Where the time goes: the kernel, SQLite, and what SQLite wants of the kernel. None without perf."""
+    if not shutil.which("perf"):
+        return None
+    path = folder / "perf.data"
+    with subprocess.Popen(["perf", "record", "-q", "-o", path, "-F", "2000", "-g", "-p", str(bench.server.pid)],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as perf:
+        bench.enroll(count)
+        perf.send_signal(signal.SIGINT)
+    if not path.exists() or perf.returncode not in (0, -signal.SIGINT):
+        return None
+    objects = report(path, "--no-children", "--sort", "dso")
+    calls = report(path, "--children", "--sort", "symbol")
+    disk = sum(calls.get(f"__x64_sys_{name}", 0) for name in ("fdatasync", "pwrite64", "pread64", "fcntl"))
+    sqlite = sum(share for name, share in objects.items() if name.startswith("libsqlite3"))
+    return {"kernel": objects.get("[kernel.kallsyms]", 0), "sqlite": sqlite, "disk": disk}
+
+
 def trace(folder, options):
     """Shares of the instructions by part, and how often each operation ran; None without valgrind."""
     if options.no_trace or not shutil.which("valgrind"):
@@ -183,6 +209,7 @@ def measure(options):
                 prims = primitives(bench.core)
                 rounds.append({"primitives_us": prims, "public_key_us": public_key_us(prims),
                                **bench.enroll(options.count)})
+            sampled = sample(bench, folder, options.count)
             idle = bench.idle_kib()
         finally:
             bench.server.stop()
@@ -193,7 +220,7 @@ def measure(options):
         row["allowed"] = 1e6 / row["public_key_us"]
         row["ratio"] = row["per_core"] / row["allowed"]
     keys = ("per_core", "allowed", "ratio", "per_second", "p50_ms", "p99_ms", "cpu_us", "kernel_us", "public_key_us")
-    result = {"rounds": rounds, "idle_connections": IDLE, "idle_kib": idle, "trace": traced,
+    result = {"rounds": rounds, "idle_connections": IDLE, "idle_kib": idle, "trace": traced, "sample": sampled,
               "primitives_us": {key: median([row["primitives_us"][key] for row in rounds])
                                 for key in rounds[0]["primitives_us"]}}
     result.update({key: median([row[key] for row in rounds]) for key in keys})
@@ -205,6 +232,18 @@ def split(result):
     """CPU of one enrollment by part, and how that is known."""
     kernel = result["kernel_us"]["median"]
     user = result["cpu_us"]["median"] - kernel
+    sampled = result["sample"]
+    if result["trace"] and sampled and sampled["kernel"] > 0:
+        total = result["cpu_us"]["median"]
+        shares = result["trace"]["shares"]
+        kernel = (sampled["kernel"] - sampled["disk"]) * total
+        user = (1 - sampled["kernel"] - sampled["sqlite"]) * total
+        parts = {part: share / (1 - shares["store"]) * user for part, share in shares.items() if part != "store"}
+        rest = user - sum(parts.values())
+        return ({**parts, "store: SQLite": sampled["sqlite"] * total,
+                 "store: the kernel for it": sampled["disk"] * total,
+                 "rest": rest, "rest of the kernel": kernel},
+                "perf's samples, what is left of the user time by callgrind's shares of the instructions")
     if result["trace"]:
         parts = {part: share * user for part, share in result["trace"]["shares"].items()}
         how = "callgrind's shares of the instructions, times the measured user time"
