@@ -102,6 +102,12 @@ static void put_connections(struct page *page, struct metrics *metrics)
     PUT(page, "bootseald_connections %" PRIu64 "\n", accepted - atomic_load(&metrics->connections[METRICS_CLOSED]));
 }
 
+static void put_memory(struct page *page, struct server *server)
+{
+    head(page, "bootseald_memory_held_bytes", "gauge", "Held for those who have proven nothing; see limits.memory.");
+    PUT(page, "bootseald_memory_held_bytes %" PRIu64 "\n", atomic_load(&server->memory.held));
+}
+
 static void put_requests(struct page *page, struct metrics *metrics)
 {
     head(page, "bootseald_requests_total", "counter", "HTTP requests by path and status; status 0: any other.");
@@ -171,6 +177,7 @@ enum bs_err metrics_print(struct server *server, struct bs_buf *out)
 {
     struct page page = { .out = out };
     put_connections(&page, &server->metrics);
+    put_memory(&page, server);
     put_requests(&page, &server->metrics);
     put_verdicts(&page, &server->metrics);
     put_commits(&page, &server->metrics);

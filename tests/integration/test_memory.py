@@ -25,7 +25,8 @@ def fill(server):
     lines = [server.connect() for _ in range(4)]
     for line in lines:
         line.sendall(HEAD)
-    lab.wait_until(lambda: b" 503 " in turned_away(server), 20, "the memory is taken")
+    taken = f"bootseald_memory_held_bytes {4 * REQUEST_MAX}\n"
+    lab.wait_until(lambda: taken in server.ctl("metrics"), 20, "the memory is taken")
     return lines
 
 
