@@ -63,18 +63,64 @@ static enum bs_err know_device(struct boot *boot)
     return BS_OK;
 }
 
+/* A password of the owner stops us only where something is still to be made: afterwards nothing needs him. */
+static bool owner_has_password(struct boot *boot)
+{
+    struct tpm_state state;
+    return tpm_state(boot->tpm, &state) == BS_OK && state.owner_auth_set;
+}
+
+#define BEFORE_THE_PASSWORD \
+    "let this device enroll before the password is set, or take it off (tpm2_changeauth -c owner)"
+
+static enum bs_err know_srk(struct boot *boot)
+{
+    const TPMT_PUBLIC *public_area;
+    const struct wire_name *name;
+    enum bs_err err = tpm_srk(boot->tpm, &public_area, &name);
+    if (err == BS_ERR_TPM && owner_has_password(boot))
+        return boot_fail(
+            boot, err, STATE,
+            "the TPM's owner hierarchy has a password and no storage root key lies at tpm.srk_handle: " BEFORE_THE_PASSWORD);
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE,
+                         "the storage root key cannot be used (%s); is the owner hierarchy enabled, and has this TPM "
+                         "ECC keys on P-256?",
+                         bs_err_name(err));
+    return BS_OK;
+}
+
+static enum bs_err know_counter(struct boot *boot)
+{
+    enum bs_err err = tpm_counter_make(boot->tpm, &boot->identity.counter);
+    if (err == BS_ERR_TAMPERED)
+        return boot_fail(
+            boot, err, STATE,
+            "something else than bootseal's counter lies at tpm.counter_index %s; remove it or choose another index",
+            boot->config->tpm.counter_index_text);
+    if (err == BS_ERR_TPM && owner_has_password(boot))
+        return boot_fail(
+            boot, err, STATE,
+            "the TPM's owner hierarchy has a password and no counter lies at tpm.counter_index %s: " BEFORE_THE_PASSWORD,
+            boot->config->tpm.counter_index_text);
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE,
+                         "the TPM made no counter (%s); is its NV memory full? tpm2_nvreadpublic lists what is there, "
+                         "tpm2_nvundefine removes what nobody needs",
+                         bs_err_name(err));
+    return BS_OK;
+}
+
 enum bs_err step_identify(struct boot *boot)
 {
     enum bs_err err = know_device(boot);
+    if (err == BS_OK)
+        err = know_srk(boot);
     if (err != BS_OK)
         return err;
 
     const TPMT_PUBLIC *public_area;
     const struct wire_name *name;
-    err = tpm_srk(boot->tpm, &public_area, &name);
-    if (err != BS_OK)
-        return boot_fail(boot, err, STATE, "the storage root key cannot be used (%s); is the owner hierarchy enabled?",
-                         bs_err_name(err));
     err = tpm_ak(boot->tpm, &public_area, &name);
     if (err != BS_OK)
         return boot_fail(boot, err, STATE, "the attestation key cannot be used (%s); is tpm.ak_handle free?",
@@ -82,15 +128,5 @@ enum bs_err step_identify(struct boot *boot)
     err = make_device_key(boot);
     if (err != BS_OK)
         return boot_fail(boot, err, STATE, "the TPM made no device key (%s)", bs_err_name(err));
-    err = tpm_counter_make(boot->tpm, &boot->identity.counter);
-    if (err == BS_ERR_TAMPERED)
-        return boot_fail(
-            boot, err, STATE,
-            "something else than bootseal's counter lies at tpm.counter_index %s; remove it or choose another index",
-            boot->config->tpm.counter_index_text);
-    if (err != BS_OK)
-        return boot_fail(boot, err, STATE,
-                         "the TPM made no counter (%s); is its NV memory full, or an owner password set?",
-                         bs_err_name(err));
-    return BS_OK;
+    return know_counter(boot);
 }

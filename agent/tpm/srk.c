@@ -1,24 +1,15 @@
 /* The storage root key (TCG TPM v2.0 Provisioning Guidance §7.5.1). */
 #include "agent/tpm/internal.h"
 
-#include "core/log.h"
-
+/*
+ * A primary of the owner hierarchy and of no other, for the server takes no other. Where the owner has a password it must have
+ * been made persistent before, and that is no loss: without him there would be no counter either.
+ */
 enum bs_err tpm_srk_open(struct tpm *tpm, struct tpm_loaded *ret_loaded)
 {
     TPMT_PUBLIC template;
     wire_template_srk(&template);
-
     enum bs_err err = tpm_key_open(tpm, &template, &tpm->srk, ret_loaded);
-    if (err != BS_ERR_REFUSED)
-        return err;
-
-    /*
-     * The owner has set a password. A primary of the endorsement hierarchy with the same template serves as well: it
-     * needs no owner, and comes out the same after each reset.
-     */
-    bs_debug("tpm", "the owner hierarchy has a password; the storage root key is made in the endorsement hierarchy");
-    tpm->srk.hierarchy = TPM2_RH_ENDORSEMENT;
-    err = tpm_key_open(tpm, &template, &tpm->srk, ret_loaded);
     return err == BS_ERR_REFUSED ? BS_ERR_TPM : err;
 }
 

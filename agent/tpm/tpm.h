@@ -92,9 +92,8 @@ enum bs_err tpm_ek(struct tpm *tpm, const struct tpm_ek **ret_ek) BS_MUST_USE; /
 
 /*
  * The storage root key: the persistent one if it matches the TCG template, else made and persisted, else (something
- * else lies at the handle, or there is no room) transient for as long as it is used. Where the owner has set a password
- * and nothing is persistent: a primary of the endorsement hierarchy of the same template. Pointers are good until
- * tpm_close.
+ * else lies at the handle, or there is no room) transient for as long as it is used. TPM where the owner has set a
+ * password and no such key is persistent. Pointers are good until tpm_close.
  */
 enum bs_err tpm_srk(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name) BS_MUST_USE;
 enum bs_err tpm_ak(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name) BS_MUST_USE;

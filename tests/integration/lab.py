@@ -43,6 +43,8 @@ def wait_until(condition, seconds, what):
 class SocketTpm:
     """A software TPM whose commands travel over a Unix socket. Made from a template: making one takes seconds."""
 
+    bank = SHA256  # that the firmware extends
+
     def __init__(self, folder, template):
         self.folder = Path(folder)
         self.template = template
@@ -102,8 +104,8 @@ class SocketTpm:
         return struct.unpack_from(">I", answer, 6)[0], answer[10:]
 
     def extend(self, pcr, digest):
-        """Extends the SHA-256 bank."""
-        body = struct.pack(">I", pcr) + PASSWORD_SESSION + struct.pack(">IH", 1, SHA256) + digest
+        """Extends the bank."""
+        body = struct.pack(">I", pcr) + PASSWORD_SESSION + struct.pack(">IH", 1, self.bank) + digest
         code, _ = self.command(TPM2_CC_PCR_EXTEND, body)
         assert code == 0, hex(code)
 
@@ -119,7 +121,7 @@ class SocketTpm:
         """Extends what the log says was extended: then log and quote agree."""
         for pcr, kind, digests, _ in eventlog.events(log):
             if kind != eventlog.EV_NO_ACTION:
-                self.extend(pcr, digests[SHA256])
+                self.extend(pcr, digests[self.bank])
 
     def increment(self, index):
         """What anybody may do: counts our counter up."""
@@ -252,7 +254,7 @@ class Boot:
 
 CONFIG = """
 server = {{ url = "{url}"; ca = "/etc/bootseal/server-ca.pem"; }};
-tpm = {{ device = "{tpm}"; eventlog = "/eventlog"; timeout = {timeout}; }};
+tpm = {{ device = "{tpm}"; eventlog = "/eventlog"; timeout = {timeout}; {chip} }};
 vault = {{ dir = "/var/lib/bootseal"; }};
 net = {{ up = [{up}]; deadline = 5; proxy = "{proxy}"; }};
 boot = {{ wait = {wait}; on_failure = "reboot"; }};
@@ -287,7 +289,7 @@ class Device:
         (self.root / "serial").write_text(f"SN-{self.folder.name}\n")
         self.log = (LOGS / log).read_bytes() if isinstance(log, str) else log
         self.settings = {"wait": 40, "cap": 12, "level": "debug", "pcrs": ", ".join(map(str, QUOTED)), "up": "",
-                         "proxy": "", "measure": "", "timeout": 30}
+                         "proxy": "", "measure": "", "timeout": 30, "chip": ""}
         self.environment = {}
 
     def power_on(self, log=None):
