@@ -20,6 +20,16 @@ static TPMS_NV_PUBLIC counter_template(TPM2_HANDLE index)
     };
 }
 
+enum bs_err tpm_counter_expect(const struct tpm *tpm, uint64_t value, struct tpm_counter *ret_counter)
+{
+    struct tpm_counter counter = { .public_area = counter_template(tpm->options.counter_index), .value = value };
+    counter.public_area.attributes |= TPMA_NV_WRITTEN;
+    enum bs_err err = wire_nv_name(&counter.public_area, &counter.name);
+    if (err == BS_OK)
+        *ret_counter = counter;
+    return err;
+}
+
 /* What the index is but for the bit that says that it was written. */
 static bool is_our_counter(const TPMS_NV_PUBLIC *area, TPM2_HANDLE index)
 {

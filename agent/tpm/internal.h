@@ -103,7 +103,7 @@ enum bs_err tpm_view_nv(struct tpm *tpm, const TPMS_NV_PUBLIC *public_area, cons
 enum bs_err tpm_load(struct tpm *tpm, const struct tpm_loaded *srk, const struct tpm_key_blob *blob,
                      struct tpm_loaded *ret_loaded) BS_MUST_USE;
 
-/* primary.c: finds, makes, makes persistent. */
+/* primary.c: finds, makes, makes persistent. A key of which nothing is known yet is looked for, or made. */
 enum bs_err tpm_key_open(struct tpm *tpm, const TPMT_PUBLIC *template, struct tpm_key *key,
                          struct tpm_loaded *ret_loaded) BS_MUST_USE;
 enum bs_err tpm_srk_open(struct tpm *tpm, struct tpm_loaded *ret_loaded) BS_MUST_USE;
@@ -125,8 +125,8 @@ enum bs_err tpm_session_last(struct tpm_loaded *session, TPMA_SESSION encryption
 /* policy.c */
 enum bs_err tpm_policy_digest(const struct tpm_policy *policy, uint8_t ret_digest[CRYPTO_SHA256_SIZE]) BS_MUST_USE;
 /* The boot of now and the counter's value, into a session; *ret_rc is the TPM's code, for PCR_CHANGED. */
-enum bs_err tpm_policy_fulfil(struct tpm *tpm, const struct tpm_loaded *session, uint16_t bank, uint32_t boot_mask,
-                              uint32_t cap_pcr, const struct tpm_counter *counter, TSS2_RC *ret_rc) BS_MUST_USE;
+enum bs_err tpm_policy_fulfil(struct tpm *tpm, const struct tpm_loaded *session,
+                              const struct tpm_unseal_request *request, TSS2_RC *ret_rc) BS_MUST_USE;
 
 /* pcr.c */
 void tpm_selection(uint16_t bank, uint32_t mask, TPML_PCR_SELECTION *ret_selection);

@@ -88,24 +88,35 @@ static TSS2_RC policy_nv(struct tpm *tpm, const struct tpm_loaded *session, cons
                          &operand, 0, TPM2_EO_EQ);
 }
 
-enum bs_err tpm_policy_fulfil(struct tpm *tpm, const struct tpm_loaded *session, uint16_t bank, uint32_t boot_mask,
-                              uint32_t cap_pcr, const struct tpm_counter *counter, TSS2_RC *ret_rc)
+/* The counter has another value, is gone, or was made anew and never counted. */
+static bool is_counter_of_another_time(TSS2_RC rc)
+{
+    uint32_t base = tpm_rc_base(rc);
+    return base == TPM2_RC_POLICY || base == TPM2_RC_HANDLE || base == TPM2_RC_NV_UNINITIALIZED;
+}
+
+static enum bs_err policy_counter(struct tpm *tpm, const struct tpm_loaded *session, uint64_t value, TSS2_RC *ret_rc)
 {
     TPM_LOADED struct tpm_loaded index = TPM_LOADED_NONE;
-    enum bs_err err = tpm_view_nv(tpm, &counter->public_area, &counter->name, &index);
+    struct tpm_counter counter;
+    enum bs_err err = tpm_counter_expect(tpm, value, &counter);
+    if (err == BS_OK)
+        err = tpm_view_nv(tpm, &counter.public_area, &counter.name, &index);
     if (err != BS_OK)
         return err;
+    *ret_rc = policy_nv(tpm, session, &index, value);
+    err = tpm_check(tpm, *ret_rc, "TPM2_PolicyNV");
+    return is_counter_of_another_time(*ret_rc) ? BS_ERR_BOOT : err;
+}
 
-    const char *command = "TPM2_PolicyPCR";
-    *ret_rc = policy_pcr(tpm, session, bank, boot_mask);
+enum bs_err tpm_policy_fulfil(struct tpm *tpm, const struct tpm_loaded *session,
+                              const struct tpm_unseal_request *request, TSS2_RC *ret_rc)
+{
+    *ret_rc = policy_pcr(tpm, session, request->bank, request->boot_mask);
     if (*ret_rc == TSS2_RC_SUCCESS)
-        *ret_rc = policy_pcr(tpm, session, bank, 1u << cap_pcr);
-    if (*ret_rc == TSS2_RC_SUCCESS) {
-        command = "TPM2_PolicyNV";
-        *ret_rc = policy_nv(tpm, session, &index, counter->value);
-    }
-    err = tpm_check(tpm, *ret_rc, command);
-    return tpm_rc_base(*ret_rc) == TPM2_RC_POLICY ? BS_ERR_BOOT : err;
+        *ret_rc = policy_pcr(tpm, session, request->bank, 1u << request->cap_pcr);
+    enum bs_err err = tpm_check(tpm, *ret_rc, "TPM2_PolicyPCR");
+    return err == BS_OK ? policy_counter(tpm, session, request->counter_value, ret_rc) : err;
 }
 
 /* A PCR at its reset value was measured by nobody: a policy on it is met by any boot. */

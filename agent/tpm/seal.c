@@ -104,8 +104,7 @@ static enum bs_err take_secret(TPM2B_SENSITIVE_DATA *data, struct bs_secret **re
 
 /* One policy session. *ret_again: a PCR was extended while it was made. */
 static enum bs_err unseal_once(struct tpm *tpm, const struct tpm_loaded *srk, const struct tpm_loaded *sealed,
-                               uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr, const struct tpm_counter *counter,
-                               bool *ret_again, struct bs_secret **ret_secret)
+                               const struct tpm_unseal_request *request, bool *ret_again, struct bs_secret **ret_secret)
 {
     TPM_LOADED struct tpm_loaded session = TPM_LOADED_NONE;
     TPM_ESYS TPM2B_SENSITIVE_DATA *data = NULL;
@@ -114,7 +113,7 @@ static enum bs_err unseal_once(struct tpm *tpm, const struct tpm_loaded *srk, co
     *ret_again = false;
     enum bs_err err = tpm_session(tpm, srk, TPM2_SE_POLICY, TPM2_ALG_SHA256, &session);
     if (err == BS_OK)
-        err = tpm_policy_fulfil(tpm, &session, bank, boot_mask, cap_pcr, counter, &rc);
+        err = tpm_policy_fulfil(tpm, &session, request, &rc);
     if (err == BS_OK)
         err = tpm_session_last(&session, TPMA_SESSION_ENCRYPT);
     if (err == BS_OK) {
@@ -129,23 +128,68 @@ static enum bs_err unseal_once(struct tpm *tpm, const struct tpm_loaded *srk, co
     return tpm_rc_base(rc) == TPM2_RC_POLICY_FAIL ? BS_ERR_BOOT : err;
 }
 
-enum bs_err tpm_unseal(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr,
-                       const struct tpm_counter *counter, const struct tpm_key_blob *sealed,
-                       struct bs_secret **ret_secret)
+static enum bs_err unseal_under(struct tpm *tpm, const struct tpm_loaded *srk, const struct tpm_unseal_request *request,
+                                struct bs_secret **ret_secret)
 {
-    TPM_LOADED struct tpm_loaded srk = TPM_LOADED_NONE;
     TPM_LOADED struct tpm_loaded object = TPM_LOADED_NONE;
-
-    enum bs_err err = tpm_begin(tpm);
-    if (err == BS_OK)
-        err = tpm_srk_open(tpm, &srk);
-    if (err == BS_OK)
-        err = tpm_load(tpm, &srk, sealed, &object);
+    enum bs_err err = tpm_load(tpm, srk, request->sealed, &object);
 
     bool again = err == BS_OK;
     for (int tries = 0; again && tries < UNSEAL_TRIES; tries++)
-        err = unseal_once(tpm, &srk, &object, bank, boot_mask, cap_pcr, counter, &again, ret_secret);
+        err = unseal_once(tpm, srk, &object, request, &again, ret_secret);
     if (err == BS_OK)
         tpm_scrub(tpm, *ret_secret);
     return err;
+}
+
+/* At the persistent handle, and with the public area that somebody named. Proven when a session salted to it has unsealed. */
+static enum bs_err unseal_under_named(struct tpm *tpm, const struct tpm_key *named,
+                                      const struct tpm_unseal_request *request, struct bs_secret **ret_secret)
+{
+    TPM_LOADED struct tpm_loaded srk = TPM_LOADED_NONE;
+    enum bs_err err = tpm_view_key(tpm, named->handle, &named->public_area, &named->name, &srk);
+    if (err == BS_OK)
+        err = unseal_under(tpm, &srk, request, ret_secret);
+    if (err == BS_OK)
+        tpm->srk = *named;
+    return err;
+}
+
+static enum bs_err unseal_under_own(struct tpm *tpm, const struct wire_name *named,
+                                    const struct tpm_unseal_request *request, struct bs_secret **ret_secret)
+{
+    TPM_LOADED struct tpm_loaded srk = TPM_LOADED_NONE;
+    enum bs_err err = tpm_begin(tpm);
+    if (err == BS_OK)
+        err = tpm_srk_open(tpm, &srk);
+    if (err != BS_OK)
+        return err;
+    return wire_name_equal(&tpm->srk.name, named) ? unseal_under(tpm, &srk, request, ret_secret) : BS_ERR_BOOT;
+}
+
+enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request, struct bs_secret **ret_secret)
+{
+    struct tpm_key named = {
+        .is_known = true,
+        .is_persistent = true,
+        .handle = tpm->srk.handle,
+        .hierarchy = tpm->srk.hierarchy,
+        .public_area = *request->srk,
+    };
+    TPMT_PUBLIC template;
+
+    wire_template_srk(&template);
+    if (!wire_matches(request->srk, &template))
+        return BS_ERR_INPUT;
+    enum bs_err err = wire_public_name(request->srk, &named.name);
+    if (err == BS_OK)
+        err = tpm_begin(tpm);
+    if (err != BS_OK)
+        return err;
+    if (!tpm->srk.is_known) {
+        err = unseal_under_named(tpm, &named, request, ret_secret);
+        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT)
+            return err;
+    }
+    return unseal_under_own(tpm, &named.name, request, ret_secret);
 }

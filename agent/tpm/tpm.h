@@ -147,6 +147,11 @@ struct tpm_counter {
 enum bs_err tpm_counter_read(struct tpm *tpm, struct tpm_counter *ret_counter) BS_MUST_USE;
 /* Defines it (COUNTER | AUTHREAD | AUTHWRITE | NO_DA, nothing else) and increments once; reads it if it is there. */
 enum bs_err tpm_counter_make(struct tpm *tpm, struct tpm_counter *ret_counter) BS_MUST_USE;
+/*
+ * Our counter as it must be once it was incremented, computed from its index alone; whether it is there and has that
+ * value the TPM says when a policy asks it.
+ */
+enum bs_err tpm_counter_expect(const struct tpm *tpm, uint64_t value, struct tpm_counter *ret_counter) BS_MUST_USE;
 /* *counter is the new value, as read back; TPM when it did not grow. */
 enum bs_err tpm_counter_increment(struct tpm *tpm, struct tpm_counter *counter) BS_MUST_USE;
 
@@ -179,9 +184,20 @@ enum bs_err tpm_seal(struct tpm *tpm, const struct tpm_policy *policy, const str
 
 /*
  * Unseals in a policy session salted to the SRK, the response encrypted. BOOT when PCRs or counter are not those of the
- * policy; TAMPERED when the blob is not of this TPM's SRK. PCR_CHANGED in between (IMA extends PCR 10) is answered with
- * a new session, a few times.
+ * policy, or the SRK is another one; TAMPERED when the blob is not of this TPM's SRK. PCR_CHANGED in between (IMA
+ * extends PCR 10) is answered with a new session, a few times.
+ *
+ * Nothing is read from the TPM first: the SRK is believed to be `srk` until the session proves it, for only the TPM that
+ * has its private part gives an answer that verifies; then tpm_srk() tells it, too. Where it does not prove right the
+ * TPM's own SRK is looked for.
  */
-enum bs_err tpm_unseal(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr,
-                       const struct tpm_counter *counter, const struct tpm_key_blob *sealed,
+struct tpm_unseal_request {
+    const TPMT_PUBLIC *srk;
+    uint16_t bank;
+    uint32_t boot_mask;
+    uint32_t cap_pcr;
+    uint64_t counter_value; /* that the policy demands of our counter */
+    const struct tpm_key_blob *sealed;
+};
+enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request,
                        struct bs_secret **ret_secret) BS_MUST_USE;

@@ -4,9 +4,12 @@
 
 #include <string.h>
 
-#define MAGIC "BSVAULT1"
+#define MAGIC "BSVAULT2"
 #define MAGIC_SIZE 8
-#define VERSION 1
+#define VERSION 2
+
+#define REF_MAX CRYPTO_HASH_MAX
+#define PUBLIC_MAX sizeof(TPMT_PUBLIC)
 
 /* Contents, before encryption: a deterministic CBOR map. */
 static const struct shape_field contents_fields[] = {
@@ -27,23 +30,56 @@ static enum bs_err put_be(struct bs_buf *out, uint64_t value, size_t size)
     return bs_buf_append(out, bytes, size);
 }
 
+static enum bs_err put_sized(struct bs_span bytes, size_t width, struct bs_buf *out)
+{
+    enum bs_err err = put_be(out, bytes.size, width);
+    return err == BS_OK ? bs_buf_append(out, bytes.data, bytes.size) : err;
+}
+
+static bool is_no_key(const TPMT_PUBLIC *area)
+{
+    return area->type == 0;
+}
+
+static enum bs_err put_public(const TPMT_PUBLIC *area, struct bs_buf *out)
+{
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(PUBLIC_MAX);
+    enum bs_err err = is_no_key(area) ? BS_OK : wire_public_encode(area, &bytes);
+    return err == BS_OK ? put_sized(bs_buf_span(&bytes), 2, out) : err;
+}
+
 static enum bs_err put_policy(const struct slot_header *header, struct bs_buf *out)
 {
-    enum bs_err err = put_be(out, header->generation, 8);
+    const struct {
+        uint64_t value;
+        size_t width;
+    } numbers[] = {
+        { header->generation, 8 },  { header->policy.bank, 2 },      { header->policy.cap_pcr, 1 },
+        { header->policy.kind, 1 }, { header->policy.boot_mask, 4 }, { header->counter_index, 4 },
+    };
+    enum bs_err err = BS_OK;
+    for (size_t i = 0; err == BS_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        err = put_be(out, numbers[i].value, numbers[i].width);
     if (err == BS_OK)
-        err = put_be(out, header->policy.bank, 2);
+        err = put_sized(wire_name_span(&header->counter_name), 2, out);
     if (err == BS_OK)
-        err = put_be(out, header->policy.cap_pcr, 1);
+        err = put_public(&header->srk, out);
     if (err == BS_OK)
-        err = put_be(out, 0, 1);
+        err = put_sized(header->approved.policy_ref, 2, out);
     if (err == BS_OK)
-        err = put_be(out, header->policy.boot_mask, 4);
+        err = put_public(&header->approved.policy_key, out);
     if (err == BS_OK)
-        err = put_be(out, header->counter_index, 4);
+        err = put_sized(header->approved.approvals, 4, out);
+    return err;
+}
+
+static enum bs_err put_share(const struct slot_share *share, struct bs_buf *out)
+{
+    enum bs_err err = put_be(out, share->serial, 8);
     if (err == BS_OK)
-        err = put_be(out, header->counter_name.size, 2);
+        err = bs_buf_append(out, share->nonce, sizeof(share->nonce));
     if (err == BS_OK)
-        err = bs_buf_append(out, header->counter_name.name, header->counter_name.size);
+        err = bs_buf_append(out, share->wrapped, sizeof(share->wrapped));
     return err;
 }
 
@@ -61,6 +97,8 @@ static enum bs_err put_header(const struct slot_header *header, size_t size, siz
         err = wire_public2b_encode(&header->sealed.public_area, out);
     if (err == BS_OK)
         err = wire_private_encode(&header->sealed.private_area, out);
+    if (err == BS_OK)
+        err = put_share(&header->share, out);
     if (err == BS_OK)
         err = bs_buf_append(out, header->nonce, sizeof(header->nonce));
     if (err == BS_OK)
@@ -92,36 +130,90 @@ enum bs_err slot_encode(const struct slot_header *header, const struct bs_secret
     return crypto_aead_seal(bs_secret_view(key), header->nonce, bs_buf_span(&head), bs_buf_span(&plain), out);
 }
 
-/* A TPM2B: its size and so many bytes; the span holds both. */
-static bool take_sized(struct bs_reader *r, size_t max, struct bs_span *ret_whole)
+/* Its size, then so many bytes. */
+static bool take_sized(struct bs_reader *r, size_t width, size_t max, struct bs_span *ret_inside)
+{
+    uint16_t narrow;
+    uint32_t size;
+    if (width == 4 ? !bs_read_be32(r, &size) : !bs_read_be16(r, &narrow))
+        return false;
+    size = width == 4 ? size : narrow;
+    return size <= max && bs_read_bytes(r, size, ret_inside);
+}
+
+/* A TPM2B: the span holds its size, too. */
+static bool take_2b(struct bs_reader *r, size_t max, struct bs_span *ret_whole)
 {
     const uint8_t *start = r->at;
-    uint16_t size;
     struct bs_span inside;
-    if (!bs_read_be16(r, &size) || size > max || !bs_read_bytes(r, size, &inside))
+    if (!take_sized(r, 2, max, &inside))
         return false;
-    *ret_whole = BS_SPAN(start, 2u + size);
+    *ret_whole = BS_SPAN(start, 2 + inside.size);
+    return true;
+}
+
+/* Nothing at all, or a public area. */
+static bool take_public(struct bs_reader *r, TPMT_PUBLIC *ret_area)
+{
+    struct bs_span bytes;
+    return take_sized(r, 2, PUBLIC_MAX, &bytes) && (bytes.size == 0 || wire_public_decode(bytes, ret_area) == BS_OK);
+}
+
+/* Nothing of what another kind needs may stand there; what this one needs must. */
+static bool is_as_its_kind_needs(const struct slot_header *header)
+{
+    const struct slot_signed *approved = &header->approved;
+    bool has_key = !is_no_key(&approved->policy_key) && approved->approvals.size > 0;
+    switch (header->policy.kind) {
+    case VAULT_PCR:
+        return is_no_key(&approved->policy_key) && approved->approvals.size == 0 && approved->policy_ref.size == 0;
+    case VAULT_SIGNED:
+        return has_key && approved->policy_ref.size == CRYPTO_SHA256_SIZE;
+    case VAULT_SIGNED_UKI:
+        return has_key && approved->policy_ref.size == 0;
+    }
+    return false;
+}
+
+static bool take_numbers(struct bs_reader *r, struct slot_header *header)
+{
+    uint8_t cap_pcr, kind;
+    if (!bs_read_be64(r, &header->generation) || !bs_read_be16(r, &header->policy.bank) || !bs_read_u8(r, &cap_pcr) ||
+        !bs_read_u8(r, &kind) || kind > VAULT_SIGNED_UKI || !bs_read_be32(r, &header->policy.boot_mask) ||
+        !bs_read_be32(r, &header->counter_index))
+        return false;
+    header->policy.cap_pcr = cap_pcr;
+    header->policy.kind = (enum vault_kind)kind;
     return true;
 }
 
 static bool take_policy(struct bs_reader *r, struct slot_header *header)
 {
-    uint8_t cap_pcr, reserved;
     struct bs_span name;
-    uint16_t name_size;
-    if (!bs_read_be64(r, &header->generation) || !bs_read_be16(r, &header->policy.bank) || !bs_read_u8(r, &cap_pcr) ||
-        !bs_read_u8(r, &reserved) || reserved != 0 || !bs_read_be32(r, &header->policy.boot_mask) ||
-        !bs_read_be32(r, &header->counter_index) || !bs_read_be16(r, &name_size) || !bs_read_bytes(r, name_size, &name))
+    return take_numbers(r, header) && take_sized(r, 2, WIRE_NAME_MAX, &name) &&
+           wire_name_from_span(name, &header->counter_name) == BS_OK && take_public(r, &header->srk) &&
+           !is_no_key(&header->srk) && take_sized(r, 2, REF_MAX, &header->approved.policy_ref) &&
+           take_public(r, &header->approved.policy_key) && take_sized(r, 4, SLOT_MAX, &header->approved.approvals) &&
+           is_as_its_kind_needs(header);
+}
+
+static bool take_share(struct bs_reader *r, struct slot_share *share)
+{
+    static const struct slot_share none;
+    struct bs_span nonce, wrapped;
+    if (!bs_read_be64(r, &share->serial) || !bs_read_bytes(r, sizeof(share->nonce), &nonce) ||
+        !bs_read_bytes(r, sizeof(share->wrapped), &wrapped))
         return false;
-    header->policy.cap_pcr = cap_pcr;
-    return wire_name_from_span(name, &header->counter_name) == BS_OK;
+    memcpy(share->nonce, nonce.data, nonce.size);
+    memcpy(share->wrapped, wrapped.data, wrapped.size);
+    return share->serial != 0 || (memcmp(share->nonce, none.nonce, sizeof(none.nonce)) == 0 &&
+                                  memcmp(share->wrapped, none.wrapped, sizeof(none.wrapped)) == 0);
 }
 
 static bool take_sealed_key(struct bs_reader *r, struct tpm_key_blob *key)
 {
     struct bs_span public_area, private_area;
-    return take_sized(r, sizeof(key->public_area), &public_area) &&
-           take_sized(r, sizeof(key->private_area), &private_area) &&
+    return take_2b(r, sizeof(key->public_area), &public_area) && take_2b(r, sizeof(key->private_area), &private_area) &&
            wire_public2b_decode(public_area, &key->public_area) == BS_OK &&
            wire_private_decode(private_area, &key->private_area) == BS_OK;
 }
@@ -141,8 +233,8 @@ enum bs_err slot_decode(struct bs_span file, struct slot *ret_slot)
     uint32_t header_size, sealed_size;
     struct bs_span nonce;
     if (file.size > SLOT_MAX || !take_start(&r, &header_size) || !take_policy(&r, &slot.header) ||
-        !take_sealed_key(&r, &slot.header.sealed) || !bs_read_bytes(&r, sizeof(slot.header.nonce), &nonce) ||
-        !bs_read_be32(&r, &sealed_size))
+        !take_sealed_key(&r, &slot.header.sealed) || !take_share(&r, &slot.header.share) ||
+        !bs_read_bytes(&r, sizeof(slot.header.nonce), &nonce) || !bs_read_be32(&r, &sealed_size))
         return BS_ERR_INPUT;
     if (header_size != file.size - r.left || sealed_size != r.left || sealed_size <= CRYPTO_AEAD_TAG)
         return BS_ERR_INPUT;

@@ -9,17 +9,34 @@
 #define SLOT_MAX (256 * 1024)
 #define SLOT_KEY_SIZE CRYPTO_AEAD_KEY
 
+/* What a policy that somebody signs needs; all empty for VAULT_PCR. */
+struct slot_signed {
+    struct bs_span policy_ref; /* at most a digest */
+    TPMT_PUBLIC policy_key;
+    struct bs_span approvals;
+};
+
+/* The vault's key a second time, wrapped for the recovery share of a bundle; all zero when there is none. */
+struct slot_share {
+    uint64_t serial; /* of the bundle that brought the share */
+    uint8_t nonce[CRYPTO_AEAD_NONCE];
+    uint8_t wrapped[SLOT_KEY_SIZE + CRYPTO_AEAD_TAG];
+};
+
 /* What stands before the ciphertext. Nothing of it is to be believed before slot_open() said BS_OK. */
 struct slot_header {
     uint64_t generation; /* value of the counter that the key is sealed to */
     struct vault_policy policy;
     uint32_t counter_index;
     struct wire_name counter_name;
+    TPMT_PUBLIC srk;
+    struct slot_signed approved;
     struct tpm_key_blob sealed;
+    struct slot_share share;
     uint8_t nonce[CRYPTO_AEAD_NONCE];
 };
 
-/* A decoded slot; spans point into the file's bytes. */
+/* A decoded slot; spans, those of the header too, point into the file's bytes. */
 struct slot {
     struct slot_header header;
     struct bs_span header_bytes; /* the additional data */

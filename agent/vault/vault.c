@@ -50,6 +50,13 @@ static bool is_of_generation(const struct slot_file *file, uint64_t generation)
     return file->err == BS_OK && file->slot.header.generation == generation;
 }
 
+static size_t younger_slot(const struct slot_file files[VAULT_SLOTS])
+{
+    if (files[0].err != BS_OK || files[1].err != BS_OK)
+        return files[0].err == BS_OK ? 0 : 1;
+    return files[1].slot.header.generation > files[0].slot.header.generation ? 1 : 0;
+}
+
 void vault_opened_clear(struct vault_opened *opened)
 {
     bs_secret_free(opened->plain);
@@ -57,12 +64,13 @@ void vault_opened_clear(struct vault_opened *opened)
 }
 
 /* What the TPM would say no to anyway, without asking it. */
-static bool is_sealed_to_now(const struct slot_header *header, const struct vault_policy *policy,
-                             const struct tpm_counter *counter)
+static bool is_sealed_here(const struct slot_header *header, const struct vault_policy *policy,
+                           const struct tpm_counter *counter)
 {
-    return header->policy.bank == policy->bank && header->policy.boot_mask == policy->boot_mask &&
-           header->policy.cap_pcr == policy->cap_pcr && header->counter_index == counter->public_area.nvIndex &&
-           wire_name_equal(&header->counter_name, &counter->name) && header->generation == counter->value;
+    return header->policy.kind == policy->kind && header->policy.bank == policy->bank &&
+           header->policy.boot_mask == policy->boot_mask && header->policy.cap_pcr == policy->cap_pcr &&
+           header->counter_index == counter->public_area.nvIndex &&
+           wire_name_equal(&header->counter_name, &counter->name);
 }
 
 /*
@@ -98,7 +106,6 @@ struct opening {
     struct tpm *tpm;
     const struct vault_policy *policy;
     const struct cert_roots *roots;
-    struct tpm_counter counter;
 };
 
 static enum bs_err open_slot(const struct opening *o, const struct slot_file *file, struct vault_opened *ret_opened)
@@ -106,12 +113,23 @@ static enum bs_err open_slot(const struct opening *o, const struct slot_file *fi
     if (file->err != BS_OK)
         return file->err;
     const struct slot_header *header = &file->slot.header;
-    if (!is_sealed_to_now(header, o->policy, &o->counter))
+    struct tpm_counter counter;
+    enum bs_err err = tpm_counter_expect(o->tpm, header->generation, &counter);
+    if (err != BS_OK)
+        return err;
+    if (!is_sealed_here(header, o->policy, &counter))
         return BS_ERR_BOOT;
 
     BS_OWN(secret) key = NULL;
-    enum bs_err err = tpm_unseal(o->tpm, o->policy->bank, o->policy->boot_mask, o->policy->cap_pcr, &o->counter,
-                                 &header->sealed, &key);
+    const struct tpm_unseal_request request = {
+        .srk = &header->srk,
+        .bank = o->policy->bank,
+        .boot_mask = o->policy->boot_mask,
+        .cap_pcr = o->policy->cap_pcr,
+        .counter_value = header->generation,
+        .sealed = &header->sealed,
+    };
+    err = tpm_unseal(o->tpm, &request, &key);
     if (err != BS_OK)
         return err == BS_ERR_TAMPERED ? BS_ERR_INPUT : err; /* not a key of this SRK: damaged, or from elsewhere */
 
@@ -151,14 +169,15 @@ static enum bs_err worst(const struct vault_findings *findings, enum bs_err tpm_
     return findings->is_corrupt ? BS_ERR_INPUT : BS_ERR_NOT_FOUND;
 }
 
-/* Without a counter of ours nothing was ever sealed by this TPM, or it was cleared since. */
-static enum bs_err without_counter(enum bs_err err, const struct slot_file files[VAULT_SLOTS],
-                                   struct vault_findings *findings)
+/* Nothing opened. Where something else than our counter lies at its index, somebody put it there. */
+static enum bs_err after_all(struct tpm *tpm, struct vault_findings *findings, enum bs_err tpm_err)
 {
-    for (size_t i = 0; i < VAULT_SLOTS; i++)
-        note_finding(files[i].err == BS_OK ? BS_ERR_BOOT : files[i].err, findings);
-    findings->is_tampered |= err == BS_ERR_TAMPERED;
-    return err == BS_ERR_NOT_FOUND ? worst(findings, BS_OK) : err;
+    struct tpm_counter counter;
+    if (tpm_err == BS_OK && tpm_counter_read(tpm, &counter) == BS_ERR_TAMPERED) {
+        findings->is_tampered = true;
+        return BS_ERR_TAMPERED;
+    }
+    return worst(findings, tpm_err);
 }
 
 static bool is_tpm_failure(enum bs_err err)
@@ -175,18 +194,17 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
     SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
     slot_files_read(dir, files);
 
-    struct opening o = { .tpm = tpm, .policy = policy, .roots = roots };
-    enum bs_err err = tpm_counter_read(tpm, &o.counter);
-    if (err != BS_OK)
-        return without_counter(err, files, ret_findings);
-
-    /* What was committed lies in both slots: what one of them says, the other one says, too. */
+    /*
+     * What was committed lies in both slots: what one of them says, the other one says, too. Else the younger one is the likelier:
+     * the power was cut between its increment and the copy, or, more rarely, before the increment.
+     */
+    const struct opening o = { .tpm = tpm, .policy = policy, .roots = roots };
     bool is_copy = files[0].err == BS_OK && bs_span_equal(bs_buf_span(&files[0].bytes), bs_buf_span(&files[1].bytes));
-    size_t first = is_of_generation(&files[1], o.counter.value) && !is_of_generation(&files[0], o.counter.value);
+    size_t first = younger_slot(files);
     enum bs_err tpm_err = BS_OK;
     for (size_t i = 0; i < (is_copy ? 1 : VAULT_SLOTS); i++) {
         size_t index = (first + i) % VAULT_SLOTS;
-        err = open_slot(&o, &files[index], ret_opened);
+        enum bs_err err = open_slot(&o, &files[index], ret_opened);
         if (err == BS_OK)
             return BS_OK;
         bs_debug("vault", "%s: %s", slot_names[index], bs_err_name(err));
@@ -194,7 +212,7 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
         if (is_tpm_failure(err))
             tpm_err = err;
     }
-    return worst(ret_findings, tpm_err);
+    return after_all(tpm, ret_findings, tpm_err);
 }
 
 /* The slot that may be overwritten: one that does not hold the generation of now. Of two copies, the second. */
@@ -216,7 +234,13 @@ static enum bs_err seal_generation(struct tpm *tpm, const struct vault_request *
         .counter_name = counter->name,
     };
     BS_OWN(secret) key = NULL;
-    enum bs_err err = bs_secret_new(SLOT_KEY_SIZE, &key);
+    const TPMT_PUBLIC *srk;
+    const struct wire_name *srk_name;
+    enum bs_err err = tpm_srk(tpm, &srk, &srk_name);
+    if (err == BS_OK) {
+        header.srk = *srk;
+        err = bs_secret_new(SLOT_KEY_SIZE, &key);
+    }
     if (err == BS_OK)
         err = crypto_random(bs_secret_data(key), SLOT_KEY_SIZE);
     if (err == BS_OK)

@@ -19,7 +19,15 @@ struct vault_contents {
     uint64_t time_floor;           /* last time that the server told, seconds since 1970 */
 };
 
+/* Which boots the vault opens in. The numbers are those of a slot. */
+enum vault_kind {
+    VAULT_PCR = 0,        /* the one that it was sealed in */
+    VAULT_SIGNED = 1,     /* those that the server approved for this device */
+    VAULT_SIGNED_UKI = 2, /* those that the maker's image approves of */
+};
+
 struct vault_policy {
+    enum vault_kind kind;
     uint16_t bank;
     uint32_t boot_mask;
     uint32_t cap_pcr;

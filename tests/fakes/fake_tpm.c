@@ -290,6 +290,14 @@ static void describe_counter(struct tpm_counter *ret_counter)
     ret_counter->value = fake_tpm.counter;
 }
 
+enum bs_err tpm_counter_expect(const struct tpm *tpm, uint64_t value, struct tpm_counter *ret_counter)
+{
+    (void)tpm;
+    describe_counter(ret_counter);
+    ret_counter->value = value;
+    return BS_OK;
+}
+
 enum bs_err tpm_counter_read(struct tpm *tpm, struct tpm_counter *ret_counter)
 {
     (void)tpm;
@@ -394,20 +402,36 @@ enum bs_err tpm_seal(struct tpm *tpm, const struct tpm_policy *policy, const str
     return BS_OK;
 }
 
-enum bs_err tpm_unseal(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr,
-                       const struct tpm_counter *counter, const struct tpm_key_blob *blob,
-                       struct bs_secret **ret_secret)
+/* As the TPM that has to prove the SRK that somebody named: only its own one opens anything. */
+static bool is_our_srk(const TPMT_PUBLIC *named)
+{
+    const TPMT_PUBLIC *own;
+    const struct wire_name *own_name;
+    struct wire_name name;
+    must(tpm_srk(NULL, &own, &own_name));
+    must(wire_public_name(named, &name));
+    return wire_name_equal(&name, own_name);
+}
+
+enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request, struct bs_secret **ret_secret)
 {
     (void)tpm;
     COMMAND();
     fake_tpm.unseals++;
+    const struct tpm_key_blob *blob = request->sealed;
+    if (!fake_tpm.has_counter || request->counter_value != fake_tpm.counter || !is_our_srk(request->srk))
+        return BS_ERR_BOOT;
     if (blob->private_area.size != 1 || blob->private_area.buffer[0] >= fake_tpm.sealed_count)
         return BS_ERR_TAMPERED;
-    struct tpm_policy policy = {
-        .bank = bank, .boot_mask = boot_mask, .cap_pcr = cap_pcr, .counter = counter, .counter_value = fake_tpm.counter
-    };
-    values_digest(boot_mask, policy.boot_digest);
-    values_digest(UINT32_C(1) << cap_pcr, policy.cap_digest);
+    struct tpm_counter counter;
+    describe_counter(&counter);
+    struct tpm_policy policy = { .bank = request->bank,
+                                 .boot_mask = request->boot_mask,
+                                 .cap_pcr = request->cap_pcr,
+                                 .counter = &counter,
+                                 .counter_value = fake_tpm.counter };
+    values_digest(policy.boot_mask, policy.boot_digest);
+    values_digest(UINT32_C(1) << policy.cap_pcr, policy.cap_digest);
     uint8_t digest[CRYPTO_SHA256_SIZE];
     policy_digest(&policy, digest);
     const struct fake_sealed *sealed = &fake_tpm.sealed[blob->private_area.buffer[0]];

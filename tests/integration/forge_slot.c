@@ -94,7 +94,11 @@ static void forge_slot(struct tpm *tpm, uint32_t mask, bool is_next, struct bs_b
     struct tpm_counter counter;
     struct tpm_policy policy;
     struct bs_secret *key;
+    const TPMT_PUBLIC *srk;
+    const struct wire_name *srk_name;
 
+    NEED(tpm_srk(tpm, &srk, &srk_name));
+    header.srk = *srk;
     NEED(tpm_counter_read(tpm, &counter));
     header.generation = counter.value + (is_next ? 1 : 0);
     header.counter_index = counter.public_area.nvIndex;

@@ -26,6 +26,7 @@ struct bench {
     struct tpm_counter counter;
     struct tpm_key_blob blob;
     struct bs_secret *secret;
+    TPMT_PUBLIC srk;
     struct bs_buf id_object, encrypted;
     unsigned open_commands, enroll_commands;
 };
@@ -41,9 +42,13 @@ static struct tpm_options options_of(const struct bench *bench)
 /* As a boot from the vault does; *ret_secret stays NULL after an error. */
 static enum bs_err open_flow(struct bench *bench, struct tpm *tpm, struct bs_secret **ret_secret)
 {
-    struct tpm_counter counter;
-    enum bs_err err = tpm_counter_read(tpm, &counter);
-    return err == BS_OK ? tpm_unseal(tpm, BANK, BOOT_MASK, CAP, &counter, &bench->blob, ret_secret) : err;
+    const struct tpm_unseal_request request = { .srk = &bench->srk,
+                                                .bank = BANK,
+                                                .boot_mask = BOOT_MASK,
+                                                .cap_pcr = CAP,
+                                                .counter_value = bench->counter.value,
+                                                .sealed = &bench->blob };
+    return tpm_unseal(tpm, &request, ret_secret);
 }
 
 /* As a first contact does, without the network. */
@@ -99,7 +104,7 @@ static void prepare(struct bench *bench)
     BS_OWN(tpm) tpm = NULL;
     struct tpm_policy policy;
     const struct tpm_ek *ek;
-    const TPMT_PUBLIC *ak;
+    const TPMT_PUBLIC *ak, *srk;
     const struct wire_name *name;
     TPM_ESYS TPML_DIGEST_VALUES *digests = NULL;
     const TPM2B_EVENT event = { .size = 6, .buffer = "kernel" };
@@ -112,6 +117,8 @@ static void prepare(struct bench *bench)
     OK(tpm_counter_make(tpm, &bench->counter));
     OK(tpm_policy_now(tpm, BANK, BOOT_MASK, CAP, &bench->counter, bench->counter.value, &policy));
     OK(tpm_seal(tpm, &policy, bench->secret, &bench->blob));
+    OK(tpm_srk(tpm, &srk, &name));
+    bench->srk = *srk;
     OK(tpm_ek(tpm, &ek));
     OK(tpm_ak(tpm, &ak, &name));
     bench->id_object = bench->encrypted = BS_BUF(1024);

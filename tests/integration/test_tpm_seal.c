@@ -49,6 +49,7 @@ struct sealed {
     struct tpm_counter counter;
     struct tpm_key_blob blob;
     struct bs_secret *secret;
+    TPMT_PUBLIC srk;
 };
 
 /* As the vault does: sealed to the counter's next value, which is then made the present one. */
@@ -60,11 +61,22 @@ static void seal_one(struct tpm *tpm, struct sealed *ret_sealed)
     OK(tpm_policy_now(tpm, BANK, BOOT_MASK, CAP, &ret_sealed->counter, ret_sealed->counter.value + 1, &policy));
     OK(tpm_seal(tpm, &policy, ret_sealed->secret, &ret_sealed->blob));
     OK(tpm_counter_increment(tpm, &ret_sealed->counter));
+
+    const TPMT_PUBLIC *srk;
+    const struct wire_name *name;
+    OK(tpm_srk(tpm, &srk, &name));
+    ret_sealed->srk = *srk;
 }
 
 static enum bs_err unseal(struct tpm *tpm, const struct sealed *sealed, struct bs_secret **ret_secret)
 {
-    return tpm_unseal(tpm, BANK, BOOT_MASK, CAP, &sealed->counter, &sealed->blob, ret_secret);
+    const struct tpm_unseal_request request = { .srk = &sealed->srk,
+                                                .bank = BANK,
+                                                .boot_mask = BOOT_MASK,
+                                                .cap_pcr = CAP,
+                                                .counter_value = sealed->counter.value,
+                                                .sealed = &sealed->blob };
+    return tpm_unseal(tpm, &request, ret_secret);
 }
 
 static void opens(struct tpm *tpm, const struct sealed *sealed)
@@ -231,7 +243,10 @@ static void policy_digest_is_the_tpms(void **state)
                                            ESYS_TR_NONE, NULL, TPM2_SE_TRIAL, &none, TPM2_ALG_SHA256, &tr),
                      0);
     tpm_hold(tpm, tr, true, &session);
-    OK(tpm_policy_fulfil(tpm, &session, BANK, BOOT_MASK, CAP, &counter, &rc));
+    const struct tpm_unseal_request request = {
+        .bank = BANK, .boot_mask = BOOT_MASK, .cap_pcr = CAP, .counter_value = counter.value
+    };
+    OK(tpm_policy_fulfil(tpm, &session, &request, &rc));
     assert_int_equal(Esys_PolicyGetDigest(tpm->esys, session.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &theirs), 0);
     assert_int_equal(theirs->size, 32);
     assert_memory_equal(theirs->buffer, ours, 32);
@@ -397,11 +412,72 @@ static void opening_costs_few_commands(void **state)
     }
     lab_record(*state);
     BS_OWN(tpm) tpm = lab_open(*state, true);
-    struct tpm_counter counter;
-    OK(tpm_counter_read(tpm, &counter));
     opens(tpm, &sealed);
-    assert_int_equal(lab_commands(*state), 10);
-    assert_int_equal(tpm_command_count(tpm), 10);
+    assert_int_equal(lab_commands(*state), 7);
+    assert_int_equal(tpm_command_count(tpm), 7);
+
+    /* It has proven itself: nothing is read for it later. */
+    const TPMT_PUBLIC *srk;
+    const struct wire_name *name;
+    struct wire_name expected;
+    OK(tpm_srk(tpm, &srk, &name));
+    OK(wire_public_name(&sealed.srk, &expected));
+    assert_true(wire_name_equal(name, &expected));
+    assert_int_equal(lab_commands(*state), 7);
+    bs_secret_free(sealed.secret);
+}
+
+/* What a slot says of the SRK is believed only as far as the TPM proves it. */
+static void an_srk_that_the_tpm_does_not_have_opens_nothing(void **state)
+{
+    struct sealed sealed;
+    {
+        BS_OWN(tpm) tpm = lab_open(*state, true);
+        seal_one(tpm, &sealed);
+    }
+    const TPMT_PUBLIC own = sealed.srk;
+    struct crypto_key *key;
+    struct crypto_point point;
+    OK(crypto_key_make(&key));
+    OK(crypto_key_public(key, &point));
+    crypto_key_free(key);
+    memcpy(sealed.srk.unique.ecc.x.buffer, point.x, 32);
+    memcpy(sealed.srk.unique.ecc.y.buffer, point.y, 32);
+    {
+        BS_OWN(tpm) tpm = lab_open(*state, true);
+        const TPMT_PUBLIC *srk;
+        const struct wire_name *name;
+        struct wire_name expected;
+        stays_shut(tpm, &sealed, BS_ERR_BOOT);
+        OK(tpm_srk(tpm, &srk, &name));
+        OK(wire_public_name(&own, &expected));
+        assert_true(wire_name_equal(name, &expected));
+        NOTHING_LOADED(*state);
+    }
+    sealed.srk.objectAttributes ^= TPMA_OBJECT_NODA; /* not the template: not even asked for */
+    lab_record(*state);
+    BS_OWN(tpm) tpm = lab_open(*state, true);
+    stays_shut(tpm, &sealed, BS_ERR_INPUT);
+    assert_int_equal(lab_commands(*state), 0);
+    sealed.srk = own;
+    opens(tpm, &sealed);
+    bs_secret_free(sealed.secret);
+}
+
+static void without_the_counter_nothing_opens(void **state)
+{
+    BS_OWN(tpm) tpm = lab_open(*state, true);
+    struct sealed sealed;
+    seal_one(tpm, &sealed);
+    TPM2_HANDLE index = lab_options(*state).counter_index;
+    lab_undefine(*state, index);
+    stays_shut(tpm, &sealed, BS_ERR_BOOT);
+    lab_define(*state, index, OURS, 8); /* anew, and not yet incremented */
+    stays_shut(tpm, &sealed, BS_ERR_BOOT);
+    struct tpm_counter counter;
+    OK(tpm_counter_make(tpm, &counter));
+    stays_shut(tpm, &sealed, BS_ERR_BOOT);
+    NOTHING_LOADED(*state);
     bs_secret_free(sealed.secret);
 }
 
@@ -426,6 +502,8 @@ int main(void)
         TEST(power_cuts_are_no_failed_attempts),
         TEST(the_secret_is_not_on_the_bus_and_not_left_in_memory),
         TEST(opening_costs_few_commands),
+        TEST(an_srk_that_the_tpm_does_not_have_opens_nothing),
+        TEST(without_the_counter_nothing_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

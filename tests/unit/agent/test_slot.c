@@ -6,12 +6,17 @@ static struct bs_secret *key;
 static struct bs_buf slot_bytes = BS_BUF(SLOT_MAX);
 static struct slot_header header;
 
+static void fill_unique(TPMT_PUBLIC *area)
+{
+    memset(area->unique.ecc.x.buffer, 1, 32);
+    memset(area->unique.ecc.y.buffer, 2, 32);
+    area->unique.ecc.x.size = area->unique.ecc.y.size = 32;
+}
+
 static void fill(TPM2B_PUBLIC *area)
 {
     wire_template_device(&area->publicArea);
-    memset(area->publicArea.unique.ecc.x.buffer, 1, 32);
-    memset(area->publicArea.unique.ecc.y.buffer, 2, 32);
-    area->publicArea.unique.ecc.x.size = area->publicArea.unique.ecc.y.size = 32;
+    fill_unique(&area->publicArea);
 }
 
 static const struct vault_contents contents = {
@@ -26,9 +31,11 @@ static int setup(void **state)
     (void)state;
     TPMT_PUBLIC named;
     header = (struct slot_header){ .generation = 0x0102030405060708,
-                                   .policy = { CRYPTO_SHA256, 0x295, 12 },
+                                   .policy = { VAULT_PCR, CRYPTO_SHA256, 0x295, 12 },
                                    .counter_index = 0x0180B001 };
     wire_template_ak(&named);
+    wire_template_srk(&header.srk);
+    fill_unique(&header.srk);
     fill(&header.sealed.public_area);
     header.sealed.private_area.size = 20;
     memset(header.nonce, 0xAB, sizeof(header.nonce));
@@ -68,7 +75,7 @@ static void a_slot_comes_back_as_it_went_in(void **state)
 static void the_header_lies_as_docs_vault_format_draws_it(void **state)
 {
     (void)state;
-    static const uint8_t start[] = { 'B', 'S', 'V', 'A', 'U', 'L', 'T', '1', 0, 0, 0, 1 };
+    static const uint8_t start[] = { 'B', 'S', 'V', 'A', 'U', 'L', 'T', '2', 0, 0, 0, 2 };
     static const uint8_t policy[] = { 1, 2, 3, 4, 5,    6,    7,    8,    0,    0x0B, 12,
                                       0, 0, 0, 2, 0x95, 0x01, 0x80, 0xB0, 0x01, 0,    34 };
     assert_memory_equal(slot_bytes.data, start, sizeof(start));
@@ -77,6 +84,14 @@ static void the_header_lies_as_docs_vault_format_draws_it(void **state)
     size_t sealed_size = (size_t)slot_bytes.data[header_size - 2] << 8 | slot_bytes.data[header_size - 1];
     assert_int_equal(header_size + sealed_size, slot_bytes.size);
     assert_memory_equal(slot_bytes.data + header_size - 16, header.nonce, 12);
+
+    static const uint8_t nothing[2 + 2 + 4 + 8 + 12 + 48];
+    size_t srk = 72, srk_size = (size_t)slot_bytes.data[srk] << 8 | slot_bytes.data[srk + 1];
+    BS_SCOPED_BUF struct bs_buf area = BS_BUF(1024);
+    assert_ok(wire_public_encode(&header.srk, &area));
+    assert_true(bs_span_equal(BS_SPAN(slot_bytes.data + srk + 2, srk_size), bs_buf_span(&area)));
+    assert_memory_equal(slot_bytes.data + srk + 2 + srk_size, nothing, 8);     /* no signed policy */
+    assert_memory_equal(slot_bytes.data + header_size - 16 - 68, nothing, 68); /* no share */
 }
 
 static void a_slot_that_is_cut_anywhere_is_refused(void **state)
@@ -111,18 +126,118 @@ static void no_byte_of_a_slot_can_be_changed(void **state)
     }
 }
 
+/* The slot as it is decoded after `header` was encoded again. */
+static enum bs_err encode_again(struct slot *ret_slot)
+{
+    bs_buf_reset(&slot_bytes);
+    assert_ok(slot_encode(&header, key, &contents, &slot_bytes));
+    return slot_decode(bs_buf_span(&slot_bytes), ret_slot);
+}
+
+static void what_a_signed_policy_needs_comes_back(void **state)
+{
+    (void)state;
+    struct slot slot;
+    static const uint8_t ref[32] = { 7 };
+    header.policy.kind = VAULT_SIGNED;
+    header.approved.policy_ref = BS_SPAN(ref, sizeof(ref));
+    wire_template_device(&header.approved.policy_key);
+    fill_unique(&header.approved.policy_key);
+    header.approved.approvals = bs_span_of_string("approvals");
+    assert_ok(encode_again(&slot));
+    assert_int_equal(slot.header.policy.kind, VAULT_SIGNED);
+    assert_true(bs_span_equal(slot.header.approved.policy_ref, header.approved.policy_ref));
+    assert_span_text(slot.header.approved.approvals, "approvals");
+    struct wire_name in, out;
+    assert_ok(wire_public_name(&header.approved.policy_key, &in));
+    assert_ok(wire_public_name(&slot.header.approved.policy_key, &out));
+    assert_true(wire_name_equal(&in, &out));
+
+    BS_OWN(secret) plain = NULL;
+    assert_ok(slot_open(&slot, key, &plain));
+    no_byte_of_a_slot_can_be_changed(state);
+}
+
+/* A kind whose fields stand there in part, or beside those of another kind, or that is not known. */
+static void fields_that_are_not_of_the_kind_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t ref[32] = { 7 };
+    static const struct {
+        unsigned kind;
+        size_t ref_size;
+        bool has_key;
+        const char *approvals;
+    } wrong[] = {
+        { VAULT_PCR, 32, false, "" },
+        { VAULT_PCR, 0, true, "" },
+        { VAULT_PCR, 0, false, "a" },
+        { VAULT_SIGNED, 0, true, "a" },
+        { VAULT_SIGNED, 31, true, "a" },
+        { VAULT_SIGNED, 32, false, "a" },
+        { VAULT_SIGNED, 32, true, "" },
+        { VAULT_SIGNED_UKI, 32, true, "a" },
+        { VAULT_SIGNED_UKI, 0, false, "a" },
+        { VAULT_SIGNED_UKI, 0, true, "" },
+        { 3, 0, false, "" },
+    };
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        struct slot slot;
+        header.policy.kind = wrong[i].kind;
+        header.approved = (struct slot_signed){ .policy_ref = BS_SPAN(ref, wrong[i].ref_size),
+                                                .approvals = bs_span_of_string(wrong[i].approvals) };
+        if (wrong[i].has_key) {
+            wire_template_device(&header.approved.policy_key);
+            fill_unique(&header.approved.policy_key);
+        }
+        assert_err(encode_again(&slot), BS_ERR_INPUT);
+    }
+    header.policy.kind = VAULT_PCR;
+    header.approved = (struct slot_signed){ 0 };
+    struct slot slot;
+    assert_ok(encode_again(&slot));
+}
+
+static void a_slot_without_an_srk_is_refused(void **state)
+{
+    (void)state;
+    struct slot slot;
+    header.srk = (TPMT_PUBLIC){ 0 };
+    assert_err(encode_again(&slot), BS_ERR_INPUT);
+}
+
+static void a_share_comes_back_and_none_is_all_zero(void **state)
+{
+    (void)state;
+    struct slot slot;
+    memset(header.share.nonce, 3, sizeof(header.share.nonce));
+    assert_err(encode_again(&slot), BS_ERR_INPUT);
+    memset(header.share.nonce, 0, sizeof(header.share.nonce));
+    memset(header.share.wrapped, 4, sizeof(header.share.wrapped));
+    assert_err(encode_again(&slot), BS_ERR_INPUT);
+    header.share.serial = 9;
+    assert_ok(encode_again(&slot));
+    assert_int_equal(slot.header.share.serial, 9);
+    assert_memory_equal(slot.header.share.wrapped, header.share.wrapped, sizeof(header.share.wrapped));
+}
+
 static void sizes_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
-    /* Offsets of 16-bit sizes: counter Name, and the two TPM2B behind it. */
-    size_t sizes[3] = { 36, 36 + 2 + 34, 0 };
-    sizes[2] = sizes[1] + 2 + ((size_t)slot_bytes.data[sizes[1]] << 8 | slot_bytes.data[sizes[1] + 1]);
+    /* Where the sizes lie: Name of the counter, SRK, policyRef, policy key, approvals (its lower half), sealed key. */
+    size_t sizes[7] = { 36 };
+    for (size_t i = 1; i < COUNT(sizes); i++) {
+        const uint8_t *before = slot_bytes.data + sizes[i - 1];
+        sizes[i] = sizes[i - 1] + 2 + ((size_t)before[0] << 8 | before[1]) + (i == 4 ? 2 : 0);
+    }
     for (size_t i = 0; i < COUNT(sizes); i++) {
         static const uint8_t values[][2] = { { 0, 0 }, { 0, 1 }, { 0xff, 0xff }, { 0x7f, 0xff } };
         for (size_t k = 0; k < COUNT(values); k++) {
             struct slot slot;
             uint8_t old[2];
             memcpy(old, slot_bytes.data + sizes[i], 2);
+            if (memcmp(old, values[k], 2) == 0)
+                continue;
             memcpy(slot_bytes.data + sizes[i], values[k], 2);
             assert_err(slot_decode(bs_buf_span(&slot_bytes), &slot), BS_ERR_INPUT);
             memcpy(slot_bytes.data + sizes[i], old, 2);
@@ -169,6 +284,10 @@ int main(void)
         slot_test(anything_after_the_tag_is_refused),
         slot_test(no_byte_of_a_slot_can_be_changed),
         slot_test(sizes_that_do_not_fit_are_refused),
+        slot_test(what_a_signed_policy_needs_comes_back),
+        slot_test(fields_that_are_not_of_the_kind_are_refused),
+        slot_test(a_slot_without_an_srk_is_refused),
+        slot_test(a_share_comes_back_and_none_is_all_zero),
         slot_test(the_key_of_another_generation_does_not_open),
         slot_test(contents_that_are_no_map_of_ours_are_refused),
     };
