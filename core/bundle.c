@@ -1,5 +1,6 @@
 #include "core/bundle.h"
 
+#include "core/approval_shape.h"
 #include "core/cbor.h"
 #include "core/credential.h"
 #include "core/log.h"
@@ -37,9 +38,31 @@ static bool item_is_sound(const void *from)
 
 static const struct shape item_shape = SHAPE_OF(item_fields, item_is_sound);
 
+#define POLICY struct bundle_policy
+static const struct shape_field policy_fields[] = {
+    { 1, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(POLICY, cert), SHAPE_SIZE(1, BS_CERT_MAX) },
+    { 2, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(POLICY, epoch), SHAPE_SIZE(1, UINT64_MAX) },
+    { 3, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(POLICY, approvals, approval_count), .shape = &approval_shape },
+};
+static const struct shape policy_shape = SHAPE_OF(policy_fields, NULL);
+
+/* An approval for another device or epoch is of no use, and no server of ours sends one. */
+static bool policy_is_sound(const struct bundle *b)
+{
+    uint8_t ref[APPROVAL_REF_SIZE];
+    if (b->policy.approval_count > 0 && approval_ref(b->device, b->policy.epoch, ref) != BS_OK)
+        return false;
+    for (size_t i = 0; i < b->policy.approval_count; i++)
+        if (!bs_span_equal(b->policy.approvals[i].policy_ref, BS_SPAN(ref, sizeof(ref))))
+            return false;
+    return true;
+}
+
 static bool bundle_is_sound(const void *from)
 {
     const struct bundle *b = from;
+    if (!policy_is_sound(b))
+        return false;
     for (size_t i = 0; i < b->item_count; i++) {
         for (size_t k = 0; k < i; k++) {
             if (bs_span_equal(b->items[i].name, b->items[k].name))
@@ -60,7 +83,9 @@ static const struct shape_field bundle_fields[] = {
     { 7, SHAPE_TEXT, SHAPE_REQUIRED, SHAPE_MEMBER(BUNDLE, profile), SHAPE_SIZE(1, BS_PROFILE_NAME_MAX) },
     { 8, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_LIST(BUNDLE, chain, chain_count), SHAPE_SIZE(1, BS_CERT_MAX) },
     { 9, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(BUNDLE, items, item_count), .shape = &item_shape },
-    /* 10 signed policies, 11 device-generated keys, 12 recovery share are reserved */
+    { 10, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_MEMBER(BUNDLE, policy), SHAPE_FLAG(BUNDLE, has_policy),
+      .shape = &policy_shape },
+    /* 11 device-generated keys, 12 recovery share are reserved */
 };
 static const struct shape bundle_shape = SHAPE_OF(bundle_fields, bundle_is_sound);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bootseal/protocol.h"
+#include "core/approval.h"
 #include "core/buf.h"
 #include "core/cert.h"
 #include "core/crypto.h"
@@ -20,6 +21,14 @@ struct bundle_item {
 
 #define BUNDLE_CHAIN_MAX 4
 
+/* For vaults under a signed policy: who approves boots, and the approvals of now. All are for this device in this epoch. */
+struct bundle_policy {
+    struct bs_span cert; /* of the policy key (DER), see approval_key() */
+    uint64_t epoch;      /* from 1; rises when a boot is revoked, and leaves all approvals before it behind */
+    struct approval approvals[APPROVALS_MAX];
+    size_t approval_count; /* may be 0 */
+};
+
 struct bundle {
     struct bs_span device; /* 32 bytes */
     struct bs_span ak_name;
@@ -32,6 +41,8 @@ struct bundle {
     size_t chain_count;
     struct bundle_item items[BS_ITEMS_MAX];
     size_t item_count;
+    bool has_policy;
+    struct bundle_policy policy;
 };
 
 /*

@@ -59,6 +59,12 @@ enum bs_err cert_chain_verify(const struct bs_span *chain, size_t count, const s
 bool cert_key_equals(const struct cert_info *info, const TPMT_PUBLIC *public_area);
 
 /*
+ * The public key of a SubjectPublicKeyInfo as a TPM loads it to verify the signatures of policies: P-256 for ECDSA, RSA of 2048 to 4096
+ * bits for PKCS #1 v1.5, both with SHA-256. INPUT for others.
+ */
+enum bs_err cert_policy_key(struct bs_span spki, TPMT_PUBLIC *ret_public) BS_MUST_USE;
+
+/*
  * PKCS#10 (RFC 2986) for a key that somebody else holds: `sign` gets the digest to sign and gives r ‖ s (64 bytes).
  * P-256 with SHA-256.
  */

@@ -132,6 +132,16 @@ bool cert_key_equals(const struct cert_info *info, const TPMT_PUBLIC *public_are
     return cert_key_read(info->spki, &key) && cert_key_matches(&key, public_area);
 }
 
+enum bs_err cert_policy_key(struct bs_span spki, TPMT_PUBLIC *ret_public)
+{
+    struct cert_key key;
+    if (!cert_key_read(spki, &key))
+        return BS_ERR_INPUT;
+    if (key.is_rsa)
+        return wire_policy_key_rsa(key.modulus, key.exponent, ret_public);
+    return key.point.curve == CRYPTO_P256 ? wire_policy_key_ecc(&key.point, ret_public) : BS_ERR_INPUT;
+}
+
 enum bs_err cert_wrap_signed(struct bs_span signed_part, const uint8_t signature[64], struct bs_buf *out)
 {
     BS_SCOPED_BUF struct bs_buf value = BS_BUF(80);

@@ -1,7 +1,6 @@
 /* The evidence: statement and attest request (docs/bootseal.cddl: statement, attest). */
 #include "core/crypto.h"
-#include "core/message.h"
-#include "core/shape.h"
+#include "core/message_shape.h"
 
 /* In the order of enum message_channel. */
 static const char *const channel_words[] = { "tls-exporter", "challenge", "none", NULL };
@@ -53,7 +52,7 @@ static const struct shape_field pcrs_fields[] = {
     { 1, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(struct message_pcrs, bank), SHAPE_SIZE(1, UINT16_MAX) },
     { 2, SHAPE_OWN, SHAPE_REQUIRED, .offset = 0, .write = write_values, .read = read_values },
 };
-static const struct shape pcrs_shape = SHAPE_OF(pcrs_fields, NULL);
+const struct shape message_pcrs_shape = SHAPE_OF(pcrs_fields, NULL);
 
 #define FACTS struct message_facts
 static const struct shape_field facts_fields[] = {
@@ -85,7 +84,7 @@ static const struct shape_field statement_fields[] = {
     { 9, SHAPE_MAP, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, device_key), .shape = &certified_shape },
     { 10, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, device_csr), SHAPE_SIZE(1, BS_CERT_MAX) },
     { 11, SHAPE_MAP, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, srk), .shape = &certified_shape },
-    { 12, SHAPE_MAP, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, pcrs), .shape = &pcrs_shape },
+    { 12, SHAPE_MAP, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, pcrs), .shape = &message_pcrs_shape },
     { 13, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(STATEMENT, firmware_log), SHAPE_SIZE(1, BS_EVENTLOG_MAX) },
     { 14, SHAPE_MAP, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, facts), .shape = &facts_shape },
     { 15, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, counter_public), SHAPE_SIZE(1, BS_TPM_MAX) },

@@ -83,5 +83,13 @@ bool wire_is_ek(const TPMT_PUBLIC *public_area, enum wire_ek *ret_kind);
 void wire_template_srk(TPMT_PUBLIC *ret_public);    /* TCG ECC P-256 storage root key, as systemd makes it */
 void wire_template_ak(TPMT_PUBLIC *ret_public);     /* restricted ECDSA P-256/SHA-256 signing primary, noDA */
 void wire_template_device(TPMT_PUBLIC *ret_public); /* ECDSA P-256 signing key, noDA, not restricted */
+
+/*
+ * Keys that are loaded to verify signatures only (TPM2_LoadExternal): P-256 for ECDSA, RSA for PKCS #1 v1.5, with SHA-256. Their Names
+ * stand in policies, so every attribute counts. INPUT for other curves, and for a modulus that is not 2048, 3072 or 4096 bits long.
+ */
+enum bs_err wire_policy_key_ecc(const struct crypto_point *point, TPMT_PUBLIC *ret_public) BS_MUST_USE;
+enum bs_err wire_policy_key_rsa(struct bs_span modulus, uint32_t exponent, TPMT_PUBLIC *ret_public) BS_MUST_USE;
+
 /* Equal but for unique. */
 bool wire_matches(const TPMT_PUBLIC *public_area, const TPMT_PUBLIC *template);

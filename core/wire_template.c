@@ -175,3 +175,39 @@ void wire_template_device(TPMT_PUBLIC *ret_public)
 {
     ecdsa_key(0, ret_public);
 }
+
+/* userWithAuth, because TPM2_LoadExternal wants some way to use it; nothing here is fixed to a TPM (Part 3 §12.3). */
+#define POLICY_KEY_ATTRIBUTES (TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_USERWITHAUTH)
+
+enum bs_err wire_policy_key_ecc(const struct crypto_point *point, TPMT_PUBLIC *ret_public)
+{
+    if (point->curve != CRYPTO_P256)
+        return BS_ERR_INPUT;
+    ecdsa_key(0, ret_public);
+    ret_public->objectAttributes = POLICY_KEY_ATTRIBUTES;
+    TPMS_ECC_POINT *unique = &ret_public->unique.ecc;
+    unique->x.size = unique->y.size = 32;
+    memcpy(unique->x.buffer, point->x, 32);
+    memcpy(unique->y.buffer, point->y, 32);
+    return BS_OK;
+}
+
+enum bs_err wire_policy_key_rsa(struct bs_span modulus, uint32_t exponent, TPMT_PUBLIC *ret_public)
+{
+    if ((modulus.size != 256 && modulus.size != 384 && modulus.size != 512) || modulus.data[0] < 0x80)
+        return BS_ERR_INPUT;
+    *ret_public = (TPMT_PUBLIC){
+        .type = TPM2_ALG_RSA,
+        .nameAlg = TPM2_ALG_SHA256,
+        .objectAttributes = POLICY_KEY_ATTRIBUTES,
+        .parameters.rsaDetail = {
+            .symmetric.algorithm = TPM2_ALG_NULL,
+            .scheme = { .scheme = TPM2_ALG_RSASSA, .details.rsassa.hashAlg = TPM2_ALG_SHA256 },
+            .keyBits = (UINT16)(8 * modulus.size),
+            .exponent = exponent == 65537 ? 0 : exponent,
+        },
+    };
+    ret_public->unique.rsa.size = (UINT16)modulus.size;
+    memcpy(ret_public->unique.rsa.buffer, modulus.data, modulus.size);
+    return BS_OK;
+}

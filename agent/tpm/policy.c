@@ -4,64 +4,19 @@
  * session.
  */
 #include "agent/tpm/internal.h"
+#include "core/policy_digest.h"
 
 #include <string.h>
-
-/* policyDigest' = H(policyDigest ‖ command code ‖ arguments), Part 1 §19.7.5. */
-static enum bs_err extend(uint8_t digest[CRYPTO_SHA256_SIZE], uint32_t command, struct bs_span first,
-                          struct bs_span second)
-{
-    const uint8_t code[4] = { (uint8_t)(command >> 24), (uint8_t)(command >> 16), (uint8_t)(command >> 8),
-                              (uint8_t)command };
-    const struct bs_span pieces[] = { BS_SPAN(digest, CRYPTO_SHA256_SIZE), BS_SPAN(code, 4), first, second };
-    uint8_t extended[CRYPTO_SHA256_SIZE];
-
-    enum bs_err err = crypto_sha256(pieces, sizeof(pieces) / sizeof(pieces[0]), extended);
-    if (err == BS_OK)
-        memcpy(digest, extended, sizeof(extended));
-    return err;
-}
-
-/* Part 3 §23.7: the arguments are the marshalled selection and the digest of the values. */
-static enum bs_err extend_pcr(uint8_t digest[CRYPTO_SHA256_SIZE], uint16_t bank, uint32_t mask,
-                              const uint8_t values[32])
-{
-    /* TPML_PCR_SELECTION: count, then hash, size of the bitmap, bitmap. */
-    const uint8_t selection[] = {
-        0, 0, 0, 1, (uint8_t)(bank >> 8), (uint8_t)bank, 3, (uint8_t)mask, (uint8_t)(mask >> 8), (uint8_t)(mask >> 16),
-    };
-    return extend(digest, TPM2_CC_PolicyPCR, BS_SPAN(selection, sizeof(selection)), BS_SPAN(values, 32));
-}
-
-static void counter_operand(uint64_t value, uint8_t ret_operand[8])
-{
-    for (int i = 0; i < 8; i++)
-        ret_operand[i] = (uint8_t)(value >> (56 - 8 * i));
-}
-
-/* Part 3 §23.9: the arguments are H(operandB ‖ offset ‖ operation) and the index's Name. */
-static enum bs_err extend_nv(uint8_t digest[CRYPTO_SHA256_SIZE], const struct wire_name *name, uint64_t value)
-{
-    uint8_t operands[8 + 2 + 2] = { 0 }, hashed[CRYPTO_SHA256_SIZE];
-    counter_operand(value, operands);
-    operands[11] = TPM2_EO_EQ;
-
-    const struct bs_span piece = BS_SPAN(operands, sizeof(operands));
-    enum bs_err err = crypto_sha256(&piece, 1, hashed);
-    if (err != BS_OK)
-        return err;
-    return extend(digest, TPM2_CC_PolicyNV, BS_SPAN(hashed, sizeof(hashed)), wire_name_span(name));
-}
 
 enum bs_err tpm_policy_digest(const struct tpm_policy *policy, uint8_t ret_digest[CRYPTO_SHA256_SIZE])
 {
     uint8_t digest[CRYPTO_SHA256_SIZE] = { 0 };
 
-    enum bs_err err = extend_pcr(digest, policy->bank, policy->boot_mask, policy->boot_digest);
+    enum bs_err err = policy_digest_pcr(digest, policy->bank, policy->boot_mask, policy->boot_digest);
     if (err == BS_OK)
-        err = extend_pcr(digest, policy->bank, 1u << policy->cap_pcr, policy->cap_digest);
+        err = policy_digest_pcr(digest, policy->bank, 1u << policy->cap_pcr, policy->cap_digest);
     if (err == BS_OK)
-        err = extend_nv(digest, &policy->counter->name, policy->counter_value);
+        err = policy_digest_counter(digest, &policy->counter->name, policy->counter_value);
     if (err == BS_OK)
         memcpy(ret_digest, digest, sizeof(digest));
     return err;
@@ -83,7 +38,7 @@ static TSS2_RC policy_nv(struct tpm *tpm, const struct tpm_loaded *session, cons
                          uint64_t value)
 {
     TPM2B_OPERAND operand = { .size = 8 };
-    counter_operand(value, operand.buffer);
+    policy_counter_operand(value, operand.buffer);
     return Esys_PolicyNV(tpm->esys, index->tr, index->tr, session->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
                          &operand, 0, TPM2_EO_EQ);
 }

@@ -45,6 +45,7 @@
 #define BS_LABEL_PROVE "bootseal prove v1"           /* HMAC of the answer to the challenge */
 #define BS_LABEL_BUNDLE_SIGNED "bootseal bundle v1"  /* external_aad of the bundle's COSE_Sign1 */
 #define BS_LABEL_BUNDLE_KEY "bootseal bundle v1"     /* HKDF info: content key of the bundle */
+#define BS_LABEL_POLICY_REF "bootseal policy v1"     /* policyRef of approvals: whose they are */
 #define BS_LABEL_CONFIRM_KEY "bootseal confirm v1"   /* HKDF info: key of the confirmation */
 
 /*

@@ -119,7 +119,7 @@ enum bs_err operator_device_certs(struct operator_call *call, const char *id, st
 }
 
 /* Approving, step by step, inside one transaction. */
-struct approval {
+struct admission {
     struct operator_call *call;
     const struct operator_approve *request;
     struct store_device device;
@@ -142,7 +142,7 @@ static enum bs_err note_profile(void *context, const struct store_profile *profi
     return BS_OK;
 }
 
-static enum bs_err choose_profile(struct approval *a)
+static enum bs_err choose_profile(struct admission *a)
 {
     struct store *store = a->call->server->store;
     struct only_profile only = { .count = 0 };
@@ -173,7 +173,7 @@ static enum bs_err choose_profile(struct approval *a)
  * The operator approves what he was shown: another boot of the same device is a new question. Eight digits were not enough: the log is
  * the device's own words, and one that leads to the same eight is found in minutes.
  */
-static enum bs_err check_question(struct approval *a)
+static enum bs_err check_question(struct admission *a)
 {
     const char *wanted = a->request->question;
     char found[2 * STORE_DIGEST + 1];
@@ -197,7 +197,7 @@ static enum bs_err check_question(struct approval *a)
     return BS_OK;
 }
 
-static enum bs_err learn(struct approval *a)
+static enum bs_err learn(struct admission *a)
 {
     struct store_reference reference = { .created = a->call->server->now() };
     strcpy(reference.profile, a->device.profile);
@@ -222,7 +222,7 @@ static enum bs_err count_living(void *context, const struct store_reference *ref
     return BS_OK;
 }
 
-static enum bs_err approve(struct approval *a)
+static enum bs_err approve(struct admission *a)
 {
     struct store *store = a->call->server->store;
     size_t references = 0;
@@ -256,7 +256,7 @@ enum bs_err operator_device_approve(struct operator_call *call, const struct ope
                                     struct operator_approved *ret_approved)
 {
     struct operator_approved result = { .reference = 0 };
-    struct approval a = { .call = call, .request = request, .boot = STORE_BOOT_INIT, .result = &result };
+    struct admission a = { .call = call, .request = request, .boot = STORE_BOOT_INIT, .result = &result };
     call->why[0] = '\0';
     enum bs_err err = store_begin(call->server->store);
     if (err != BS_OK)

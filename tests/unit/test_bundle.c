@@ -111,6 +111,22 @@ static void the_golden_bundle_verifies_and_says_what_was_signed(void **state)
     assert_bundles_equal(&b, &expected);
 }
 
+static void assert_signs_as_policy(const struct bundle *bundle, struct bs_span payload)
+{
+    BS_SCOPED_BUF struct bs_buf sign1 = BS_BUF(BS_BUNDLE_MAX);
+    struct bundle back;
+    assert_ok(bundle_sign(bundle, key, bs_buf_span(&cert), &sign1));
+    const size_t tail = 2 + 64 + payload.size;
+    assert_true(sign1.size > tail);
+    assert_memory_equal(sign1.data + sign1.size - tail, payload.data, payload.size);
+    assert_ok(bundle_verify(bs_buf_span(&sign1), roots, &back));
+    assert_bundles_equal(&back, bundle);
+    assert_true(back.has_policy);
+    assert_true(bs_span_equal(back.policy.cert, bundle->policy.cert));
+    assert_int_equal(back.policy.epoch, bundle->policy.epoch);
+    assert_int_equal(back.policy.approval_count, bundle->policy.approval_count);
+}
+
 static void assert_signs_as(const struct bundle *bundle, const char *payload_name)
 {
     BS_SCOPED_BUF struct bs_buf sign1 = BS_BUF(BS_BUNDLE_MAX);
@@ -132,6 +148,35 @@ static void a_bundle_is_signed_with_the_golden_payload(void **state)
     const struct bundle full = bundle_full(), minimal = bundle_minimal();
     assert_signs_as(&full, "messages/bundle-payload.cbor");
     assert_signs_as(&minimal, "messages/bundle-payload-minimal.cbor");
+}
+
+static void a_bundle_brings_approvals_for_its_device_and_epoch_alone(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf payload = BS_BUF(BS_BUNDLE_MAX);
+    BS_SCOPED_BUF struct bs_buf file = BS_BUF(APPROVALS_SIZE_MAX);
+    BS_SCOPED_BUF struct bs_buf sign1 = BS_BUF(BS_BUNDLE_MAX);
+    struct bundle b = bundle_minimal();
+    struct approvals approvals;
+    struct edit_item policy_cert;
+    vector_read("messages/bundle-payload-policy.cbor", &payload);
+    vector_read("messages/approvals.cbor", &file);
+    assert_ok(approvals_decode(bs_buf_span(&file), &approvals));
+    policy_cert = edit_find(bs_buf_span(&payload), EDIT_PATH(10, 1));
+    b.has_policy = true;
+    b.policy.cert = BS_SPAN(payload.data + policy_cert.start + 3, policy_cert.end - policy_cert.start - 3);
+    b.policy.epoch = 3;
+    b.policy.approval_count = approvals.count;
+    memcpy(b.policy.approvals, approvals.list, sizeof(approvals.list));
+    assert_signs_as_policy(&b, bs_buf_span(&payload));
+
+    b.policy.epoch = 2;
+    assert_err(bundle_sign(&b, key, bs_buf_span(&cert), &sign1), BS_ERR_INPUT);
+    b.policy.epoch = 3;
+    b.device = fill(0xd1, 32);
+    assert_err(bundle_sign(&b, key, bs_buf_span(&cert), &sign1), BS_ERR_INPUT);
+    b.policy.approval_count = 0; /* a profile without a release */
+    assert_ok(bundle_sign(&b, key, bs_buf_span(&cert), &sign1));
 }
 
 /* A COSE_Sign1 by the right key around whatever is wanted. */
@@ -291,7 +336,7 @@ static void a_signed_payload_that_makes_no_sense_is_a_protocol_error(void **stat
         edit_repeat(payload, EDIT_PATH(k), &changed);
         assert_err(verify_payload(bs_buf_span(&changed)), BS_ERR_PROTOCOL);
     }
-    for (uint64_t k = 10; k <= 13; k++) { /* three of them reserved */
+    for (uint64_t k = 10; k <= 13; k++) { /* 11 and 12 are reserved */
         bs_buf_reset(&changed);
         edit_add(payload, EDIT_TOP, k, BS_SPAN("\x41\1", 2), &changed);
         assert_err(verify_payload(bs_buf_span(&changed)), BS_ERR_PROTOCOL);
@@ -486,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_golden_bundle_verifies_and_says_what_was_signed),
         cmocka_unit_test(a_bundle_is_signed_with_the_golden_payload),
+        cmocka_unit_test(a_bundle_brings_approvals_for_its_device_and_epoch_alone),
         cmocka_unit_test(other_headers_contexts_and_labels_are_untrusted),
         cmocka_unit_test(certificates_of_others_for_other_ends_or_out_of_date_are_untrusted),
         cmocka_unit_test(signing_with_the_certificate_of_another_key_is_refused),

@@ -182,7 +182,8 @@ class Checker:
 
 # Members at the top that may be missing; every other one must make a difference.
 OPTIONAL = {
-    "statement": {7, 13, 17, 18, 20}, "bundle": {6, 9}, "answer": {9, 10}, "attest": set(), "prove": set(), "confirm": set(),
+    "statement": {7, 13, 17, 18, 20}, "bundle": {6, 9, 10}, "answer": {9, 10}, "attest": set(), "prove": set(), "confirm": set(),
+    "approvals": set(),
 }
 
 

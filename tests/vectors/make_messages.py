@@ -51,12 +51,13 @@ FINDING = ["pcr", "event", "text", "found", "expected"]
 NESTED = {
     "device_key": CERTIFIED, "srk": CERTIFIED, "pcrs": ["bank", "values"], "findings": FINDING,
     "facts": ["serial", "product", "firmware", "kernel", "agent"], "items": ["name", "kind", "data"],
+    "policy": ["cert", "epoch", "approvals"], "approvals": ["release", "pcrs", "policy_ref", "signature"],
 }
 STATEMENT = ["version", "role", "channel_kind", "channel", "server_cert_sha256", "ek_public", "ek_certs", "ak_public",
              "device_key", "device_csr", "srk", "pcrs", "firmware_log", "facts", "counter_public", "counter_value",
              "token", "held_serial", "device_time", "notes"]
 ANSWER = ["kind", "time", "id_object", "encrypted_secret", "bundle", "retry_after", "reason", "text", "device", "findings"]
-BUNDLE = ["device", "ak_name", "srk_name", "serial", "issued", "renew_after", "profile", "chain", "items"]
+BUNDLE = ["device", "ak_name", "srk_name", "serial", "issued", "renew_after", "profile", "chain", "items", "policy"]
 
 CHANNEL, SECRET, DEVICE = fill(0x10, 32), fill(0xA0, 32), fill(0xD0, 32)
 TIME = 1790000000
@@ -89,6 +90,30 @@ FINDINGS = [
 ]
 
 
+def policy_after_pcr(bank, values):
+    """policyDigest after TPM2_PolicyPCR (Library Part 3, 23.7): H(0... | code | TPML_PCR_SELECTION | H(values))."""
+    mask = sum(1 << n for n in values)
+    selection = (1).to_bytes(4, "big") + bank.to_bytes(2, "big") + b"\3" + mask.to_bytes(3, "little")
+    return sha256(bytes(32), (0x17F).to_bytes(4, "big"), selection, sha256(*(values[n] for n in sorted(values))))
+
+
+def approval(key, release, values, epoch):
+    ref = sha256(b"bootseal policy v1\0", DEVICE, epoch.to_bytes(8, "big"))
+    return {"release": release, "pcrs": {"bank": 0x0B, "values": values}, "policy_ref": ref,
+            "signature": es256(key, policy_after_pcr(0x0B, values) + ref)}
+
+
+def policy(ca):
+    """What a bundle brings for vaults under a signed policy, and the same approvals as a file."""
+    key = private_key("bootseal test policy key")
+    firmware = {n: fill(n, 32) for n in (0, 2, 7)}
+    approvals = [approval(key, release, {**firmware, **{n: fill(seed + n, 32) for n in (4, 9, 11)}}, 3)
+                 for release, seed in (("v1.0", 0x10), ("v1.1", 0x20))]
+    message("approvals", "approvals", ["approvals"], {"approvals": approvals})
+    cert = certificate(5, "bootseal test policy key", key, "bootseal test server CA", ca, "2.25.1948329173.2")
+    return {"cert": cert, "epoch": 3, "approvals": approvals}
+
+
 def bundle():
     ca, signer = private_key("bootseal test server CA"), private_key("bootseal test bundle key")
     ca_cert = certificate(1, "bootseal test server CA", ca, "bootseal test server CA", ca)
@@ -103,7 +128,9 @@ def bundle():
     }
     payload = message("bundle-payload", "bundle", BUNDLE, values)
     least = {k: v for k, v in values.items() if k not in ("renew_after", "items")}
-    message("bundle-payload-minimal", "bundle", BUNDLE, {**least, "serial": 1, "issued": 0, "chain": [fill(0xC0, 20)]})
+    least = {**least, "serial": 1, "issued": 0, "chain": [fill(0xC0, 20)]}
+    message("bundle-payload-minimal", "bundle", BUNDLE, least)
+    message("bundle-payload-policy", "bundle", BUNDLE, {**least, "policy": policy(ca)})
 
     protected = encode({1: -7, 33: cert})
     to_sign = encode(["Signature1", protected, b"bootseal bundle v1\0", payload])
