@@ -188,7 +188,9 @@ enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request
         return err;
     if (!tpm->srk.is_known) {
         err = unseal_under_named(tpm, &named, request, ret_secret);
-        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT)
+        /* A blob that is not this parent's is the TPM's own word; a changed response is somebody's on the bus. */
+        bool is_changed = err == BS_ERR_TAMPERED && tpm->is_stale;
+        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT || is_changed)
             return err;
     }
     return unseal_under_own(tpm, &named.name, request, ret_secret);
