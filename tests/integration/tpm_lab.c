@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,27 +20,12 @@
 
 #include <cmocka.h>
 
-#define CLIENTS 4
-#define MESSAGE 4096
-#define CODES 4096
-
 struct lab {
     char folder[64];
-    char proxy[96];
+    char proxy_path[96];
     char device[112];
     pid_t swtpm;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    int listener, upstream;
-    int clients[CLIENTS];
-    int stop[2]; /* a pipe: closed to end the thread */
-
-    enum lab_fault fault;
-    uint32_t fault_command, fault_value;
-    unsigned fault_times, fault_after;
-    struct bs_buf bus;
-    unsigned codes[CODES];
-    unsigned code_count;
+    struct proxy *proxy;
     struct tpm *admin;
 };
 
@@ -121,15 +104,14 @@ static void copy_or_manufacture(struct lab *lab, bool is_another)
     assert_int_equal(fclose(file), 0);
 }
 
-static int dial(const char *path)
+static bool takes_connections(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return fd;
+    bool connected = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
     close(fd);
-    return -1;
+    return connected;
 }
 
 /* It is ready when it takes a connection. */
@@ -143,7 +125,7 @@ static void power_on(struct lab *lab)
     lab->swtpm = spawn(lab, (const char *[]){ "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server,
                                               "--ctrl", control, "--flags", "not-need-init,startup-clear", NULL });
     struct bs_deadline deadline = bs_deadline_in(20000);
-    while ((lab->upstream = dial(path)) < 0) {
+    while (!takes_connections(path)) {
         assert_false(bs_deadline_passed(deadline));
         assert_int_equal(waitpid(lab->swtpm, NULL, WNOHANG), 0);
         nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
@@ -152,155 +134,8 @@ static void power_on(struct lab *lab)
 
 static void power_off(struct lab *lab)
 {
-    close(lab->upstream);
     kill(lab->swtpm, SIGKILL);
     waitpid(lab->swtpm, NULL, 0);
-}
-
-static uint32_t be32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-/* A whole message; 0 when the other side is gone. */
-static size_t receive_message(int fd, uint8_t message[MESSAGE])
-{
-    size_t got = 0, size = 10;
-    while (got < size) {
-        ssize_t n = read(fd, message + got, size - got);
-        if (n <= 0)
-            return 0;
-        got += (size_t)n;
-        if (got == 10)
-            size = be32(message + 2);
-        if (size < 10 || size > MESSAGE)
-            return 0;
-    }
-    return got;
-}
-
-static void send_message(int fd, const uint8_t *message, size_t size)
-{
-    if (send(fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
-        perror("lab: send");
-}
-
-static size_t ask(struct lab *lab, const uint8_t *command, size_t size, uint8_t response[MESSAGE])
-{
-    send_message(lab->upstream, command, size);
-    return receive_message(lab->upstream, response);
-}
-
-static void extend_pcr10(struct lab *lab)
-{
-    uint8_t response[MESSAGE];
-    uint8_t command[65] = { 0x80, 0x02, 0, 0, 0, 65, 0, 0, 0x01, 0x82, 0, 0, 0, 10, 0,    0,    0,
-                            9,    0x40, 0, 0, 9, 0,  0, 0, 0,    0,    0, 0, 0, 1,  0x00, 0x0b, 0xaa };
-    assert_int_equal(ask(lab, command, sizeof(command), response) > 0, 1);
-    assert_int_equal(be32(response + 6), 0);
-}
-
-static size_t make_response(uint8_t response[MESSAGE], uint32_t code)
-{
-    const uint8_t bytes[10] = {
-        0x80, 0x01, 0, 0, 0, 10, (uint8_t)(code >> 24), (uint8_t)(code >> 16), (uint8_t)(code >> 8), (uint8_t)code
-    };
-    memcpy(response, bytes, sizeof(bytes));
-    return sizeof(bytes);
-}
-
-/* The same noise each time, so that a failure can be had again. */
-static size_t make_noise(uint8_t response[MESSAGE], size_t size, uint32_t seed)
-{
-    size_t length = make_response(response, 0);
-    for (size_t i = 0; i < size && length < MESSAGE; i++) {
-        seed = seed * 1664525 + 1013904223;
-        response[length++] = (uint8_t)(seed >> 24);
-    }
-    response[1] = 1 + (seed >> 8 & 1); /* with sessions or without */
-    response[4] = (uint8_t)(length >> 8);
-    response[5] = (uint8_t)length;
-    return length;
-}
-
-/* Size of the answer; 0: say nothing, -1: hang up. */
-static ssize_t answer(struct lab *lab, const uint8_t *command, size_t size, uint8_t response[MESSAGE])
-{
-    uint32_t code = be32(command + 6);
-    enum lab_fault fault = LAB_NONE;
-
-    if (lab->code_count < CODES)
-        lab->codes[lab->code_count++] = code;
-    if (lab->fault_times > 0 && lab->fault_after > 0) {
-        lab->fault_after--;
-    } else if (lab->fault_times > 0 && (lab->fault_command == 0 || lab->fault_command == code)) {
-        fault = lab->fault;
-        lab->fault_times--;
-    }
-    if (fault == LAB_CODE)
-        return (ssize_t)make_response(response, lab->fault_value);
-    if (fault == LAB_EXTEND)
-        extend_pcr10(lab);
-    size_t got = ask(lab, command, size, response);
-    if (fault == LAB_SILENCE)
-        return 0;
-    if (fault == LAB_HANGUP || got == 0)
-        return -1;
-    if (fault == LAB_GARBAGE) {
-        memset(response, 0x5a, MESSAGE);
-        return (ssize_t)lab->fault_value;
-    }
-    if (fault == LAB_NOISE)
-        return (ssize_t)make_noise(response, lab->fault_value, (uint32_t)lab->bus.size);
-    if (fault == LAB_FLIP && lab->fault_value < got)
-        response[got - 1 - lab->fault_value] ^= 1;
-    return (ssize_t)got;
-}
-
-static bool serve(struct lab *lab, int fd)
-{
-    uint8_t command[MESSAGE], response[MESSAGE];
-    size_t size = receive_message(fd, command);
-    if (size == 0)
-        return false;
-
-    pthread_mutex_lock(&lab->lock);
-    ssize_t got = answer(lab, command, size, response);
-    if (bs_buf_append(&lab->bus, command, size) != BS_OK ||
-        (got > 0 && bs_buf_append(&lab->bus, response, (size_t)got) != BS_OK))
-        abort();
-    pthread_mutex_unlock(&lab->lock);
-    if (got > 0)
-        send_message(fd, response, (size_t)got);
-    return got >= 0;
-}
-
-static void *proxy_thread(void *context)
-{
-    struct lab *lab = context;
-    for (;;) {
-        struct pollfd pfds[CLIENTS + 2];
-        for (int i = 0; i < CLIENTS; i++)
-            pfds[i] = (struct pollfd){ .fd = lab->clients[i], .events = POLLIN };
-        pfds[CLIENTS] = (struct pollfd){ .fd = lab->listener, .events = POLLIN };
-        pfds[CLIENTS + 1] = (struct pollfd){ .fd = lab->stop[0], .events = POLLIN };
-        if (poll(pfds, CLIENTS + 2, -1) < 0)
-            continue;
-        if (pfds[CLIENTS + 1].revents)
-            return NULL;
-        for (int i = 0; i < CLIENTS; i++) {
-            if (pfds[i].revents && !serve(lab, lab->clients[i])) {
-                close(lab->clients[i]);
-                lab->clients[i] = -1;
-            }
-        }
-        for (int i = 0; pfds[CLIENTS].revents && i < CLIENTS; i++) {
-            if (lab->clients[i] < 0) {
-                lab->clients[i] = accept(lab->listener, NULL, NULL);
-                break;
-            }
-        }
-    }
 }
 
 static struct lab *make_lab(bool is_another)
@@ -309,22 +144,15 @@ static struct lab *make_lab(bool is_another)
     assert_non_null(lab);
     strcpy(lab->folder, "/tmp/bootseal-tpm-XXXXXX");
     assert_non_null(mkdtemp(lab->folder));
-    snprintf(lab->proxy, sizeof(lab->proxy), "%s/proxy", lab->folder);
-    snprintf(lab->device, sizeof(lab->device), "swtpm:path=%s", lab->proxy);
-    lab->bus = BS_BUF(16 << 20);
-    for (int i = 0; i < CLIENTS; i++)
-        lab->clients[i] = -1;
+    snprintf(lab->proxy_path, sizeof(lab->proxy_path), "%s/proxy", lab->folder);
+    snprintf(lab->device, sizeof(lab->device), "swtpm:path=%s", lab->proxy_path);
     copy_or_manufacture(lab, is_another);
     power_on(lab);
 
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", lab->proxy);
-    lab->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(lab->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(lab->listener, CLIENTS), 0);
-    assert_int_equal(pipe2(lab->stop, O_CLOEXEC), 0);
-    pthread_mutex_init(&lab->lock, NULL);
-    assert_int_equal(pthread_create(&lab->thread, NULL, proxy_thread, lab), 0);
+    char upstream[96];
+    snprintf(upstream, sizeof(upstream), "%s/tpm", lab->folder);
+    lab->proxy = proxy_start(lab->proxy_path, upstream);
+    assert_non_null(lab->proxy);
     return lab;
 }
 
@@ -349,25 +177,18 @@ void lab_free(struct lab *lab)
     if (!lab)
         return;
     tpm_close(lab->admin);
-    close(lab->stop[1]);
-    pthread_join(lab->thread, NULL);
+    proxy_stop(lab->proxy);
     power_off(lab);
-    close(lab->stop[0]);
-    close(lab->listener);
-    for (int i = 0; i < CLIENTS; i++)
-        if (lab->clients[i] >= 0)
-            close(lab->clients[i]);
     nftw(lab->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    bs_buf_free(&lab->bus);
     free(lab);
 }
 
 void lab_reboot(struct lab *lab)
 {
-    pthread_mutex_lock(&lab->lock);
+    proxy_lock(lab->proxy);
     power_off(lab);
     power_on(lab);
-    pthread_mutex_unlock(&lab->lock);
+    proxy_unlock(lab->proxy);
 }
 
 const char *lab_device(const struct lab *lab)
@@ -377,7 +198,7 @@ const char *lab_device(const struct lab *lab)
 
 const char *lab_socket(const struct lab *lab)
 {
-    return lab->proxy;
+    return lab->proxy_path;
 }
 
 struct tpm_options lab_options(const struct lab *lab)
@@ -392,57 +213,41 @@ struct tpm_options lab_options(const struct lab *lab)
     };
 }
 
+struct proxy *lab_proxy(struct lab *lab)
+{
+    return lab->proxy;
+}
+
 void lab_fault(struct lab *lab, enum lab_fault fault, uint32_t command, uint32_t value, unsigned times)
 {
-    pthread_mutex_lock(&lab->lock);
-    lab->fault = fault;
-    lab->fault_command = command;
-    lab->fault_value = value;
-    lab->fault_times = times;
-    lab->fault_after = 0;
-    pthread_mutex_unlock(&lab->lock);
+    proxy_fault(lab->proxy, &(struct proxy_fault){ fault, command, value, 0, times });
 }
 
 void lab_fault_at(struct lab *lab, enum lab_fault fault, unsigned nth, uint32_t value)
 {
-    lab_fault(lab, fault, 0, value, 1);
-    pthread_mutex_lock(&lab->lock);
-    lab->fault_after = nth;
-    pthread_mutex_unlock(&lab->lock);
+    proxy_fault(lab->proxy, &(struct proxy_fault){ fault, 0, value, nth, 1 });
 }
 
 void lab_record(struct lab *lab)
 {
-    pthread_mutex_lock(&lab->lock);
-    bs_buf_reset(&lab->bus);
-    lab->code_count = 0;
-    pthread_mutex_unlock(&lab->lock);
+    proxy_record(lab->proxy);
 }
 
 bool lab_has_recorded(struct lab *lab, struct bs_span bytes)
 {
-    pthread_mutex_lock(&lab->lock);
-    bool found = memmem(lab->bus.data, lab->bus.size, bytes.data, bytes.size) != NULL;
-    pthread_mutex_unlock(&lab->lock);
-    return found;
+    BS_SCOPED_BUF struct bs_buf bus = BS_BUF(64 << 20);
+    proxy_copy_bus(lab->proxy, &bus);
+    return memmem(bus.data, bus.size, bytes.data, bytes.size) != NULL;
 }
 
 unsigned lab_commands(struct lab *lab)
 {
-    pthread_mutex_lock(&lab->lock);
-    unsigned count = lab->code_count;
-    pthread_mutex_unlock(&lab->lock);
-    return count;
+    return proxy_commands(lab->proxy, 0);
 }
 
 unsigned lab_commands_of(struct lab *lab, uint32_t code)
 {
-    unsigned count = 0;
-    pthread_mutex_lock(&lab->lock);
-    for (unsigned i = 0; i < lab->code_count; i++)
-        count += lab->codes[i] == code;
-    pthread_mutex_unlock(&lab->lock);
-    return count;
+    return proxy_commands(lab->proxy, code);
 }
 
 struct tpm *lab_admin(struct lab *lab)

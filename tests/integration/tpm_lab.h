@@ -1,12 +1,9 @@
-/*
- * A real swtpm in a folder of its own, and a proxy in front of it that counts, records the bus and goes wrong as told.
- * Several connections at a time, command by command, as a kernel's resource manager would take them (but it manages
- * nothing).
- */
+/* A real swtpm in a folder of its own, and a proxy in front of it that counts, records the bus and goes wrong as told. */
 #pragma once
 
 #include "agent/tpm/internal.h"
 #include "core/buf.h"
+#include "integration/tpm_proxy.h"
 
 struct lab;
 
@@ -25,17 +22,8 @@ const char *lab_device(const struct lab *lab); /* for tpm_options.device */
 const char *lab_socket(const struct lab *lab);
 struct tpm_options lab_options(const struct lab *lab);
 
-/* What goes wrong, at the command with this code (0: any). */
-enum lab_fault {
-    LAB_NONE,
-    LAB_EXTEND,  /* PCR 10 is extended right before it, as IMA does */
-    LAB_CODE,    /* the TPM does not get it; the answer is `value` as response code */
-    LAB_SILENCE, /* no answer */
-    LAB_HANGUP,  /* the connection is closed */
-    LAB_GARBAGE, /* the answer is `value` bytes of nonsense */
-    LAB_NOISE,   /* the answer is a good header and `value` bytes of noise */
-    LAB_FLIP,    /* one bit of the last byte but `value` is another */
-};
+struct proxy *lab_proxy(struct lab *lab); /* see tpm_proxy.h; these are its functions in short */
+
 /* For the next `times` commands of that code. */
 void lab_fault(struct lab *lab, enum lab_fault fault, uint32_t command, uint32_t value, unsigned times);
 
