@@ -13,7 +13,7 @@
 
 struct identity {
     const struct tpm_ek *ek;
-    struct tpm_state state;
+    struct tpm_maker maker;
     struct device_facts facts;
     char device[2 * WIRE_ID_SIZE + 1];
     char ak_name[2 * WIRE_NAME_MAX + 1];
@@ -27,7 +27,7 @@ static enum bs_err read_identity(const struct agent_config *config, const char *
     uint8_t device[WIRE_ID_SIZE];
     const TPMT_PUBLIC *ak_public;
     const struct wire_name *ak_name;
-    enum bs_err err = tpm_state(tpm, &ret_id->state);
+    enum bs_err err = tpm_maker(tpm, &ret_id->maker);
     if (err == BS_OK)
         err = tpm_ek(tpm, &ret_id->ek);
     if (err == BS_OK)
@@ -75,8 +75,8 @@ static enum bs_err print_json(const struct identity *id, struct bs_buf *out)
     bs_json_string(&json, "product", id->facts.product);
     bs_json_string(&json, "ek_kind", wire_ek_template(id->ek->kind)->name);
     bs_json_string(&json, "ak_name", id->ak_name);
-    bs_json_string(&json, "tpm_manufacturer", id->state.manufacturer);
-    bs_json_u64(&json, "tpm_firmware", id->state.firmware_version);
+    bs_json_string(&json, "tpm_manufacturer", id->maker.manufacturer);
+    bs_json_u64(&json, "tpm_firmware", id->maker.firmware_version);
     bs_json_array(&json, "ek_certificates");
     for (size_t i = 0; i < id->ek->cert_count; i++)
         put_cert(id, i, &json);
@@ -90,7 +90,7 @@ static enum bs_err print_text(const struct identity *id, struct bs_buf *out)
     enum bs_err err = bs_buf_printf(
         out, "device     %s\nserial     %s\nEK         %s, %s\nAK         %s\nTPM        %s\n", id->device,
         id->facts.serial[0] ? id->facts.serial : "unknown", wire_ek_template(id->ek->kind)->name,
-        id->ek->cert_count > 0 ? "with certificate" : "without certificate", id->ak_name, id->state.manufacturer);
+        id->ek->cert_count > 0 ? "with certificate" : "without certificate", id->ak_name, id->maker.manufacturer);
     for (size_t i = 0; err == BS_OK && i < id->ek->cert_count; i++) {
         const struct cert_info *info = &id->certs[i];
         if (!id->is_cert[i])

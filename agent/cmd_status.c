@@ -17,6 +17,7 @@ struct status {
     struct vault_slot_info slots[VAULT_SLOTS];
     enum bs_err tpm_err;
     struct tpm_state tpm;
+    struct tpm_maker maker;
     bool has_counter;
     uint64_t counter;
 };
@@ -28,6 +29,8 @@ static void read_tpm(const struct agent_config *config, struct status *ret_statu
     ret_status->tpm_err = machine_open_tpm(config, MACHINE_LOOK, &tpm, &path);
     if (ret_status->tpm_err == BS_OK)
         ret_status->tpm_err = tpm_state(tpm, &ret_status->tpm);
+    if (ret_status->tpm_err == BS_OK)
+        ret_status->tpm_err = tpm_maker(tpm, &ret_status->maker);
     struct tpm_counter counter;
     if (ret_status->tpm_err != BS_OK || tpm_counter_read(tpm, &counter) != BS_OK)
         return;
@@ -82,7 +85,7 @@ static enum bs_err print_json(const struct status *status, struct bs_buf *out)
     bs_json_close_array(&json);
     bs_json_object(&json, "tpm");
     bs_json_string(&json, "error", status->tpm_err == BS_OK ? NULL : bs_err_name(status->tpm_err));
-    bs_json_string(&json, "manufacturer", status->tpm.manufacturer);
+    bs_json_string(&json, "manufacturer", status->maker.manufacturer);
     bs_json_bool(&json, "in_lockout", status->tpm.in_lockout);
     bs_json_array(&json, "banks");
     for (size_t i = 0; i < status->tpm.bank_count; i++)
@@ -103,7 +106,7 @@ static enum bs_err print_tpm(const struct status *status, struct bs_buf *out)
 {
     if (status->tpm_err != BS_OK)
         return bs_buf_printf(out, "TPM     %s\n", machine_tpm_advice(status->tpm_err));
-    enum bs_err err = bs_buf_printf(out, "TPM     %s%s, banks", status->tpm.manufacturer,
+    enum bs_err err = bs_buf_printf(out, "TPM     %s%s, banks", status->maker.manufacturer,
                                     status->tpm.in_lockout ? ", in lockout" : "");
     for (size_t i = 0; err == BS_OK && i < status->tpm.bank_count; i++) {
         const char *name = crypto_hash_name(status->tpm.banks[i]);

@@ -43,7 +43,7 @@ static enum bs_err open_tpm(struct boot *boot, struct tpm_state *ret_state)
         return boot_fail(boot, err, STATE, "TPM %s: %s", path ? path : boot->config->tpm.device,
                          machine_tpm_advice(err));
 
-    bs_info(STATE, "TPM %s at %s", ret_state->manufacturer, path);
+    bs_info(STATE, "TPM %s", path);
     if (ret_state->in_lockout) {
         report_note(&boot->report, BS_NOTE_LOCKOUT);
         bs_warning(STATE, "the TPM is in dictionary-attack lockout; nothing here depends on it, so the boot goes on");
@@ -172,7 +172,7 @@ static enum bs_err discover(struct boot *boot)
     if (err == BS_OK)
         err = load_roots(boot);
     if (err == BS_OK)
-        bs_notice(STATE, "TPM %s, %s bank, event log of %zu bytes", state.manufacturer, crypto_hash_name(pcrs.bank),
+        bs_notice(STATE, "TPM 2.0 with a %s bank, event log of %zu bytes", crypto_hash_name(pcrs.bank),
                   boot->eventlog.size);
     return err;
 }

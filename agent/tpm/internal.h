@@ -36,7 +36,10 @@ struct tpm {
     bool has_state;
     struct tpm_state state;
     uint32_t bank_masks[TPM_BANKS_MAX]; /* PCRs that each bank has */
-    uint16_t nv_chunk;                  /* most bytes that one NV_Read gives */
+
+    bool has_maker;
+    struct tpm_maker maker;
+    uint16_t nv_chunk; /* most bytes that one NV_Read gives; known with the maker */
 
     bool has_ek;
     struct tpm_ek ek;

@@ -38,7 +38,7 @@ enum bs_err tpm_nv_read(struct tpm *tpm, TPM2_HANDLE index, TPMA_NV needed, stru
     TPM_LOADED struct tpm_loaded view = TPM_LOADED_NONE;
     TPMS_NV_PUBLIC area;
     struct wire_name name;
-    struct tpm_state state;
+    struct tpm_maker maker;
 
     enum bs_err err = tpm_nv_public(tpm, index, &area);
     if (err != BS_OK)
@@ -46,7 +46,7 @@ enum bs_err tpm_nv_read(struct tpm *tpm, TPM2_HANDLE index, TPMA_NV needed, stru
     if ((area.attributes & needed) != needed || !(area.attributes & TPMA_NV_WRITTEN) ||
         !(area.attributes & (TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD)))
         return BS_ERR_NOT_FOUND;
-    err = tpm_state(tpm, &state); /* for nv_chunk */
+    err = tpm_maker(tpm, &maker); /* for nv_chunk */
     if (err == BS_OK)
         err = wire_nv_name(&area, &name);
     if (err == BS_OK)

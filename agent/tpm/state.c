@@ -57,70 +57,85 @@ static void unpack_text(uint32_t value, char ret_text[5])
     ret_text[length] = '\0';
 }
 
-static void take_property(struct tpm *tpm, const TPMS_TAGGED_PROPERTY *property)
+static void take_fixed(struct tpm *tpm, const TPMS_TAGGED_PROPERTY *property)
 {
-    struct tpm_state *state = &tpm->state;
+    struct tpm_maker *maker = &tpm->maker;
 
     switch (property->property) {
     case TPM2_PT_MANUFACTURER:
-        unpack_text(property->value, state->manufacturer);
+        unpack_text(property->value, maker->manufacturer);
         break;
     case TPM2_PT_FIRMWARE_VERSION_1:
-        state->firmware_version = (state->firmware_version & UINT32_MAX) | (uint64_t)property->value << 32;
+        maker->firmware_version = (maker->firmware_version & UINT32_MAX) | (uint64_t)property->value << 32;
         break;
     case TPM2_PT_FIRMWARE_VERSION_2:
-        state->firmware_version = (state->firmware_version & ~(uint64_t)UINT32_MAX) | property->value;
+        maker->firmware_version = (maker->firmware_version & ~(uint64_t)UINT32_MAX) | property->value;
         break;
     case TPM2_PT_NV_BUFFER_MAX:
         if (property->value >= 64 && property->value <= TPM2_MAX_NV_BUFFER_SIZE)
             tpm->nv_chunk = (uint16_t)property->value;
-        break;
-    case TPM2_PT_PERMANENT:
-        state->owner_auth_set = property->value & TPMA_PERMANENT_OWNERAUTHSET;
-        state->in_lockout = property->value & TPMA_PERMANENT_INLOCKOUT;
         break;
     default:
         break;
     }
 }
 
-/*
- * Fixed and variable properties follow each other; a TPM that does not give them all at once is asked again for the
- * latter.
- */
-static enum bs_err read_properties(struct tpm *tpm)
+static enum bs_err read_fixed(struct tpm *tpm)
 {
-    uint32_t from = TPM2_PT_MANUFACTURER;
-    bool has_permanent = false;
+    TPM_ESYS TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+    enum bs_err err =
+        capability(tpm, TPM2_CAP_TPM_PROPERTIES, TPM2_PT_MANUFACTURER, TPM2_MAX_TPM_PROPERTIES, &more, &data);
+    if (err != BS_OK)
+        return err;
+    for (uint32_t i = 0; i < data->data.tpmProperties.count; i++)
+        take_fixed(tpm, &data->data.tpmProperties.tpmProperty[i]);
+    return BS_OK;
+}
 
-    for (int tries = 0; tries < 2 && !has_permanent; tries++, from = TPM2_PT_PERMANENT) {
-        TPM_ESYS TPMS_CAPABILITY_DATA *data = NULL;
-        TPMI_YES_NO more;
-        enum bs_err err = capability(tpm, TPM2_CAP_TPM_PROPERTIES, from, TPM2_MAX_TPM_PROPERTIES, &more, &data);
-        if (err != BS_OK)
-            return err;
-        for (uint32_t i = 0; i < data->data.tpmProperties.count; i++) {
-            take_property(tpm, &data->data.tpmProperties.tpmProperty[i]);
-            has_permanent |= data->data.tpmProperties.tpmProperty[i].property == TPM2_PT_PERMANENT;
-        }
-    }
-    return has_permanent ? BS_OK : BS_ERR_TPM;
+/* Of the variable properties the first alone: a TPM gives them apart from the fixed ones (Part 3 §30.2.1), so that is a command. */
+static enum bs_err read_permanent(struct tpm *tpm)
+{
+    TPM_ESYS TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+    enum bs_err err = capability(tpm, TPM2_CAP_TPM_PROPERTIES, TPM2_PT_PERMANENT, 1, &more, &data);
+    if (err != BS_OK)
+        return err;
+    const TPMS_TAGGED_PROPERTY *property = &data->data.tpmProperties.tpmProperty[0];
+    if (data->data.tpmProperties.count == 0 || property->property != TPM2_PT_PERMANENT)
+        return BS_ERR_TPM;
+    tpm->state.owner_auth_set = property->value & TPMA_PERMANENT_OWNERAUTHSET;
+    tpm->state.in_lockout = property->value & TPMA_PERMANENT_INLOCKOUT;
+    return BS_OK;
 }
 
 enum bs_err tpm_state(struct tpm *tpm, struct tpm_state *ret_state)
 {
     if (!tpm->has_state) {
         enum bs_err err = tpm_begin(tpm);
-        if (err != BS_OK)
-            return err;
-        tpm->nv_chunk = NV_CHUNK_DEFAULT;
-        err = read_banks(tpm);
         if (err == BS_OK)
-            err = read_properties(tpm);
+            err = read_banks(tpm);
+        if (err == BS_OK)
+            err = read_permanent(tpm);
         if (err != BS_OK)
             return err;
         tpm->has_state = true;
     }
     *ret_state = tpm->state;
+    return BS_OK;
+}
+
+enum bs_err tpm_maker(struct tpm *tpm, struct tpm_maker *ret_maker)
+{
+    if (!tpm->has_maker) {
+        enum bs_err err = tpm_begin(tpm);
+        tpm->nv_chunk = NV_CHUNK_DEFAULT;
+        if (err == BS_OK)
+            err = read_fixed(tpm);
+        if (err != BS_OK)
+            return err;
+        tpm->has_maker = true;
+    }
+    *ret_maker = tpm->maker;
     return BS_OK;
 }

@@ -53,10 +53,14 @@ struct tpm_state {
     size_t bank_count;
     bool in_lockout;
     bool owner_auth_set;
+};
+enum bs_err tpm_state(struct tpm *tpm, struct tpm_state *ret_state) BS_MUST_USE; /* read once, then kept */
+
+struct tpm_maker {
     char manufacturer[5]; /* e.g. "IBM" for swtpm */
     uint64_t firmware_version;
 };
-enum bs_err tpm_state(struct tpm *tpm, struct tpm_state *ret_state) BS_MUST_USE;
+enum bs_err tpm_maker(struct tpm *tpm, struct tpm_maker *ret_maker) BS_MUST_USE; /* read once, then kept */
 
 /* PCRs (agent/tpm/pcr.c) */
 

@@ -117,9 +117,7 @@ enum bs_err tpm_state(struct tpm *tpm, struct tpm_state *ret_state)
 {
     (void)tpm;
     COMMAND();
-    *ret_state = (struct tpm_state){
-        .banks = { fake_tpm.bank }, .bank_count = 1, .in_lockout = fake_tpm.in_lockout, .manufacturer = "FAKE"
-    };
+    *ret_state = (struct tpm_state){ .banks = { fake_tpm.bank }, .bank_count = 1, .in_lockout = fake_tpm.in_lockout };
     return BS_OK;
 }
 
