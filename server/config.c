@@ -27,7 +27,7 @@ struct config_file {
     const char *default_profile;
     int64_t pending_max, retry_after;
     int64_t device_days, server_days;
-    int64_t connections, connections_per_address, handshake_ms, header_ms, body_ms, idle_ms, memory;
+    int64_t connections, connections_per_address, handshake_ms, header_ms, body_ms, idle_ms, threads, memory;
     const char *metrics_listen;
 };
 
@@ -50,6 +50,7 @@ static const struct config_file file_defaults = {
     .header_ms = 10000,
     .body_ms = 30000,
     .idle_ms = 120000, /* a TPM needs its time between two exchanges */
+    .threads = 0,      /* one for each core */
     .memory = 64 << 20,
     .metrics_listen = "",
 };
@@ -78,6 +79,7 @@ static const struct conf_key keys[] = {
     KEY("limits.header_ms", CONF_INTEGER, header_ms, .minimum = 100, .maximum = 600000),
     KEY("limits.body_ms", CONF_INTEGER, body_ms, .minimum = 100, .maximum = 600000),
     KEY("limits.idle_ms", CONF_INTEGER, idle_ms, .minimum = 100, .maximum = 3600000),
+    KEY("limits.threads", CONF_INTEGER, threads, .minimum = 1, .maximum = 64, .help = "event loops"),
     KEY("limits.memory", CONF_INTEGER, memory, .minimum = 1 << 20, .maximum = INT32_MAX, .help = "bytes"),
     KEY("metrics.listen", CONF_STRING, metrics_listen, .maximum = CONFIG_NAME_SIZE - 1,
         .help = "ADDRESS:PORT of the loopback"),
@@ -114,6 +116,7 @@ static enum bs_err fill(const struct config_file *file, struct config *ret_confi
                                        .header_ms = (uint32_t)file->header_ms,
                                        .body_ms = (uint32_t)file->body_ms,
                                        .idle_ms = (uint32_t)file->idle_ms,
+                                       .threads = (uint32_t)file->threads,
                                        .memory = (uint32_t)file->memory };
     strcpy(c.metrics_listen, file->metrics_listen);
     *ret_config = c;

@@ -18,6 +18,7 @@ struct enroll_peer {
     uint8_t channel[32];            /* RFC 9266 exporter */
     uint8_t server_cert_sha256[32]; /* of the certificate (DER) that this connection was opened with */
     char address[64];               /* for the log */
+    bool may_hold;                  /* whoever serves the connection calls enroll_settled() */
 };
 
 /* State of one TLS connection; one statement each. Made after the handshake, freed (and wiped) with the connection. */
@@ -30,6 +31,7 @@ struct enroll_result {
     int status;           /* HTTP */
     unsigned retry_after; /* seconds for the header Retry-After; 0: none */
     bool close;           /* the connection is of no more use */
+    bool is_held;         /* written, and not to be sent before enroll_settled() */
 };
 
 /* The answer is a complete message of the type BS_MEDIA_TYPE, appended to `answer`; empty only where memory ran out. */
@@ -39,6 +41,12 @@ void enroll_prove(struct server *server, struct enroll_session *session, struct 
                   struct enroll_result *ret_result);
 void enroll_confirm(struct server *server, struct enroll_session *session, struct bs_span body, struct bs_buf *answer,
                     struct enroll_result *ret_result);
+
+/*
+ * Group commit: an answer that is_held says what is not durable yet. After store_settle() this lets it go, or, when the store could not
+ * keep its change, puts the answer `busy` in its place.
+ */
+void enroll_settled(struct enroll_session *session, struct bs_buf *answer, struct enroll_result *result);
 
 /*
  * What the server knows the holder of this client certificate as. TLS has verified the chain to the device CA and that the key is

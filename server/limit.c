@@ -18,7 +18,12 @@ bool limit_allows(struct limit *limit, unsigned a_second, int64_t now, unsigned 
     return true;
 }
 
-bool limit_rows_allow(struct limit_rows *limit, const char *reason, int64_t now, uint64_t *ret_missed)
+void limit_rows_init(struct limit_rows *limit)
+{
+    *limit = (struct limit_rows){ .lock = PTHREAD_MUTEX_INITIALIZER };
+}
+
+static bool rows_allow(struct limit_rows *limit, const char *reason, int64_t now, uint64_t *ret_missed)
 {
     for (size_t i = 0; i < LIMIT_REASONS_MAX; i++) {
         if (limit->slots[i].reason && strcmp(limit->slots[i].reason, reason) != 0)
@@ -34,6 +39,14 @@ bool limit_rows_allow(struct limit_rows *limit, const char *reason, int64_t now,
         return true;
     }
     return false;
+}
+
+bool limit_rows_allow(struct limit_rows *limit, const char *reason, int64_t now, uint64_t *ret_missed)
+{
+    pthread_mutex_lock(&limit->lock);
+    bool allows = rows_allow(limit, reason, now, ret_missed);
+    pthread_mutex_unlock(&limit->lock);
+    return allows;
 }
 
 bool limit_memory_take(struct limit_memory *memory, uint64_t size, uint64_t most)

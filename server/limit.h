@@ -1,6 +1,7 @@
 /* Limits for what strangers can cause: lines in the log, rows in the audit log, memory. */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,12 +16,15 @@ struct limit {
 /* Rows in the audit log that strangers can cause: one an hour for each reason. Reasons are static texts. */
 #define LIMIT_REASONS_MAX 64
 struct limit_rows {
+    pthread_mutex_t lock;
     struct {
         const char *reason;
         int64_t until;
         uint64_t missed;
     } slots[LIMIT_REASONS_MAX];
 };
+
+void limit_rows_init(struct limit_rows *limit);
 
 /* False when there was one for this reason within the hour; *ret_missed: how many were left out since it. */
 bool limit_rows_allow(struct limit_rows *limit, const char *reason, int64_t now, uint64_t *ret_missed);

@@ -115,6 +115,8 @@ enum bs_err server_open(const char *dir, struct server **ret_server)
         return BS_ERR_NOMEM;
     server->dir_fd = -1;
     server->now = bs_clock_now;
+    limit_rows_init(&server->strangers);
+    metrics_init(&server->metrics);
     server->dir = strdup(dir);
     BS_OWN(string) config = NULL;
     enum bs_err err = server->dir ? take_folder(server) : BS_ERR_NOMEM;

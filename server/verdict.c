@@ -170,6 +170,11 @@ static enum bs_err run(struct turn *turn, bool *ret_keep)
     return err;
 }
 
+static enum bs_err commit(struct server *server, struct store_ticket *ticket)
+{
+    return ticket ? store_commit_later(server->store, ticket) : store_commit(server->store);
+}
+
 enum bs_err verdict_make(struct server *server, const struct verdict_request *request, struct verdict *ret_verdict)
 {
     struct verdict verdict = { .issue = ISSUE_INIT };
@@ -182,9 +187,10 @@ enum bs_err verdict_make(struct server *server, const struct verdict_request *re
         return err;
     err = run(&turn, &keep);
     if (err == BS_OK && keep)
-        err = store_commit(server->store);
+        err = commit(server, request->ticket);
     else
         store_rollback(server->store);
+    verdict.is_held = keep && request->ticket != NULL;
     if (err == BS_OK)
         *ret_verdict = verdict;
     else
@@ -203,7 +209,7 @@ static enum bs_err record_refusal(struct turn *turn)
 }
 
 enum bs_err verdict_refused(struct server *server, const struct evidence *evidence, const struct refusal *refusal,
-                            bool *ret_is_recorded)
+                            struct store_ticket *ticket, bool *ret_is_recorded)
 {
     enum verdict_pair pair = VERDICT_PAIR_UNKNOWN;
     enum bs_err err = evidence->is_quoted ? verdict_pair(server, evidence, &pair) : BS_OK;
@@ -221,7 +227,7 @@ enum bs_err verdict_refused(struct server *server, const struct evidence *eviden
         return err;
     err = record_refusal(&turn);
     if (err == BS_OK)
-        err = store_commit(server->store);
+        err = commit(server, ticket);
     else
         store_rollback(server->store);
     *ret_is_recorded = err == BS_OK;

@@ -104,11 +104,14 @@ static bool identify(int fd, char *actor, size_t size)
 {
     struct ucred peer;
     socklen_t length = sizeof(peer);
-    struct passwd *user;
+    struct passwd entry, *user = NULL;
+    char buffer[1024];
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
         return false;
-    user = getpwuid(peer.uid);
+    /* With other threads about; what does not fit is a "?", like an id that has no name. */
+    if (getpwuid_r(peer.uid, &entry, buffer, sizeof(buffer), &user) != 0)
+        user = NULL;
     (void)snprintf(actor, size, "uid:%u(%s)", peer.uid, user != NULL ? user->pw_name : "?");
     return peer.uid == 0 || peer.uid == geteuid();
 }

@@ -33,7 +33,12 @@ struct connection {
     struct bs_buf out;
     size_t sent;
     bool is_last; /* close after what is in `out` */
+    bool
+        is_held; /* an answer is in `answer`, and not to be sent before its change is durable; nothing is read meanwhile */
+    struct bs_buf answer;
+    struct route_response response;
     struct connection *next, **link;
+    struct connection *held_next, **held_link;
 };
 
 uint32_t connection_address_key(const struct connection *connection)
@@ -55,6 +60,34 @@ void connection_list_add(struct connection **list, struct connection *connection
     *list = connection;
 }
 
+void connection_held_add(struct connection **list, struct connection *connection)
+{
+    connection->held_next = *list;
+    connection->held_link = list;
+    if (*list != NULL)
+        (*list)->held_link = &connection->held_next;
+    *list = connection;
+}
+
+static void leave_held(struct connection *connection)
+{
+    if (connection->held_link == NULL)
+        return;
+    *connection->held_link = connection->held_next;
+    if (connection->held_next != NULL)
+        connection->held_next->held_link = connection->held_link;
+    connection->held_link = NULL;
+}
+
+struct connection *connection_held_take(struct connection **list)
+{
+    struct connection *connection = *list;
+
+    if (connection != NULL)
+        leave_held(connection);
+    return connection;
+}
+
 void connection_list_remove(struct connection **list, struct connection *connection)
 {
     (void)list;
@@ -73,6 +106,7 @@ static void release_body(struct connection *connection)
 static void destroy(struct connection *connection)
 {
     release_body(connection);
+    leave_held(connection);
     if (connection->readable != NULL)
         event_free(connection->readable);
     if (connection->writable != NULL)
@@ -86,6 +120,7 @@ static void destroy(struct connection *connection)
     bs_buf_free(&connection->client_cert);
     bs_buf_free(&connection->in);
     bs_buf_free(&connection->out);
+    bs_buf_free(&connection->answer);
     free(connection);
 }
 
@@ -192,14 +227,22 @@ static void respond(struct connection *connection, const struct route_response *
     release_body(connection);
 }
 
+static void respond_answer(struct connection *connection)
+{
+    respond(connection, &connection->response, bs_buf_span(&connection->answer));
+    bs_buf_free(&connection->answer);
+}
+
 static void answer(struct connection *connection)
 {
-    BS_SCOPED_BUF struct bs_buf body = BS_BUF(OUT_MAX);
-    struct route_response response;
     struct route_request request = http_request(&connection->http);
 
-    route(connection->options.server, &connection->peer, &request, &body, &response);
-    respond(connection, &response, bs_buf_span(&body));
+    route(connection->options.server, &connection->peer, &request, &connection->answer, &connection->response);
+    connection->is_held = connection->response.result.is_held;
+    if (connection->is_held)
+        connection->options.held(connection->options.context, connection);
+    else
+        respond_answer(connection);
 }
 
 /* A body that does not come with its head is waited for: only as many as there is memory for. */
@@ -254,7 +297,7 @@ static enum step feed_once(struct connection *connection, struct bs_span *in)
         break;
     }
     enter(connection, PHASE_ANSWER);
-    return flush(connection);
+    return connection->is_held ? STEP_WAIT : flush(connection);
 }
 
 static enum step feed(struct connection *connection, struct bs_span in)
@@ -287,6 +330,7 @@ static enum step handshake(struct connection *connection)
                  wolfSSL_get_error(connection->session, result));
         return close_now(connection);
     }
+    peer.may_hold = true;
     memcpy(peer.server_cert_sha256, connection->cert_sha256, sizeof(peer.server_cert_sha256));
     (void)snprintf(peer.address, sizeof(peer.address), "%s", connection->address);
     if (tls_finished(connection->session, peer.channel, &connection->client_cert) != BS_OK ||
@@ -314,6 +358,8 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
+    if (connection->is_held) /* what came stays where it is, and is announced again */
+        return;
     if (connection->phase == PHASE_LINGER) {
         drain_input(connection);
         return;
@@ -334,18 +380,12 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     }
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *context)
+/* Sends the answer, then goes on with what came before it was sent. */
+static void go_on(struct connection *connection)
 {
-    struct connection *connection = context;
     struct bs_buf in;
     enum step step;
 
-    if (connection->phase != PHASE_ANSWER) {
-        /* wolfSSL had something of its own to write before it goes on reading. */
-        if (connection->phase != PHASE_LINGER)
-            on_readable(fd, what, connection);
-        return;
-    }
     if (flush(connection) != STEP_ON)
         return; /* and the connection may be gone */
     enter(connection, PHASE_IDLE);
@@ -354,7 +394,30 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     step = feed(connection, bs_buf_span(&in));
     bs_buf_free(&in);
     if (step == STEP_ON)
-        on_readable(fd, what, connection);
+        on_readable(connection->options.fd, EV_READ, connection);
+}
+
+void connection_settled(struct connection *connection)
+{
+    connection->is_held = false;
+    enroll_settled(connection->peer.session, &connection->answer, &connection->response.result);
+    respond_answer(connection);
+    go_on(connection);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    if (connection->is_held)
+        return;
+    if (connection->phase != PHASE_ANSWER) {
+        /* wolfSSL had something of its own to write before it goes on reading. */
+        if (connection->phase != PHASE_LINGER)
+            on_readable(fd, what, connection);
+        return;
+    }
+    go_on(connection);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -389,6 +452,7 @@ enum bs_err connection_open(const struct connection_options *options, struct con
     connection->options = *options;
     connection->in = BS_BUF(READ_SIZE);
     connection->out = BS_BUF(OUT_MAX);
+    connection->answer = BS_BUF(OUT_MAX);
     connection->client_cert = BS_BUF(READ_SIZE);
     (void)snprintf(connection->address, sizeof(connection->address), "%s", options->address);
     connection->options.address = connection->address;

@@ -15,6 +15,7 @@ struct connection_options {
     int fd;                                                       /* owned from here on, also on failure */
     const char *address;                                          /* for the log */
     void (*closed)(void *context, struct connection *connection); /* called once, before the connection is freed */
+    void (*held)(void *context, struct connection *connection);   /* its answer waits for connection_settled() */
     void *context;
     uint32_t address_key; /* the listener's own, see connection_address_key() */
 };
@@ -27,6 +28,13 @@ void connection_drain(struct connection *connection);
 
 /* Closes it at once. */
 void connection_close(struct connection *connection);
+
+/* After store_settle(): sends what was held, and goes on with what came meanwhile. The connection may be gone afterwards. */
+void connection_settled(struct connection *connection);
+
+/* Those of a loop whose answers are held: a list of its own, which the connection leaves by itself when it is closed. */
+void connection_held_add(struct connection **list, struct connection *connection);
+struct connection *connection_held_take(struct connection **list);
 
 /* A list of the listener. */
 struct connection *connection_next(const struct connection *connection);

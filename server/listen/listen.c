@@ -1,132 +1,34 @@
 #include "server/listen/listen.h"
 #include "core/log.h"
-#include "server/listen/connection.h"
+#include "server/listen/loop.h"
 
 #include <event2/event.h>
-#include <event2/listener.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
-/* Connections are counted per address in so many buckets, chosen by a keyed hash; two addresses in one bucket share its limit. */
-#define BUCKETS 4096
-#define ACCEPT_PAUSE_SECONDS 1
+#define LOOPS_MAX 64 /* that are taken by themselves; limits.threads has the same bound */
 
-struct listener {
+/* The first loop is the caller's; the others have a thread and a base each. */
+struct worker {
+    pthread_t thread;
     struct event_base *base;
-    struct server *server;
-    struct evconnlistener *accepting;
-    struct tls tls;
-    struct connection *connections;
-    uint32_t count;
-    uint32_t buckets[BUCKETS];
-    uint8_t bucket_key[32];
-    struct event *pause; /* ends a pause in accepting */
-    bool is_draining;
+    struct loop *loop;
 };
 
-/* IPv4 addresses whole; of IPv6 the /64, for that is what one customer has. */
-static struct bs_span address_identity(const struct sockaddr *address)
-{
-    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-    if (address->sa_family == AF_INET)
-        return BS_SPAN(&((const struct sockaddr_in *)address)->sin_addr, 4);
-    if (address->sa_family == AF_INET6) {
-        const uint8_t *bytes = ((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr;
-
-        return memcmp(bytes, mapped, sizeof(mapped)) == 0 ? BS_SPAN(bytes + 12, 4) : BS_SPAN(bytes, 8);
-    }
-    return BS_SPAN_NONE;
-}
-
-static uint32_t bucket_of(const struct listener *listener, const struct sockaddr *address)
-{
-    uint8_t mac[CRYPTO_SHA256_SIZE] = { 0 };
-
-    if (crypto_hmac(CRYPTO_SHA256, BS_SPAN(listener->bucket_key, sizeof(listener->bucket_key)),
-                    address_identity(address), mac) != BS_OK)
-        return 0;
-    return (uint32_t)(mac[0] << 8 | mac[1]) % BUCKETS;
-}
-
-static void on_closed(void *context, struct connection *connection)
-{
-    struct listener *listener = context;
-
-    connection_list_remove(&listener->connections, connection);
-    listener->buckets[connection_address_key(connection)]--;
-    listener->count--;
-    metrics_connection(&listener->server->metrics, METRICS_CLOSED);
-    if (listener->is_draining && listener->count == 0)
-        (void)event_base_loopbreak(listener->base);
-    if (!listener->is_draining && listener->count + 1 == listener->server->config.limits.connections)
-        (void)evconnlistener_enable(listener->accepting);
-}
-
-static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr *address, int size,
-                      void *context)
-{
-    struct listener *listener = context;
-    const struct config_limits *limits = &listener->server->config.limits;
-    struct connection *connection;
-    uint32_t bucket = bucket_of(listener, address);
-    char text[64] = "?";
-    int one = 1;
-
-    if (listener->buckets[bucket] >= limits->connections_per_address) {
-        metrics_connection(&listener->server->metrics, METRICS_OVER_ADDRESS_LIMIT);
-        (void)close(fd);
-        return;
-    }
-    (void)getnameinfo(address, (socklen_t)size, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (connection_open(&(struct connection_options){ .base = listener->base,
-                                                      .server = listener->server,
-                                                      .tls = &listener->tls,
-                                                      .fd = fd,
-                                                      .address = text,
-                                                      .closed = on_closed,
-                                                      .context = listener,
-                                                      .address_key = bucket },
-                        &connection) != BS_OK)
-        return;
-    connection_list_add(&listener->connections, connection);
-    metrics_connection(&listener->server->metrics, METRICS_ACCEPTED);
-    listener->buckets[bucket]++;
-    if (++listener->count >= limits->connections) {
-        metrics_connection(&listener->server->metrics, METRICS_OVER_LIMIT);
-        (void)evconnlistener_disable(accepting);
-    }
-}
-
-/* Out of file descriptors, most likely: without a pause this would be said for ever, and nothing else done. */
-static void on_accept_error(struct evconnlistener *accepting, void *context)
-{
-    struct listener *listener = context;
-    struct timeval moment = { .tv_sec = ACCEPT_PAUSE_SECONDS };
-
-    bs_warning("listen", "cannot accept: %s; trying again in %d s", strerror(errno), ACCEPT_PAUSE_SECONDS);
-    if (event_add(listener->pause, &moment) == 0)
-        (void)evconnlistener_disable(accepting);
-}
-
-static void on_pause_over(evutil_socket_t fd, short what, void *context)
-{
-    struct listener *listener = context;
-
-    (void)fd;
-    (void)what;
-    if (listener->accepting != NULL && listener->count < listener->server->config.limits.connections)
-        (void)evconnlistener_enable(listener->accepting);
-}
+struct listener {
+    struct loop_shared shared;
+    struct loop *loops;
+    struct worker *workers; /* of the loops from the second on */
+    size_t running;         /* of them */
+};
 
 /* ADDRESS:PORT, the address in brackets when it is IPv6. */
 static enum bs_err split(const char *text, char *host, size_t host_size, const char **ret_port)
@@ -201,79 +103,145 @@ enum bs_err listen_bind(const char *text, const char *key, int *ret_fd)
     return BS_OK;
 }
 
+static void *work(void *context)
+{
+    struct worker *worker = context;
+
+    if (loop_run(worker->loop) != BS_OK)
+        bs_error("listen", "an event loop has failed; restart bootseald");
+    return NULL; /* what is left is closed after it: other loops may still want to wake this one */
+}
+
+/* Signals are for the first loop. */
+static enum bs_err start_thread(struct worker *worker)
+{
+    sigset_t all, before;
+    int code;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    code = pthread_create(&worker->thread, NULL, work, worker);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code == 0 ? BS_OK : BS_ERR_NOMEM;
+}
+
+/* Every loop is whole before the first thread runs: they look at each other. */
+static enum bs_err open_loops(struct listener *listener, struct event_base *base)
+{
+    enum bs_err err = loop_open(&listener->loops[0], &listener->shared, base);
+
+    for (size_t i = 1; i < listener->shared.loop_count && err == BS_OK; i++) {
+        struct worker *worker = &listener->workers[i];
+
+        worker->loop = &listener->loops[i];
+        worker->base = event_base_new();
+        err = worker->base != NULL ? loop_open(worker->loop, &listener->shared, worker->base) : BS_ERR_NOMEM;
+    }
+    return err;
+}
+
+/* One for each core that this process may use. */
+static size_t loops_for(const struct config_limits *limits)
+{
+    cpu_set_t cores;
+    int count;
+
+    if (limits->threads > 0)
+        return limits->threads;
+    CPU_ZERO(&cores);
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0)
+        return 1;
+    count = CPU_COUNT(&cores);
+    return count > LOOPS_MAX ? LOOPS_MAX : (size_t)count;
+}
+
+static enum bs_err start(struct listener *listener, struct event_base *base)
+{
+    struct server *server = listener->shared.server;
+    size_t count = loops_for(&server->config.limits);
+    enum bs_err err;
+
+    listener->loops = calloc(count, sizeof(*listener->loops));
+    listener->workers = calloc(count, sizeof(*listener->workers));
+    if (listener->loops == NULL || listener->workers == NULL)
+        return BS_ERR_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        listener->loops[i].wake_fd = -1;
+    listener->shared.loops = listener->loops;
+    listener->shared.loop_count = count;
+    err = crypto_random(listener->shared.bucket_key, sizeof(listener->shared.bucket_key));
+    if (err == BS_OK)
+        err = listen_bind(server->config.listen, "listen", &listener->shared.fd);
+    if (err == BS_OK)
+        err = open_loops(listener, base);
+    while (err == BS_OK && listener->running + 1 < count) {
+        err = start_thread(&listener->workers[listener->running + 1]);
+        listener->running += err == BS_OK;
+    }
+    return err;
+}
+
 enum bs_err listen_start(struct event_base *base, struct server *server, struct listener **ret_listener)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
-    int fd = -1;
     enum bs_err err;
 
     if (listener == NULL)
         return BS_ERR_NOMEM;
-    listener->base = base;
-    listener->server = server;
-    err = crypto_random(listener->bucket_key, sizeof(listener->bucket_key));
+    listener->shared.server = server;
+    listener->shared.fd = -1;
+    err = start(listener, base);
     if (err == BS_OK)
-        err = tls_init(server->ca, &listener->tls);
-    if (err == BS_OK)
-        err = listen_bind(server->config.listen, "listen", &fd);
-    if (err == BS_OK) {
-        listener->pause = evtimer_new(base, on_pause_over, listener);
-        err = listener->pause != NULL ? BS_OK : BS_ERR_NOMEM;
-    }
-    if (err == BS_OK) {
-        listener->accepting = evconnlistener_new(base, on_accept, listener, LEV_OPT_CLOSE_ON_FREE, BACKLOG, fd);
-        err = listener->accepting != NULL ? BS_OK : BS_ERR_IO;
-    }
-    if (err != BS_OK) {
-        if (fd >= 0)
-            (void)close(fd);
+        *ret_listener = listener;
+    else
         listen_free(listener);
-        return err;
-    }
-    evconnlistener_set_error_cb(listener->accepting, on_accept_error);
-    *ret_listener = listener;
-    return BS_OK;
+    return err;
+}
+
+enum bs_err listen_run(struct listener *listener)
+{
+    return loop_run(&listener->loops[0]);
+}
+
+static void wake_others(struct listener *listener)
+{
+    for (size_t i = 1; i <= listener->running; i++)
+        loop_wake(&listener->loops[i]);
 }
 
 enum bs_err listen_reload(struct listener *listener)
 {
-    struct tls renewed;
-    enum bs_err err = tls_init(listener->server->ca, &renewed);
+    enum bs_err err;
 
-    if (err != BS_OK)
-        return err;
-    tls_free(&listener->tls);
-    listener->tls = renewed;
-    return BS_OK;
+    atomic_fetch_add(&listener->shared.generation, 1);
+    err = loop_reload(&listener->loops[0]);
+    wake_others(listener);
+    return err;
 }
 
 void listen_drain(struct listener *listener)
 {
-    struct connection *next;
-
-    listener->is_draining = true;
-    if (listener->accepting != NULL)
-        evconnlistener_free(listener->accepting);
-    listener->accepting = NULL;
-    for (struct connection *i = listener->connections; i != NULL; i = next) {
-        next = connection_next(i);
-        connection_drain(i);
-    }
-    if (listener->count == 0)
-        (void)event_base_loopbreak(listener->base);
+    atomic_store(&listener->shared.is_draining, true);
+    wake_others(listener);
+    loop_drain(&listener->loops[0]);
 }
 
 void listen_free(struct listener *listener)
 {
     if (listener == NULL)
         return;
-    listener->is_draining = true;
-    while (listener->connections != NULL)
-        connection_close(listener->connections);
-    if (listener->accepting != NULL)
-        evconnlistener_free(listener->accepting);
-    if (listener->pause != NULL)
-        event_free(listener->pause);
-    tls_free(&listener->tls);
+    atomic_store(&listener->shared.is_draining, true);
+    wake_others(listener);
+    for (size_t i = 1; i <= listener->running; i++)
+        (void)pthread_join(listener->workers[i].thread, NULL);
+    for (size_t i = 0; listener->loops != NULL && i < listener->shared.loop_count; i++)
+        loop_close(&listener->loops[i]);
+    for (size_t i = 1; listener->workers != NULL && i < listener->shared.loop_count; i++)
+        if (listener->workers[i].base != NULL)
+            event_base_free(listener->workers[i].base);
+    if (listener->shared.fd >= 0)
+        (void)close(listener->shared.fd);
+    free(listener->loops);
+    free(listener->workers);
     free(listener);
 }

@@ -15,8 +15,6 @@
 #include <unistd.h>
 
 #define RENEW_SECONDS 3600
-/* Connections that do not end by themselves after SIGTERM are cut then. */
-#define DRAIN_SECONDS 10
 
 struct service {
     struct server *server;
@@ -67,7 +65,7 @@ static void on_renew(evutil_socket_t fd, short what, void *context)
 static void on_signal(evutil_socket_t number, short what, void *context)
 {
     struct service *service = context;
-    struct timeval patience = { .tv_sec = DRAIN_SECONDS };
+    struct timeval patience = { .tv_sec = LISTEN_DRAIN_SECONDS };
 
     (void)what;
     bs_notice("listen", "%s: finishing what was begun", number == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -132,8 +130,7 @@ enum bs_err serve(struct server *server)
         err = prepare(&service);
     if (err == BS_OK) {
         notify("READY=1");
-        if (event_base_dispatch(service.base) < 0)
-            err = BS_ERR_IO;
+        err = listen_run(service.listener);
         bs_notice("listen", "stopped");
     }
     dismantle(&service);

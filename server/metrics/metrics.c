@@ -29,6 +29,11 @@ static const struct {
     { "bootseald_connections_closed_total", "Connections that ended." },
 };
 
+void metrics_init(struct metrics *metrics)
+{
+    *metrics = (struct metrics){ .lock = PTHREAD_MUTEX_INITIALIZER };
+}
+
 void metrics_connection(struct metrics *metrics, enum metrics_connection what)
 {
     atomic_fetch_add_explicit(&metrics->connections[what], 1, memory_order_relaxed);
@@ -45,7 +50,7 @@ void metrics_request(struct metrics *metrics, struct bs_span path, int status)
     atomic_fetch_add_explicit(&metrics->requests[p][s], 1, memory_order_relaxed);
 }
 
-void metrics_verdict(struct metrics *metrics, const char *verdict, const char *reason)
+static void count_verdict(struct metrics *metrics, const char *verdict, const char *reason)
 {
     for (size_t i = 0; i < METRICS_REASONS_MAX; i++) {
         if (!metrics->verdicts[i].verdict) {
@@ -57,6 +62,13 @@ void metrics_verdict(struct metrics *metrics, const char *verdict, const char *r
             return;
         }
     }
+}
+
+void metrics_verdict(struct metrics *metrics, const char *verdict, const char *reason)
+{
+    pthread_mutex_lock(&metrics->lock);
+    count_verdict(metrics, verdict, reason);
+    pthread_mutex_unlock(&metrics->lock);
 }
 
 void metrics_commit(void *context, uint64_t microseconds, enum bs_err err)
@@ -120,13 +132,15 @@ static void put_requests(struct page *page, struct metrics *metrics)
         }
 }
 
-static void put_verdicts(struct page *page, const struct metrics *metrics)
+static void put_verdicts(struct page *page, struct metrics *metrics)
 {
     head(page, "bootseald_verdicts_total", "counter",
          "Answers by verdict and reason; refusals of strangers, who have proven nothing, among them.");
+    pthread_mutex_lock(&metrics->lock);
     for (size_t i = 0; i < METRICS_REASONS_MAX && metrics->verdicts[i].verdict; i++)
         PUT(page, "bootseald_verdicts_total{verdict=\"%s\",reason=\"%s\"} %" PRIu64 "\n", metrics->verdicts[i].verdict,
             metrics->verdicts[i].reason, metrics->verdicts[i].count);
+    pthread_mutex_unlock(&metrics->lock);
 }
 
 static void put_seconds(struct page *page, uint64_t microseconds)

@@ -7,6 +7,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ enum metrics_connection {
 struct metrics {
     _Atomic uint64_t requests[METRICS_PATHS][METRICS_STATUSES];
     _Atomic uint64_t connections[METRICS_CONNECTIONS];
+    pthread_mutex_t lock; /* of the verdicts */
     struct {
         const char *verdict; /* static text */
         const char *reason;  /* static text; empty: none */
@@ -50,6 +52,8 @@ struct metrics {
     _Atomic uint64_t commit_us;
     _Atomic uint64_t commit_failures;
 };
+
+void metrics_init(struct metrics *metrics);
 
 void metrics_connection(struct metrics *metrics, enum metrics_connection what);
 void metrics_request(struct metrics *metrics, struct bs_span path, int status);

@@ -2,8 +2,10 @@
  * What the server remembers. The SQL lives in store_sqlite*.c (and later in store_postgres.c) and nowhere else.
  *
  * Every change happens between store_begin() and store_commit(); after store_commit() said BS_OK it is durable, and only then
- * may a verdict be answered. Threads may share a store: a transaction excludes other threads, and commits of several threads that
- * wait are made as one (group commit). Texts are NUL-terminated; blobs are copied into the caller's buffers.
+ * may a verdict be answered. Threads may share a store: a transaction excludes other threads. Commits that wait, of several threads
+ * or of one that says store_commit_later(), are made as one (group commit): each is a savepoint of its own, so that one can be rolled
+ * back without the others. What is in such a batch is seen by all who read. Texts are NUL-terminated; blobs are copied into the
+ * caller's buffers.
  *
  * Errors: NOT_FOUND where said; BUSY when the disk is full or the database is locked (try later); IO for everything else.
  */
@@ -37,6 +39,19 @@ BS_DEFINE_OWN(store, struct store, store_close)
 enum bs_err store_begin(struct store *store) BS_MUST_USE;
 enum bs_err store_commit(struct store *store) BS_MUST_USE;
 void store_rollback(struct store *store);
+
+/*
+ * A change that is done and not yet durable. The ticket is the caller's; it stays where it is, and is not looked at, until
+ * store_settle(): then `result` says whether the change is durable. BUSY or IO: it did not happen.
+ */
+struct store_ticket {
+    struct store_ticket *next; /* the store's */
+    enum bs_err result;
+};
+/* In the place of store_commit(). Not BS_OK: the change was undone, and the ticket is not used. */
+enum bs_err store_commit_later(struct store *store, struct store_ticket *ticket) BS_MUST_USE;
+/* Makes durable what waits. After it the results of all tickets that this thread holds are known. */
+void store_settle(struct store *store);
 
 /* Called after each commit, with the time it took and what became of it. */
 typedef void (*store_observe_fn)(void *context, uint64_t microseconds, enum bs_err err);

@@ -206,14 +206,11 @@ static enum bs_err finish_batch(struct store *store, bool is_lost)
         err = BS_ERR_BUSY;
     store->is_open = !sqlite3_get_autocommit(store->db);
     store->batch_size = 0;
-    struct store_waiter *waiter = BS_TAKE(store->waiters);
-    while (waiter) {
-        struct store_waiter *next = waiter->next; /* the waiter's stack is gone once it is done */
-        waiter->result = err;
-        waiter->is_done = true;
-        waiter = next;
-    }
-    pthread_cond_broadcast(&store->committed);
+    for (struct store_ticket *ticket = BS_TAKE(store->tickets); ticket; ticket = ticket->next)
+        ticket->result = err;
+    store->batches++;
+    if (store->blocked > 0)
+        pthread_cond_broadcast(&store->committed);
     return err;
 }
 
@@ -224,10 +221,23 @@ void store_batch_end(struct store *store)
         (void)!finish_batch(store, false);
 }
 
+void store_settle(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store_batch_end(store);
+    pthread_mutex_unlock(&store->lock);
+}
+
 /* Nobody is about to join the batch, or it is large enough: it must end now, since nobody else would end it. */
 static bool batch_is_full(struct store *store)
 {
     return atomic_load(&store->coming) == 0 || store->batch_size >= BATCH_MAX;
+}
+
+/* After a transaction that is not part of the batch: whoever has a ticket ends it, who sleeps in store_commit() does not. */
+static bool batch_is_orphaned(struct store *store)
+{
+    return (store->blocked > 0 || store->batch_size == 0) && batch_is_full(store);
 }
 
 enum bs_err store_begin(struct store *store)
@@ -244,13 +254,17 @@ enum bs_err store_begin(struct store *store)
         store->is_inside = true;
         return BS_OK;
     }
-    if (store->is_open && batch_is_full(store))
+    if (store->is_open && batch_is_orphaned(store))
         (void)!finish_batch(store, false);
     pthread_mutex_unlock(&store->lock);
     return err;
 }
 
-enum bs_err store_commit(struct store *store)
+/*
+ * Ends the caller's transaction: its change is one of the batch. With the lock held, unless it says that it failed. Not inlined: gcc
+ * would warn of store_commit()'s ticket, which it does not see leave the list.
+ */
+__attribute__((noinline)) static enum bs_err join_batch(struct store *store, struct store_ticket *ticket)
 {
     assert(store->is_inside);
     enum bs_err err = run(store, SQL_RELEASE);
@@ -260,17 +274,37 @@ enum bs_err store_commit(struct store *store)
     }
     store->is_inside = false;
     store->batch_size++;
-    if (batch_is_full(store)) {
-        err = finish_batch(store, false);
-    } else {
-        struct store_waiter self = { .next = store->waiters };
-        store->waiters = &self;
-        while (!self.is_done)
-            pthread_cond_wait(&store->committed, &store->lock);
-        err = self.result;
-    }
+    *ticket = (struct store_ticket){ .next = store->tickets };
+    store->tickets = ticket;
+    return BS_OK;
+}
+
+enum bs_err store_commit(struct store *store)
+{
+    struct store_ticket ticket;
+    enum bs_err err = join_batch(store, &ticket);
+    if (err != BS_OK)
+        return err;
+    uint64_t batch = store->batches;
+    store->blocked++;
+    if (batch_is_full(store))
+        (void)!finish_batch(store, false);
+    while (store->batches == batch)
+        pthread_cond_wait(&store->committed, &store->lock);
+    store->blocked--;
     pthread_mutex_unlock(&store->lock);
-    return err;
+    return ticket.result;
+}
+
+enum bs_err store_commit_later(struct store *store, struct store_ticket *ticket)
+{
+    enum bs_err err = join_batch(store, ticket);
+    if (err != BS_OK)
+        return err;
+    if (store->batch_size >= BATCH_MAX)
+        (void)!finish_batch(store, false);
+    pthread_mutex_unlock(&store->lock);
+    return BS_OK;
 }
 
 void store_rollback(struct store *store)
@@ -280,7 +314,7 @@ void store_rollback(struct store *store)
     bool is_lost =
         sqlite3_get_autocommit(store->db) || run(store, SQL_UNDO) != BS_OK || run(store, SQL_RELEASE) != BS_OK;
     store->is_inside = false;
-    if (is_lost || batch_is_full(store))
+    if (is_lost || batch_is_orphaned(store))
         (void)!finish_batch(store, is_lost);
     pthread_mutex_unlock(&store->lock);
 }

@@ -82,13 +82,6 @@
 #define STORE_STATEMENT_NAME(name, text) SQL_##name,
 enum sql { STORE_STATEMENTS(STORE_STATEMENT_NAME) SQL_COUNT };
 
-/* A thread that waits until the transaction that holds its change is durable. */
-struct store_waiter {
-    struct store_waiter *next;
-    enum bs_err result;
-    bool is_done;
-};
-
 struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[SQL_COUNT];
@@ -98,7 +91,9 @@ struct store {
     bool is_open;       /* a transaction of SQLite's, shared by a batch of ours */
     bool is_inside;     /* between store_begin() and its end */
     unsigned batch_size;
-    struct store_waiter *waiters;
+    uint64_t batches; /* that ended */
+    unsigned blocked; /* threads that sleep in store_commit() until the batch ends */
+    struct store_ticket *tickets;
     store_observe_fn observe;
     void *observer;
 };

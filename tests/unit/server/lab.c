@@ -113,7 +113,7 @@ void talk_open(struct lab *lab, struct talk *ret_talk)
     struct talk talk = {
         .lab = lab, .body = BS_BUF(BS_REQUEST_MAX), .statement = BS_BUF(BS_REQUEST_MAX), .bytes = BS_BUF(BS_ANSWER_MAX)
     };
-    struct enroll_peer peer = { .address = "192.0.2.1" };
+    struct enroll_peer peer = { .address = "192.0.2.1", .may_hold = lab->may_hold };
     struct ca_tls tls;
     assert_ok(crypto_random(talk.channel, sizeof(talk.channel)));
     assert_ok(ca_tls(lab->server->ca, &tls));
@@ -140,6 +140,13 @@ static void send(struct talk *talk, exchange_fn exchange)
 {
     bs_buf_reset(&talk->bytes);
     exchange(talk->lab->server, talk->session, bs_buf_span(&talk->body), &talk->bytes, &talk->result);
+    assert_ok(message_answer_decode(bs_buf_span(&talk->bytes), &talk->answer));
+}
+
+void talk_settle(struct talk *talk)
+{
+    store_settle(talk->lab->server->store);
+    enroll_settled(talk->session, &talk->bytes, &talk->result);
     assert_ok(message_answer_decode(bs_buf_span(&talk->bytes), &talk->answer));
 }
 

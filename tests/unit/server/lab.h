@@ -14,6 +14,7 @@ struct lab {
     struct softtpm_vendor vendor;
     struct server *server;
     struct operator_call call;
+    bool may_hold; /* of connections that are opened from here on: see talk_settle() */
 };
 
 /* cmocka setup and teardown; the state is the lab. One profile, "sensor", is applied; it has no reference. */
@@ -57,6 +58,8 @@ void talk_attest(struct talk *talk, struct softtpm *tpm, const struct softtpm_re
 void talk_prove(struct talk *talk, struct softtpm *tpm);
 void talk_confirm(struct talk *talk, struct softtpm *tpm, uint64_t serial);
 void talk_send_attest(struct talk *talk); /* talk->body as it stands */
+/* The end of a turn of the loop: what was held is settled, and the answer decoded again. */
+void talk_settle(struct talk *talk);
 
 /* The whole of it: attest, and prove when asked. */
 void talk_enroll(struct talk *talk, struct softtpm *tpm, const struct softtpm_request *request);

@@ -164,7 +164,10 @@ static void a_configuration_that_checks_nothing_is_refused(void **state)
     assert_config(state, "names = [\"a\"]; cap: { pcr = 16; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; cap: { pcr = 10; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; measure: { bank = \"sha1\"; };", BS_ERR_CONFIG);
-    assert_config(state, "names = [\"a\"]; limits: { threads = 2; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; limits: { colours = 2; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; limits: { threads = 2; };", BS_OK);
+    assert_config(state, "names = [\"a\"]; limits: { threads = 0; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; limits: { threads = 65; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; metrics: { listen = \"127.0.0.1:9100\"; };", BS_OK);
     assert_config(state, "names = [\"a\"]; metrics: { listen = \"[::1]:9100\"; };", BS_OK);
     assert_config(state, "names = [\"a\"]; metrics: { listen = \"0.0.0.0:9100\"; };", BS_ERR_CONFIG);

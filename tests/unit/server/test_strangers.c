@@ -118,7 +118,7 @@ static void without_a_proof_there_is_no_verdict_about_an_unknown_pair(void **sta
     assert_ok(softtpm_attest(&tpm, &request, &talk.body, &talk.statement));
     assert_ok(evidence_new(&evidence));
     assert_ok(evidence_verify(lab->server, &channel, bs_buf_span(&talk.body), evidence, &refusal));
-    assert_ok(verdict_make(lab->server, &(struct verdict_request){ evidence, talk.channel, false }, &verdict));
+    assert_ok(verdict_make(lab->server, &(struct verdict_request){ evidence, talk.channel, false, NULL }, &verdict));
     assert_int_equal(verdict.kind, MESSAGE_BUSY);
     assert_false(lab_has_device(lab, &tpm, NULL));
     assert_no_trace(lab, &trace);
