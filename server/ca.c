@@ -28,6 +28,8 @@ enum bs_err ca_open(const char *dir, struct ca **ret_ca)
         return BS_ERR_NOMEM;
     for (enum ca_which which = 0; which < CA_COUNT; which++) {
         enum bs_err err = ca_pair_read(dir, which, &ca->pairs[which]);
+        if (err == BS_ERR_NOT_FOUND && which == CA_POLICY)
+            continue;
         if (err != BS_OK) {
             bs_error("ca", "%s/keys/%s.pem cannot be used (%s); restore them from a backup", dir, ca_name(which),
                      bs_err_name(err));
@@ -96,6 +98,10 @@ static bool has_names(struct bs_span der, const struct config *config)
 static enum bs_err needs_renewal(const struct ca_pair *pair, const struct config *config, int64_t now, bool *ret_needs)
 {
     struct cert_info info;
+    if (!pair->key) {
+        *ret_needs = true;
+        return BS_OK;
+    }
     enum bs_err err = cert_parse(bs_buf_span(&pair->der), &info);
     if (err == BS_OK)
         *ret_needs = now >= info.not_before + (info.not_after - info.not_before) / 3 * 2;
@@ -107,7 +113,10 @@ static enum bs_err needs_renewal(const struct ca_pair *pair, const struct config
 static enum bs_err renew_pair(struct ca *ca, enum ca_which which, const struct config *config, int64_t now)
 {
     struct ca_pair fresh = { 0 };
-    enum bs_err err = ca_pair_make(which, config, now, &ca->pairs[CA_SERVER_ROOT], &fresh);
+    const bool is_first = !ca->pairs[which].key;
+    const struct ca_pair_request request = { which, config, now, &ca->pairs[CA_SERVER_ROOT],
+                                             which == CA_POLICY ? ca->pairs[which].key : NULL };
+    enum bs_err err = ca_pair_make(&request, &fresh);
     if (err == BS_OK)
         err = ca_pair_write(ca->dir, &fresh);
     if (err != BS_OK) {
@@ -117,17 +126,23 @@ static enum bs_err renew_pair(struct ca *ca, enum ca_which which, const struct c
     ca_pair_free(&ca->pairs[which]);
     ca->pairs[which] = fresh;
     ca->generation++;
-    bs_notice("ca", "made a new certificate %s.pem", ca_name(which));
+    if (is_first)
+        bs_notice("ca",
+                  "this folder had no key to approve boots with: made keys/%s.pem; back it up, for vaults with "
+                  "seal.policy = \"signed\" are sealed to it",
+                  ca_name(which));
+    else
+        bs_notice("ca", "made a new certificate %s.pem", ca_name(which));
     return BS_OK;
 }
 
 enum bs_err ca_renew(struct ca *ca, const struct config *config, int64_t now, bool *ret_renewed)
 {
-    static const enum ca_which renewed[] = { CA_SERVER, CA_BUNDLE };
+    static const enum ca_which renewed[] = { CA_SERVER, CA_BUNDLE, CA_POLICY };
     bool any = false;
     enum bs_err err = BS_OK;
     pthread_mutex_lock(&ca->lock);
-    for (size_t i = 0; i < 2 && err == BS_OK; i++) {
+    for (size_t i = 0; i < sizeof(renewed) / sizeof(renewed[0]) && err == BS_OK; i++) {
         bool needs = false;
         err = needs_renewal(&ca->pairs[renewed[i]], config, now, &needs);
         if (err == BS_OK && needs)
@@ -175,6 +190,15 @@ enum bs_err ca_bundle_sign(struct ca *ca, const struct bundle *bundle, struct bs
     return err;
 }
 
+enum bs_err ca_policy_sign(struct ca *ca, const uint8_t hash[CRYPTO_SHA256_SIZE], uint8_t ret_signature[64])
+{
+    pthread_mutex_lock(&ca->lock);
+    struct crypto_key *key = ca->pairs[CA_POLICY].key;
+    enum bs_err err = key ? crypto_key_sign(key, hash, ret_signature) : BS_ERR_NOT_FOUND;
+    pthread_mutex_unlock(&ca->lock);
+    return err;
+}
+
 enum bs_err ca_crl(struct ca *ca, const struct cert_crl *crl, struct bs_buf *out)
 {
     const struct ca_pair *root = &ca->pairs[CA_DEVICE_ROOT];
@@ -200,6 +224,8 @@ const char *ca_name(enum ca_which which)
         return "server";
     case CA_BUNDLE:
         return "bundle";
+    case CA_POLICY:
+        return "policy";
     case CA_COUNT:
         break;
     }

@@ -12,8 +12,8 @@
 #define ROOT_DAYS (20 * 365)
 
 /*
- * A bundle is verified whenever a vault opens, also on a device that sees no server for years: its certificate must
- * outlive that.
+ * A bundle is verified whenever a vault opens, also on a device that sees no server for years: its certificate, and that of the
+ * policy key in it, must outlive that.
  */
 #define BUNDLE_DAYS (10 * 365)
 
@@ -39,6 +39,8 @@ static const char *common_name(enum ca_which which, const struct config *config)
         return config->names[0];
     case CA_BUNDLE:
         return "bootseal bundle";
+    case CA_POLICY:
+        return "bootseal policy";
     case CA_COUNT:
         break;
     }
@@ -63,29 +65,43 @@ static void describe(enum ca_which which, const struct config *config, struct ce
         request->eku = BS_OID_EKU_BUNDLE;
         request->not_after += BUNDLE_DAYS * DAY;
         return;
+    case CA_POLICY:
+        request->eku = BS_OID_EKU_POLICY;
+        request->not_after += BUNDLE_DAYS * DAY;
+        return;
     case CA_COUNT:
         return;
     }
 }
 
-enum bs_err ca_pair_make(enum ca_which which, const struct config *config, int64_t now, const struct ca_pair *root,
-                         struct ca_pair *ret_pair)
+static enum bs_err take_key(const struct crypto_key *key, struct crypto_key **ret_key)
 {
+    if (!key)
+        return crypto_key_make(ret_key);
+    BS_OWN(secret) pem = NULL;
+    enum bs_err err = crypto_key_to_pem(key, &pem);
+    return err == BS_OK ? crypto_key_from_pem(BS_SPAN(bs_secret_view(pem), bs_secret_size(pem)), ret_key) : err;
+}
+
+enum bs_err ca_pair_make(const struct ca_pair_request *make, struct ca_pair *ret_pair)
+{
+    const struct config *config = make->config;
+    const struct ca_pair *root = make->root;
     const char *names[CONFIG_NAMES_MAX];
     for (size_t i = 0; i < config->name_count; i++)
         names[i] = config->names[i];
-    struct cert_request request = { .common_name = common_name(which, config),
+    struct cert_request request = { .common_name = common_name(make->which, config),
                                     .path_length = -1,
                                     .dns_names = names,
-                                    .not_before = now - BACKDATE,
-                                    .not_after = now };
-    describe(which, config, &request);
+                                    .not_before = make->now - BACKDATE,
+                                    .not_after = make->now };
+    describe(make->which, config, &request);
 
-    struct ca_pair pair = { .which = which, .der = BS_BUF(BS_CERT_MAX) };
+    struct ca_pair pair = { .which = make->which, .der = BS_BUF(BS_CERT_MAX) };
     struct crypto_point point;
     enum bs_err err = ca_serial(request.serial);
     if (err == BS_OK)
-        err = crypto_key_make(&pair.key);
+        err = take_key(make->key, &pair.key);
     if (err == BS_OK)
         err = crypto_key_public(pair.key, &point);
     if (err == BS_OK)
@@ -176,7 +192,8 @@ enum bs_err ca_init(const char *dir, const struct config *config, int64_t now)
         err = BS_ERR_INPUT;
     for (enum ca_which which = 0; which < CA_COUNT && err == BS_OK; which++) {
         bool is_root = which == CA_SERVER_ROOT || which == CA_DEVICE_ROOT;
-        err = ca_pair_make(which, config, now, is_root ? NULL : &pairs[CA_SERVER_ROOT], &pairs[which]);
+        const struct ca_pair_request request = { which, config, now, is_root ? NULL : &pairs[CA_SERVER_ROOT], NULL };
+        err = ca_pair_make(&request, &pairs[which]);
         if (err == BS_OK)
             err = ca_pair_write(dir, &pairs[which]);
     }

@@ -17,11 +17,20 @@ struct ca_pair {
 /* Random, positive, 16 bytes. */
 enum bs_err ca_serial(uint8_t ret_serial[16]) BS_MUST_USE;
 
-/* A new key and its certificate; `root` signs server and bundle, and is NULL for the two roots themselves. */
-enum bs_err ca_pair_make(enum ca_which which, const struct config *config, int64_t now, const struct ca_pair *root,
-                         struct ca_pair *ret_pair) BS_MUST_USE;
+/*
+ * A certificate; `root` signs all but the two roots themselves, for which it is NULL. For `key` (its PEM) where that is given, else
+ * for a new one.
+ */
+struct ca_pair_request {
+    enum ca_which which;
+    const struct config *config;
+    int64_t now;
+    const struct ca_pair *root;
+    const struct crypto_key *key;
+};
+enum bs_err ca_pair_make(const struct ca_pair_request *request, struct ca_pair *ret_pair) BS_MUST_USE;
 
-/* The key in the file must be that of the certificate beside it: INPUT otherwise. */
+/* The key in the file must be that of the certificate beside it: INPUT otherwise. NOT_FOUND when there is no file. */
 enum bs_err ca_pair_read(const char *dir, enum ca_which which, struct ca_pair *ret_pair) BS_MUST_USE;
 
 /* Writes keys/NAME.pem, or replaces it in one step. */

@@ -181,6 +181,8 @@ enum bs_err operator_ca_show(struct operator_call *call, operator_ca_fn row, voi
     for (enum ca_which which = 0; which < CA_COUNT; which++) {
         struct cert_info info;
         struct operator_ca ca = { .name = ca_name(which), .info = &info, .der = ca_cert(call->server->ca, which) };
+        if (ca.der.size == 0)
+            continue;
         enum bs_err err = cert_parse(ca.der, &info);
         if (err == BS_OK)
             err = crypto_hash(CRYPTO_SHA256, ca.der, ca.sha256);

@@ -98,7 +98,10 @@ static void the_two_roots_do_not_know_each_other(void **state)
     bs_buf_reset(&pem);
     assert_ok(cert_pem_encode(ca_cert(ca, CA_DEVICE_ROOT), "CERTIFICATE", &pem));
     assert_ok(cert_roots_from_pem(bs_buf_span(&pem), &device_roots));
-    struct bs_span server = ca_cert(ca, CA_SERVER), bundle = ca_cert(ca, CA_BUNDLE);
+    struct bs_span server = ca_cert(ca, CA_SERVER), bundle = ca_cert(ca, CA_BUNDLE), policy = ca_cert(ca, CA_POLICY);
+    assert_ok(cert_chain_verify(&policy, 1, server_roots, BS_OID_EKU_POLICY, &why));
+    assert_err(cert_chain_verify(&policy, 1, server_roots, BS_OID_EKU_BUNDLE, &why), BS_ERR_UNTRUSTED);
+    assert_err(cert_chain_verify(&bundle, 1, server_roots, BS_OID_EKU_POLICY, &why), BS_ERR_UNTRUSTED);
     assert_ok(cert_chain_verify(&server, 1, server_roots, "1.3.6.1.5.5.7.3.1", &why));
     assert_ok(cert_chain_verify(&bundle, 1, server_roots, BS_OID_EKU_BUNDLE, &why));
     assert_err(cert_chain_verify(&server, 1, device_roots, "1.3.6.1.5.5.7.3.1", &why), BS_ERR_UNTRUSTED);
@@ -127,6 +130,54 @@ static void the_server_certificate_is_renewed_when_two_thirds_are_over(void **st
     ca_tls_free(&after);
     bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
     fclose(quiet);
+}
+
+static void a_folder_without_a_policy_key_gets_one(void **state)
+{
+    struct lab *lab = *state;
+    uint8_t hash[CRYPTO_SHA256_SIZE] = { 1 }, signature[64];
+    BS_OWN(string) path = NULL;
+    bool is_new = false;
+    FILE *quiet = fopen("/dev/null", "we");
+    assert_ok(server_path(lab->dir, "keys/policy.pem", &path));
+    assert_int_equal(unlink(path), 0);
+    lab_restart(lab);
+    assert_int_equal(ca_cert(lab->server->ca, CA_POLICY).size, 0);
+    assert_err(ca_policy_sign(lab->server->ca, hash, signature), BS_ERR_NOT_FOUND);
+
+    bs_log_setup("test", quiet, BS_LOG_TEXT, BS_LOG_ERROR);
+    assert_ok(ca_renew(lab->server->ca, &lab->server->config, bs_clock_now(), &is_new));
+    bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
+    fclose(quiet);
+    assert_true(is_new);
+    assert_ok(ca_policy_sign(lab->server->ca, hash, signature));
+    lab_restart(lab);
+    assert_true(ca_cert(lab->server->ca, CA_POLICY).size > 0);
+    assert_ok(ca_renew(lab->server->ca, &lab->server->config, bs_clock_now(), &is_new));
+    assert_false(is_new);
+}
+
+/* Vaults are sealed to the key: a certificate that runs out must not take it along. */
+static void the_policy_key_stays_when_its_certificate_is_renewed(void **state)
+{
+    struct lab *lab = *state;
+    BS_SCOPED_BUF struct bs_buf old = BS_BUF(BS_CERT_MAX);
+    struct cert_info before, after;
+    bool is_new = false;
+    struct bs_span cert = ca_cert(lab->server->ca, CA_POLICY);
+    FILE *quiet = fopen("/dev/null", "we");
+    assert_ok(bs_buf_append(&old, cert.data, cert.size));
+    bs_log_setup("test", quiet, BS_LOG_TEXT, BS_LOG_ERROR);
+    assert_ok(ca_renew(lab->server->ca, &lab->server->config, bs_clock_now() + INT64_C(7) * 366 * 86400, &is_new));
+    bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
+    fclose(quiet);
+    lab_restart(lab);
+    assert_ok(cert_parse(bs_buf_span(&old), &before));
+    assert_ok(cert_parse(ca_cert(lab->server->ca, CA_POLICY), &after));
+    assert_true(after.not_after > before.not_after);
+    assert_true(bs_span_equal(before.spki, after.spki));
+    assert_ok(cert_parse(ca_cert(lab->server->ca, CA_BUNDLE), &before));
+    assert_false(bs_span_equal(before.spki, after.spki));
 }
 
 static void the_server_certificate_is_renewed_when_the_names_change(void **state)
@@ -210,6 +261,8 @@ int main(void)
         LAB_TEST(the_two_roots_do_not_know_each_other),
         LAB_TEST(the_server_certificate_is_renewed_when_two_thirds_are_over),
         LAB_TEST(the_server_certificate_is_renewed_when_the_names_change),
+        LAB_TEST(a_folder_without_a_policy_key_gets_one),
+        LAB_TEST(the_policy_key_stays_when_its_certificate_is_renewed),
         FOLDER_TEST(a_configuration_that_checks_nothing_is_refused),
         FOLDER_TEST(what_is_printed_is_read_back),
     };
