@@ -24,7 +24,7 @@ struct bundle_item {
 /* For vaults under a signed policy: who approves boots, and the approvals of now. All are for this device in this epoch. */
 struct bundle_policy {
     struct bs_span cert; /* of the policy key (DER), see approval_key() */
-    uint64_t epoch;      /* from 1; rises when a boot is revoked, and leaves all approvals before it behind */
+    uint64_t epoch;      /* rises when a boot is revoked, and leaves all approvals before it behind */
     struct approval approvals[APPROVALS_MAX];
     size_t approval_count; /* may be 0 */
 };

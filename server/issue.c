@@ -1,6 +1,7 @@
 #include "server/issue.h"
 
 #include "core/credential.h"
+#include "server/approve.h"
 #include "server/audit.h"
 #include "server/profile.h"
 
@@ -116,13 +117,35 @@ static void name_items(const struct profile_items *items, char ret_names[STORE_I
     }
 }
 
+/* Always, for the server does not know what a device's vault is sealed to; it costs a signature. */
+static enum bs_err approve(struct server *server, const struct issue_request *request, struct approved **ret_approved)
+{
+    const struct approve_request approve = { request->device->id, request->device->profile, &request->evidence->boot };
+    enum bs_err err = approve_make(server, &approve, ret_approved);
+    return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
+static void put_policy(const struct server *server, const struct approved *approved, struct bundle *bundle)
+{
+    bundle->has_policy = approved != NULL;
+    if (!approved)
+        return;
+    bundle->policy.cert = ca_cert(server->ca, CA_POLICY);
+    bundle->policy.epoch = approved->epoch;
+    bundle->policy.approval_count = approved->approvals.count;
+    memcpy(bundle->policy.approvals, approved->approvals.list, sizeof(approved->approvals.list));
+}
+
 static enum bs_err sign(struct server *server, const struct issue_request *request, const struct profile_items *items,
                         struct pieces *pieces)
 {
     const struct store_device *device = request->device;
     struct store_cert cert;
     BS_SCOPED_BUF struct bs_buf der = BS_BUF(BS_CERT_MAX);
+    BS_OWN(approved) approved = NULL;
     enum bs_err err = find_or_make_cert(server, request, &cert, &der);
+    if (err == BS_OK)
+        err = approve(server, request, &approved);
     if (err != BS_OK)
         return err;
     struct bundle bundle = { .device = BS_SPAN(device->id, WIRE_ID_SIZE),
@@ -136,6 +159,7 @@ static enum bs_err sign(struct server *server, const struct issue_request *reque
                              .chain_count = 2,
                              .item_count = items->count };
     memcpy(bundle.items, items->items, items->count * sizeof(items->items[0]));
+    put_policy(server, approved, &bundle);
     memcpy(pieces->record.device, device->id, WIRE_ID_SIZE);
     memcpy(pieces->record.cert_serial, cert.serial, sizeof(cert.serial));
     pieces->record.serial = bundle.serial;

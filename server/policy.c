@@ -116,13 +116,21 @@ static bool pcr_is_equal(const struct store_boot *a, const struct store_boot *b,
     return !(a->mask & bit) || memcmp(a->pcrs[pcr], b->pcrs[pcr], crypto_hash_size(a->bank)) == 0;
 }
 
-static unsigned count_differences(const struct store_boot *a, const struct store_boot *b)
+static uint32_t differences_of(const struct store_boot *a, const struct store_boot *b)
+{
+    uint32_t different = 0;
+    if (a->bank != b->bank)
+        return UINT32_C(0xFFFFFF);
+    for (uint32_t pcr = 0; pcr < 24; pcr++)
+        different |= (uint32_t)!pcr_is_equal(a, b, pcr) << pcr;
+    return different;
+}
+
+static unsigned count_bits(uint32_t mask)
 {
     unsigned count = 0;
-    if (a->bank != b->bank)
-        return 24;
-    for (uint32_t pcr = 0; pcr < 24; pcr++)
-        count += !pcr_is_equal(a, b, pcr);
+    for (; mask; mask &= mask - 1)
+        count++;
     return count;
 }
 
@@ -164,6 +172,8 @@ struct search {
     const struct store_boot *boot;
     struct policy_result result;
     unsigned differences; /* of the nearest one */
+    bool has_firmware;    /* all but POLICY_RELEASE_PCRS are those of a reference */
+    uint64_t release;     /* of whose are these; 0: of none */
 };
 
 /* The newest of those that are equally near: what was approved last is what the boot most likely should have been. */
@@ -172,11 +182,16 @@ static enum bs_err consider(void *context, const struct store_reference *referen
     struct search *search = context;
     if (reference->is_revoked)
         return BS_OK;
-    unsigned differences = count_differences(search->boot, boot);
+    const uint32_t different = differences_of(search->boot, boot);
+    const unsigned differences = count_bits(different);
     if (search->result.reference_count++ == 0 || differences <= search->differences) {
         search->differences = differences;
         search->result.reference = reference->id;
     }
+    if (!(different & ~POLICY_RELEASE_PCRS))
+        search->has_firmware = true;
+    if (reference->is_release && !(different & POLICY_RELEASE_PCRS))
+        search->release = reference->id;
     return BS_OK;
 }
 
@@ -220,6 +235,9 @@ enum bs_err policy_judge(struct store *store, const char *profile, const struct 
                profile);
     } else if (search.differences == 0) {
         search.result.verdict = POLICY_GOOD;
+    } else if (search.has_firmware && search.release) {
+        search.result.verdict = POLICY_GOOD;
+        search.result.reference = search.release;
     } else {
         search.result.verdict = POLICY_DIFFERS;
         err = explain(store, &search, refusal);

@@ -1,10 +1,13 @@
 /*
- * Which boots are good: those whose quoted PCRs equal a reference of the device's profile. What differs is told by PCR and by
- * event, against the reference that is nearest.
+ * Which boots are good: those whose quoted PCRs equal a reference of the device's profile, and those that are a release of it on
+ * firmware that a reference of it has. What differs is told by PCR and by event, against the reference that is nearest.
  */
 #pragma once
 
 #include "server/evidence.h"
+
+/* PCRs that say what the firmware starts, which a release decides; all others are those of the device. */
+#define POLICY_RELEASE_PCRS (UINT32_C(1) << 4 | UINT32_C(1) << 9 | UINT32_C(1) << 11)
 
 enum policy_verdict {
     POLICY_GOOD,
@@ -14,7 +17,7 @@ enum policy_verdict {
 
 struct policy_result {
     enum policy_verdict verdict;
-    uint64_t reference;     /* the equal one, or the nearest */
+    uint64_t reference;     /* the equal one, or the release, or the nearest */
     size_t reference_count; /* living ones of the profile */
 };
 

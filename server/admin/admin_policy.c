@@ -156,9 +156,11 @@ static enum bs_err reference_row(void *context, const struct store_reference *re
     struct document *document = context;
 
     (void)boot;
-    document_row(document, 6);
+    document_row(document, 8);
     document_cell_uint(document, reference->id);
     document_cell_text(document, reference->profile);
+    document_cell_text(document, reference->name);
+    document_cell_bool(document, reference->is_release);
     document_cell_hex(document, BS_SPAN(reference->device, WIRE_ID_SIZE));
     document_cell_time(document, reference->created);
     document_cell_text(document, reference->created_by);
@@ -169,12 +171,32 @@ static enum bs_err reference_row(void *context, const struct store_reference *re
 
 static enum bs_err reference_list(struct admin_act *act)
 {
-    static const struct document_column columns[] = { { "id", "REFERENCE", 0 },      { "profile", "PROFILE", 1 },
-                                                      { "device", "LEARNED OF", 2 }, { "created", "CREATED", 3 },
-                                                      { "created_by", "BY", 4 },     { "revoked", "REVOKED", 0 } };
+    static const struct document_column columns[] = {
+        { "id", "REFERENCE", 0 },    { "profile", "PROFILE", 1 },   { "name", "NAME", 0 },
+        { "release", "RELEASE", 0 }, { "device", "LEARNED OF", 2 }, { "created", "CREATED", 3 },
+        { "created_by", "BY", 4 },   { "revoked", "REVOKED", 0 },
+    };
 
-    document_table(&act->document, "references", columns, 6);
+    document_table(&act->document, "references", columns, 8);
     return operator_reference_list(&act->call, admin_text(act, "profile"), reference_row, &act->document);
+}
+
+static enum bs_err reference_release(struct admin_act *act)
+{
+    struct store_reference reference;
+    uint64_t id;
+    enum bs_err err = admin_number(act, "ID", 1, INT64_MAX, 0, &id);
+
+    if (err == BS_OK)
+        err = operator_reference_release(&act->call, id, admin_text(act, "name"), &reference);
+    if (err != BS_OK)
+        return err;
+    document_uint(&act->document, "id", "Reference", id);
+    document_text(&act->document, "profile", "Profile", reference.profile);
+    document_text(&act->document, "name", "Release", reference.name);
+    document_say(&act->document, "From its next contact on, each device of the profile whose vault is under a signed "
+                                 "policy opens it in this boot, with its own firmware.");
+    return BS_OK;
 }
 
 static enum bs_err reference_revoke(struct admin_act *act)
@@ -191,7 +213,7 @@ static enum bs_err reference_revoke(struct admin_act *act)
     document_uint(&act->document, "references", "References left", left);
     document_say(&act->document,
                  "A device that boots so gets nothing from its next contact on; what its vault holds opens "
-                 "offline until then.");
+                 "offline until it was in contact in a boot that is good.");
     if (left == 0)
         document_say(&act->document,
                      "Its profile approves nobody now: bootsealctl device approve ID --learn takes a boot.");
@@ -237,6 +259,8 @@ static enum bs_err reference_show(struct admin_act *act)
     if (err == BS_OK) {
         document_uint(document, "id", "Reference", reference.id);
         document_text(document, "profile", "Profile", reference.profile);
+        document_text(document, "name", "Name", reference.name);
+        document_bool(document, "release", "Release", reference.is_release);
         document_hex(document, "device", "Learned of", BS_SPAN(reference.device, WIRE_ID_SIZE));
         document_time(document, "created", "Created", reference.created);
         document_text(document, "created_by", "By", reference.created_by);
@@ -360,6 +384,10 @@ const struct admin_entry admin_policy_acts[] = {
     { "profile show", profile_show, { { "NAME", ADMIN_TEXT, true } }, NULL },
     { "reference list", reference_list, { { "profile", ADMIN_TEXT, false } }, NULL },
     { "reference show", reference_show, { { "ID", ADMIN_TEXT, true } }, NULL },
+    { "reference release",
+      reference_release,
+      { { "ID", ADMIN_TEXT, true }, { "name", ADMIN_TEXT, true } },
+      "reference.release" },
     { "reference revoke", reference_revoke, { { "ID", ADMIN_TEXT, true } }, "reference.revoke" },
     { "audit list",
       audit_list,

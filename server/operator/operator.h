@@ -136,8 +136,14 @@ enum bs_err operator_reference_list(struct operator_call *call, const char *prof
 enum bs_err operator_reference_show(struct operator_call *call, uint64_t id, struct store_reference *ret_reference,
                                     struct store_boot *ret_boot) BS_MUST_USE;
 /*
- * Devices that boot so get nothing from their next contact on; what their vaults hold opens offline all the same. *ret_left: living
- * references of its profile.
+ * Makes it a release: from their next contact on, vaults under a signed policy open in it, on every device of the profile. REFUSED when
+ * it is revoked, or another of the profile has the name.
+ */
+enum bs_err operator_reference_release(struct operator_call *call, uint64_t id, const char *name,
+                                       struct store_reference *ret_reference) BS_MUST_USE;
+/*
+ * Devices that boot so get nothing from their next contact on, and once they were in contact in a good boot their vaults do not open in
+ * this one any more; until then they do. *ret_left: living references of its profile.
  */
 enum bs_err operator_reference_revoke(struct operator_call *call, uint64_t id, size_t *ret_left) BS_MUST_USE;
 

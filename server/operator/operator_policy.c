@@ -117,6 +117,46 @@ static enum bs_err count_living(void *context, const struct store_reference *ref
     return BS_OK;
 }
 
+static enum bs_err release(struct operator_call *call, uint64_t id, const char *name,
+                           struct store_reference *ret_reference)
+{
+    struct store *store = call->server->store;
+    struct store_reference other;
+    struct store_boot boot = STORE_BOOT_INIT;
+    enum bs_err err = store_reference_get(store, id, ret_reference, &boot);
+    store_boot_free(&boot);
+    if (err == BS_ERR_NOT_FOUND)
+        return operator_fail(call, err, "there is no reference %" PRIu64 "; see: bootsealctl reference list", id);
+    if (err == BS_OK && ret_reference->is_revoked)
+        return operator_fail(call, BS_ERR_REFUSED, "reference %" PRIu64 " is revoked", id);
+    if (err == BS_OK)
+        err = store_reference_named(store, ret_reference->profile, name, &other);
+    if (err == BS_OK && other.id != id)
+        return operator_fail(call, BS_ERR_REFUSED, "reference %" PRIu64 " has the name %s; names are given once",
+                             other.id, name);
+    if (err == BS_OK || err == BS_ERR_NOT_FOUND)
+        err = store_reference_release(store, id, name);
+    if (err == BS_OK)
+        err = OPERATOR_AUDIT(call, "reference.release", NULL, "reference %" PRIu64 " of profile %s, as %s", id,
+                             ret_reference->profile, name);
+    snprintf(ret_reference->name, sizeof(ret_reference->name), "%s", name);
+    return err;
+}
+
+enum bs_err operator_reference_release(struct operator_call *call, uint64_t id, const char *name,
+                                       struct store_reference *ret_reference)
+{
+    call->why[0] = '\0';
+    if (!profile_name_is_valid(name))
+        return operator_fail(call, BS_ERR_INPUT,
+                             "a release's name is up to %d letters, digits, '.', '_' and '-', and begins with no dot",
+                             PROFILE_NAME_MAX);
+    enum bs_err err = store_begin(call->server->store);
+    if (err != BS_OK)
+        return operator_store(call, err);
+    return operator_end(call, release(call, id, name, ret_reference));
+}
+
 static enum bs_err revoke_reference(struct operator_call *call, uint64_t id, size_t *ret_left)
 {
     struct store *store = call->server->store;
@@ -128,11 +168,16 @@ static enum bs_err revoke_reference(struct operator_call *call, uint64_t id, siz
         return operator_fail(call, err, "there is no reference %" PRIu64 "; see: bootsealctl reference list", id);
     if (err == BS_OK && reference.is_revoked)
         return operator_fail(call, BS_ERR_REFUSED, "reference %" PRIu64 " is revoked already", id);
+    uint64_t epoch = 0;
     if (err == BS_OK)
         err = store_reference_revoke(store, id);
+    /* What was approved up to now opens nothing that is sealed from now on. */
     if (err == BS_OK)
-        err = OPERATOR_AUDIT(call, "reference.revoke", NULL, "reference %" PRIu64 " of profile %s", id,
-                             reference.profile);
+        err = store_epoch_raise(store, reference.profile, call->server->now(), &epoch);
+    if (err == BS_OK)
+        err = OPERATOR_AUDIT(call, "reference.revoke", NULL,
+                             "reference %" PRIu64 "%s%s of profile %s; approvals are of epoch %" PRIu64 " now", id,
+                             reference.name[0] ? " " : "", reference.name, reference.profile, epoch);
     return err == BS_OK ? store_reference_each(store, reference.profile, false, count_living, ret_left) : err;
 }
 

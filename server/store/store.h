@@ -162,8 +162,10 @@ struct store_reference {
     int64_t created;
     char created_by[STORE_NAME_SIZE];
     bool is_revoked;
+    char name[STORE_NAME_SIZE]; /* empty: none; of its profile's it is the only one with it */
+    bool is_release;            /* vaults under a signed policy may open in it */
 };
-/* *ret_id: the new one, or the one that says the same already (made good again if it was revoked). */
+/* *ret_id: the new one, or the one that says the same already (made good again if it was revoked). IO for a name that is taken. */
 enum bs_err store_reference_add(struct store *store, const struct store_reference *reference,
                                 const struct store_boot *boot, uint64_t *ret_id) BS_MUST_USE;
 /* `boot` is NULL unless `with_boots`; both are the callee's to read until it returns. Empty `profile`: all. */
@@ -174,6 +176,20 @@ enum bs_err store_reference_each(struct store *store, const char *profile, bool 
 enum bs_err store_reference_get(struct store *store, uint64_t id, struct store_reference *ret_reference,
                                 struct store_boot *ret_boot) BS_MUST_USE;
 enum bs_err store_reference_revoke(struct store *store, uint64_t id) BS_MUST_USE;
+/* NOT_FOUND. */
+enum bs_err store_reference_named(struct store *store, const char *profile, const char *name,
+                                  struct store_reference *ret_reference) BS_MUST_USE;
+enum bs_err store_reference_release(struct store *store, uint64_t id, const char *name) BS_MUST_USE;
+/* Living releases of a profile, the newest first, at most `limit`; their boots without logs. */
+enum bs_err store_reference_releases(struct store *store, const char *profile, uint64_t limit, store_reference_fn row,
+                                     void *context) BS_MUST_USE;
+
+/*
+ * The epoch of a profile's approvals. NOT_FOUND until it was raised for the first time. Raising gives it a value that no profile had
+ * before, at least `now` (seconds since 1970), so that a database that was put back from a backup does not give one out twice.
+ */
+enum bs_err store_epoch_get(struct store *store, const char *profile, uint64_t *ret_epoch) BS_MUST_USE;
+enum bs_err store_epoch_raise(struct store *store, const char *profile, int64_t now, uint64_t *ret_epoch) BS_MUST_USE;
 
 /* Profiles: the text of the file as applied; it holds given secrets, so the buffers are wiped when freed. */
 

@@ -7,6 +7,9 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+/* The columns of a reference in the order of take_reference(). */
+#define REFERENCE_COLUMNS "SELECT id, profile, digest, device, created, created_by, revoked, name, is_release "
+
 /* Every statement of the store: name, text. All are prepared when the store is opened. */
 #define STORE_STATEMENTS(S)                                                                                           \
     S(BEGIN, "BEGIN IMMEDIATE")                                                                                       \
@@ -34,16 +37,25 @@
     S(DEVICE_FIND, "SELECT id FROM device WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2")                             \
     S(EVIDENCE_PUT, "INSERT OR REPLACE INTO evidence VALUES (?,?,?,?,?,?,?)")                                         \
     S(EVIDENCE_GET, "SELECT question, time, bank, mask, pcrs, log FROM evidence WHERE device = ?")                    \
-    S(REFERENCE_ADD, "INSERT INTO reference (profile, digest, device, created, created_by, revoked, bank, mask, "     \
-                     "pcrs, log) VALUES (?,?,?,?,?,0,?,?,?,?) "                                                       \
-                     "ON CONFLICT (profile, digest) DO UPDATE SET revoked = 0 RETURNING id")                          \
-    S(REFERENCE_EACH, "SELECT id, profile, digest, device, created, created_by, revoked FROM reference "              \
-                      "WHERE ?1 = '' OR profile = ?1 ORDER BY id")                                                    \
-    S(REFERENCE_EACH_BOOT, "SELECT id, profile, digest, device, created, created_by, revoked, bank, mask, pcrs, log " \
-                           "FROM reference WHERE ?1 = '' OR profile = ?1 ORDER BY id")                                \
-    S(REFERENCE_GET, "SELECT id, profile, digest, device, created, created_by, revoked, bank, mask, pcrs, log "       \
-                     "FROM reference WHERE id = ?")                                                                   \
-    S(REFERENCE_REVOKE, "UPDATE reference SET revoked = 1 WHERE id = ?")                                              \
+    S(REFERENCE_ADD,                                                                                                  \
+      "INSERT INTO reference (profile, digest, device, created, created_by, revoked, name, is_release, "              \
+      "bank, mask, pcrs, log) VALUES (?,?,?,?,?,0,?,?,?,?,?,?) "                                                      \
+      "ON CONFLICT (profile, digest) DO UPDATE SET revoked = 0, "                                                     \
+      "name = iif(excluded.name = '', name, excluded.name), "                                                         \
+      "is_release = max(is_release, excluded.is_release) RETURNING id")                                               \
+    S(REFERENCE_EACH, REFERENCE_COLUMNS "FROM reference WHERE ?1 = '' OR profile = ?1 ORDER BY id")                   \
+    S(REFERENCE_EACH_BOOT, REFERENCE_COLUMNS ", bank, mask, pcrs, log "                                               \
+                                             "FROM reference WHERE ?1 = '' OR profile = ?1 ORDER BY id")              \
+    S(REFERENCE_RELEASES, REFERENCE_COLUMNS ", bank, mask, pcrs, x'' FROM reference "                                 \
+                                            "WHERE profile = ? AND is_release <> 0 AND revoked = 0 ORDER BY id DESC " \
+                                            "LIMIT ?")                                                                \
+    S(REFERENCE_GET, REFERENCE_COLUMNS ", bank, mask, pcrs, log FROM reference WHERE id = ?")                         \
+    S(REFERENCE_NAMED, REFERENCE_COLUMNS "FROM reference WHERE profile = ? AND name = ?")                             \
+    S(REFERENCE_RELEASE, "UPDATE reference SET name = ?2, is_release = 1 WHERE id = ?1")                              \
+    S(REFERENCE_REVOKE, "UPDATE reference SET revoked = 1, is_release = 0 WHERE id = ?")                              \
+    S(EPOCH_GET, "SELECT value FROM epoch WHERE profile = ?")                                                         \
+    S(EPOCH_RAISE, "INSERT INTO epoch VALUES (?1, (SELECT max(?2, coalesce(max(value), 0) + 1) FROM epoch)) "         \
+                   "ON CONFLICT (profile) DO UPDATE SET value = excluded.value RETURNING value")                      \
     S(PROFILE_PUT, "INSERT OR REPLACE INTO profile VALUES (?,?,?,?,?)")                                               \
     S(PROFILE_GET, "SELECT name, version, applied, applied_by, text FROM profile WHERE name = ?")                     \
     S(PROFILE_EACH, "SELECT name, version, applied, applied_by FROM profile ORDER BY name")                           \
@@ -141,3 +153,4 @@ void take_boot(struct sql_use *use, struct store_boot *ret_boot);
 /* server/schema/N.sql, embedded by server/CMakeLists.txt. */
 extern const char store_schema_1[];
 extern const char store_schema_2[];
+extern const char store_schema_3[];

@@ -14,6 +14,8 @@ static enum bs_err take_reference(struct sql_use *use, struct store_reference *r
     r.created = take_int(use);
     take_text(use, r.created_by, sizeof(r.created_by));
     r.is_revoked = take_int(use) != 0;
+    take_text(use, r.name, sizeof(r.name));
+    r.is_release = take_int(use) != 0;
     if (use->err == BS_OK)
         *ret_reference = r;
     return use->err;
@@ -29,6 +31,8 @@ enum bs_err store_reference_add(struct store *store, const struct store_referenc
     put_blob(&use, reference->device, sizeof(reference->device));
     put_int(&use, reference->created);
     put_text(&use, reference->created_by);
+    put_text(&use, reference->name);
+    put_int(&use, reference->is_release);
     put_boot(&use, boot);
     enum bs_err err = sql_row(&use);
     if (err == BS_OK)
@@ -36,19 +40,16 @@ enum bs_err store_reference_add(struct store *store, const struct store_referenc
     return err;
 }
 
-enum bs_err store_reference_each(struct store *store, const char *profile, bool with_boots, store_reference_fn row,
-                                 void *context)
+static enum bs_err walk_references(struct sql_use *use, bool with_boots, store_reference_fn row, void *context)
 {
-    SQL_USE(use, store, with_boots ? SQL_REFERENCE_EACH_BOOT : SQL_REFERENCE_EACH);
-    put_text(&use, profile);
     struct store_boot boot = STORE_BOOT_INIT;
     enum bs_err err;
-    while ((err = sql_row(&use)) == BS_OK) {
+    while ((err = sql_row(use)) == BS_OK) {
         struct store_reference reference;
-        err = take_reference(&use, &reference);
+        err = take_reference(use, &reference);
         if (err == BS_OK && with_boots) {
-            take_boot(&use, &boot);
-            err = use.err;
+            take_boot(use, &boot);
+            err = use->err;
         }
         if (err == BS_OK)
             err = row(context, &reference, with_boots ? &boot : NULL);
@@ -57,6 +58,33 @@ enum bs_err store_reference_each(struct store *store, const char *profile, bool 
     }
     store_boot_free(&boot);
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
+enum bs_err store_reference_each(struct store *store, const char *profile, bool with_boots, store_reference_fn row,
+                                 void *context)
+{
+    SQL_USE(use, store, with_boots ? SQL_REFERENCE_EACH_BOOT : SQL_REFERENCE_EACH);
+    put_text(&use, profile);
+    return walk_references(&use, with_boots, row, context);
+}
+
+enum bs_err store_reference_releases(struct store *store, const char *profile, uint64_t limit, store_reference_fn row,
+                                     void *context)
+{
+    SQL_USE(use, store, SQL_REFERENCE_RELEASES);
+    put_text(&use, profile);
+    put_u64(&use, limit);
+    return walk_references(&use, true, row, context);
+}
+
+enum bs_err store_reference_named(struct store *store, const char *profile, const char *name,
+                                  struct store_reference *ret_reference)
+{
+    SQL_USE(use, store, SQL_REFERENCE_NAMED);
+    put_text(&use, profile);
+    put_text(&use, name);
+    enum bs_err err = sql_row(&use);
+    return err == BS_OK ? take_reference(&use, ret_reference) : err;
 }
 
 enum bs_err store_reference_get(struct store *store, uint64_t id, struct store_reference *ret_reference,
@@ -71,6 +99,40 @@ enum bs_err store_reference_get(struct store *store, uint64_t id, struct store_r
         return err;
     take_boot(&use, ret_boot);
     return use.err;
+}
+
+enum bs_err store_reference_release(struct store *store, uint64_t id, const char *name)
+{
+    assert(store->is_inside);
+    SQL_USE(use, store, SQL_REFERENCE_RELEASE);
+    put_u64(&use, id);
+    put_text(&use, name);
+    enum bs_err err = sql_run(&use);
+    return err == BS_OK && sqlite3_changes(store->db) == 0 ? BS_ERR_NOT_FOUND : err;
+}
+
+static enum bs_err take_epoch(struct sql_use *use, uint64_t *ret_epoch)
+{
+    enum bs_err err = sql_row(use);
+    if (err == BS_OK)
+        *ret_epoch = (uint64_t)take_int(use);
+    return err;
+}
+
+enum bs_err store_epoch_get(struct store *store, const char *profile, uint64_t *ret_epoch)
+{
+    SQL_USE(use, store, SQL_EPOCH_GET);
+    put_text(&use, profile);
+    return take_epoch(&use, ret_epoch);
+}
+
+enum bs_err store_epoch_raise(struct store *store, const char *profile, int64_t now, uint64_t *ret_epoch)
+{
+    assert(store->is_inside);
+    SQL_USE(use, store, SQL_EPOCH_RAISE);
+    put_text(&use, profile);
+    put_int(&use, now);
+    return take_epoch(&use, ret_epoch);
 }
 
 enum bs_err store_reference_revoke(struct store *store, uint64_t id)

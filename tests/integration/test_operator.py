@@ -173,7 +173,7 @@ def test_bash_completes_what_the_table_has():
     assert complete("bootsealctl", "dev") == {"device"}
     assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "label", "move", "import"}
     assert complete("bootsealctl", "device", "re") == {"refuse", "revoke"}
-    assert complete("bootsealctl", "--json", "reference", "") == {"list", "show", "revoke"}
+    assert complete("bootsealctl", "--json", "reference", "") == {"list", "show", "release", "revoke"}
     assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
     assert "--learn" not in complete("bootsealctl", "device", "list", "--")
     assert "--since=" in complete("bootsealctl", "audit", "--s")
@@ -238,6 +238,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
         "profile list": [("profile", "list")],
         "reference list": [("reference", "list")],
         "reference show": [("reference", "show", "1")],
+        "reference release": [("reference", "release", "1", "--name=1.0")],
         "reference revoke": [("reference", "revoke", "1")],
         "audit": [("audit",)],
         "audit verify": [("audit", "verify")],

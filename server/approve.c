@@ -1,0 +1,120 @@
+#include "server/approve.h"
+
+#include "server/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The name of the boot that was just accepted, where it is no release. */
+#define PRESENT "present"
+
+struct approving {
+    struct server *server;
+    const struct store_boot *boot;
+    uint32_t mask; /* of the vault's policy: as quoted, without the cap's */
+    struct approved *approved;
+};
+
+void approved_free(struct approved *approved)
+{
+    free(approved);
+}
+
+/* The device's own value, but where the release decides. NULL: the release says nothing of a PCR that it decides. */
+static const uint8_t *value_of(const struct approving *a, const struct store_boot *release, unsigned pcr)
+{
+    if (!(POLICY_RELEASE_PCRS >> pcr & 1))
+        return a->boot->pcrs[pcr];
+    return release->mask >> pcr & 1 ? release->pcrs[pcr] : NULL;
+}
+
+/* False when it cannot be said what this device's PCRs would be. */
+static bool predict(const struct approving *a, const struct store_boot *release, size_t index,
+                    struct message_pcrs *ret_pcrs)
+{
+    const size_t size = crypto_hash_size(a->boot->bank);
+    *ret_pcrs = (struct message_pcrs){ .bank = a->boot->bank, .mask = a->mask };
+    if (release->bank != a->boot->bank)
+        return false;
+    for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++) {
+        if (!(a->mask >> pcr & 1))
+            continue;
+        const uint8_t *value = value_of(a, release, pcr);
+        if (!value)
+            return false;
+        memcpy(a->approved->values[index][pcr], value, size);
+        ret_pcrs->values[pcr] = BS_SPAN(a->approved->values[index][pcr], size);
+    }
+    return true;
+}
+
+static bool is_there(const struct approved *approved, const struct message_pcrs *pcrs)
+{
+    for (size_t i = 0; i < approved->approvals.count; i++)
+        if (approval_differences(&approved->approvals.list[i].pcrs, pcrs) == 0)
+            return true;
+    return false;
+}
+
+static enum bs_err sign(struct approving *a, size_t index, struct approval *approval)
+{
+    uint8_t policy[CRYPTO_SHA256_SIZE], hash[CRYPTO_SHA256_SIZE];
+    enum bs_err err = approval_policy(&approval->pcrs, policy);
+    if (err == BS_OK)
+        err = approval_hash(policy, approval->policy_ref, hash);
+    if (err == BS_OK)
+        err = ca_policy_sign(a->server->ca, hash, a->approved->signatures[index]);
+    return err;
+}
+
+static enum bs_err add(struct approving *a, const char *name, const struct store_boot *release)
+{
+    struct approved *approved = a->approved;
+    const size_t index = approved->approvals.count;
+    struct approval approval = { .policy_ref = BS_SPAN(approved->policy_ref, sizeof(approved->policy_ref)) };
+    if (index == APPROVALS_MAX || !predict(a, release, index, &approval.pcrs) || is_there(approved, &approval.pcrs))
+        return BS_OK;
+    snprintf(approved->names[index], sizeof(approved->names[index]), "%s", name);
+    approval.release = bs_span_of_string(approved->names[index]);
+    approval.signature = BS_SPAN(approved->signatures[index], APPROVAL_SIGNATURE_SIZE);
+    enum bs_err err = sign(a, index, &approval);
+    if (err == BS_OK)
+        approved->approvals.list[approved->approvals.count++] = approval;
+    return err;
+}
+
+static enum bs_err add_release(void *context, const struct store_reference *reference, const struct store_boot *boot)
+{
+    return add(context, reference->name, boot);
+}
+
+static enum bs_err find_epoch(struct server *server, const char *profile, uint64_t *ret_epoch)
+{
+    enum bs_err err = store_epoch_get(server->store, profile, ret_epoch);
+    return err == BS_ERR_NOT_FOUND ? store_epoch_raise(server->store, profile, server->now(), ret_epoch) : err;
+}
+
+enum bs_err approve_make(struct server *server, const struct approve_request *request, struct approved **ret_approved)
+{
+    if (ca_cert(server->ca, CA_POLICY).size == 0)
+        return BS_ERR_NOT_FOUND;
+    BS_OWN(approved) approved = calloc(1, sizeof(*approved));
+    if (!approved)
+        return BS_ERR_NOMEM;
+    struct approving a = { .server = server,
+                           .boot = request->boot,
+                           .mask = request->boot->mask & ~(UINT32_C(1) << server->config.measure_cap_pcr),
+                           .approved = approved };
+    enum bs_err err = find_epoch(server, request->profile, &approved->epoch);
+    if (err == BS_OK)
+        err = approval_ref(BS_SPAN(request->device, WIRE_ID_SIZE), approved->epoch, approved->policy_ref);
+    /* One place is kept for the boot of now: without it the vault would not open in the boot that it is sealed in. */
+    if (err == BS_OK)
+        err = store_reference_releases(server->store, request->profile, APPROVALS_MAX - 1, add_release, &a);
+    if (err == BS_OK)
+        err = add(&a, PRESENT, request->boot);
+    if (err == BS_OK)
+        *ret_approved = BS_TAKE(approved);
+    return err;
+}

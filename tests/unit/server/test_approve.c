@@ -1,0 +1,319 @@
+/* Approvals in bundles: for whom, of what, in which epoch; and that a device which boots what was approved is taken. */
+#include "unit/server/lab.h"
+
+#include "server/approve.h"
+#include "server/policy.h"
+#include "unit/logmaker.h"
+
+#include <stdio.h>
+
+#define QUOTED UINT32_C(0x1a95)
+#define SEALED (QUOTED & ~(UINT32_C(1) << 12))
+
+/* Firmware measures itself first, then what it starts. */
+static void boot(struct softtpm *tpm, const char *firmware, const char *release)
+{
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    lab_log(&log, release, false);
+    put_measured(&log, 0, EVENTLOG_POST_CODE, bs_span_of_string(firmware));
+    assert_ok(softtpm_boot(tpm, bs_buf_span(&log)));
+}
+
+/* A device of which the operator takes over what it booted. */
+static uint64_t learn(struct lab *lab, struct softtpm *tpm, const char *firmware, const char *release)
+{
+    struct operator_approved approved;
+    assert_ok(softtpm_make(&lab->vendor, NULL, tpm));
+    boot(tpm, firmware, release);
+    TALK(talk, lab);
+    talk_enroll(&talk, tpm, NULL);
+    assert_kind(&talk, MESSAGE_PENDING);
+    const struct operator_approve request = { .device = lab_id(tpm), .profile = "sensor", .learn = true };
+    assert_ok(operator_device_approve(&lab->call, &request, &approved));
+    return approved.reference;
+}
+
+static void release(struct lab *lab, uint64_t id, const char *name)
+{
+    struct store_reference reference;
+    enum bs_err err = operator_reference_release(&lab->call, id, name, &reference);
+    if (err != BS_OK)
+        fail_msg("%s", lab->call.why);
+}
+
+static void revoke(struct lab *lab, uint64_t id)
+{
+    assert_ok(operator_reference_revoke(&lab->call, id, &(size_t){ 0 }));
+}
+
+/* What a device is given; spans point into `plain`. */
+struct given {
+    struct bs_secret *plain;
+    struct bundle bundle;
+};
+
+static void given_free(struct given *given)
+{
+    bs_secret_free(given->plain);
+}
+
+static void contact(struct lab *lab, struct softtpm *tpm, struct given *given)
+{
+    TALK(talk, lab);
+    talk_enroll(&talk, tpm, NULL);
+    given_free(given);
+    given->plain = NULL;
+    talk_bundle(&talk, tpm, &given->plain, &given->bundle);
+    assert_true(given->bundle.has_policy);
+}
+
+#define GIVEN(name) __attribute__((cleanup(given_free))) struct given name = { .plain = NULL }
+
+static const struct approval *named(const struct given *given, const char *name)
+{
+    for (size_t i = 0; i < given->bundle.policy.approval_count; i++)
+        if (bs_span_equal(given->bundle.policy.approvals[i].release, bs_span_of_string(name)))
+            return &given->bundle.policy.approvals[i];
+    return NULL;
+}
+
+static void assert_signed_for(const struct softtpm *tpm, const struct given *given, const struct approval *approval)
+{
+    uint8_t ref[APPROVAL_REF_SIZE], policy[CRYPTO_SHA256_SIZE], hash[CRYPTO_SHA256_SIZE];
+    struct cert_info info;
+    TPMT_PUBLIC key;
+    struct crypto_point point;
+    assert_ok(approval_ref(BS_SPAN(tpm->id, WIRE_ID_SIZE), given->bundle.policy.epoch, ref));
+    assert_true(bs_span_equal(approval->policy_ref, BS_SPAN(ref, sizeof(ref))));
+    assert_ok(approval_policy(&approval->pcrs, policy));
+    assert_ok(approval_hash(policy, approval->policy_ref, hash));
+    assert_ok(cert_parse(given->bundle.policy.cert, &info));
+    assert_ok(cert_policy_key(info.spki, &key));
+    assert_ok(wire_public_point(&key, &point));
+    assert_ok(crypto_ecdsa_verify(&point, BS_SPAN(hash, sizeof(hash)), BS_SPAN(approval->signature.data, 32),
+                                  BS_SPAN(approval->signature.data + 32, 32)));
+}
+
+static void a_release_is_approved_on_the_firmware_of_each_device(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm a, b;
+    GIVEN(given);
+    learn(lab, &a, "firmware A", "1.0");
+    release(lab, learn(lab, &b, "firmware B", "2.0"), "2.0");
+
+    contact(lab, &a, &given);
+    assert_int_equal(given.bundle.policy.approval_count, 2);
+    const struct approval *approval = named(&given, "2.0");
+    assert_non_null(approval);
+    assert_int_equal(approval->pcrs.bank, CRYPTO_SHA256);
+    assert_int_equal(approval->pcrs.mask, SEALED);
+    for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++) {
+        const struct softtpm *whose = POLICY_RELEASE_PCRS >> pcr & 1 ? &b : &a;
+        if (SEALED >> pcr & 1)
+            assert_memory_equal(approval->pcrs.values[pcr].data, whose->pcrs[pcr], 32);
+    }
+    assert_signed_for(&a, &given, approval);
+    approval = named(&given, "present");
+    assert_non_null(approval);
+    assert_memory_equal(approval->pcrs.values[9].data, a.pcrs[9], 32);
+    assert_signed_for(&a, &given, approval);
+    softtpm_free(&a);
+    softtpm_free(&b);
+}
+
+static void a_device_that_runs_a_release_needs_no_other_approval(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    GIVEN(given);
+    release(lab, learn(lab, &tpm, "firmware", "1.0"), "1.0");
+    contact(lab, &tpm, &given);
+    assert_int_equal(given.bundle.policy.approval_count, 1);
+    assert_non_null(named(&given, "1.0"));
+    softtpm_free(&tpm);
+}
+
+/* The vault opens in it, so the server has to take it as well. */
+static void a_release_is_good_on_every_firmware_that_is_known_and_on_no_other(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm a, b;
+    GIVEN(given);
+    learn(lab, &a, "firmware A", "1.0");
+    uint64_t id = learn(lab, &b, "firmware B", "2.0");
+    boot(&a, "firmware A", "2.0");
+    {
+        TALK(talk, lab);
+        talk_enroll(&talk, &a, NULL);
+        assert_reason(&talk, MESSAGE_PENDING, BS_REASON_BOOT_NOT_APPROVED);
+    }
+    release(lab, id, "2.0");
+    contact(lab, &a, &given);
+    boot(&b, "firmware B", "1.0"); /* no release: on its own firmware alone */
+    {
+        TALK(talk, lab);
+        talk_enroll(&talk, &b, NULL);
+        assert_reason(&talk, MESSAGE_PENDING, BS_REASON_BOOT_NOT_APPROVED);
+    }
+    boot(&a, "firmware C", "2.0");
+    TALK(talk, lab);
+    talk_enroll(&talk, &a, NULL);
+    assert_reason(&talk, MESSAGE_PENDING, BS_REASON_BOOT_NOT_APPROVED);
+    softtpm_free(&a);
+    softtpm_free(&b);
+}
+
+static void a_revoked_release_is_left_behind_in_an_older_epoch(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm a, b;
+    GIVEN(before);
+    GIVEN(after);
+    learn(lab, &a, "firmware A", "1.0");
+    uint64_t id = learn(lab, &b, "firmware B", "0.9");
+    release(lab, id, "0.9");
+    contact(lab, &a, &before);
+    assert_non_null(named(&before, "0.9"));
+    revoke(lab, id);
+    contact(lab, &a, &after);
+    assert_null(named(&after, "0.9"));
+    assert_true(after.bundle.policy.epoch > before.bundle.policy.epoch);
+    assert_false(bs_span_equal(named(&after, "present")->policy_ref, named(&before, "present")->policy_ref));
+    boot(&a, "firmware A", "0.9");
+    TALK(talk, lab);
+    talk_enroll(&talk, &a, NULL);
+    assert_reason(&talk, MESSAGE_PENDING, BS_REASON_BOOT_NOT_APPROVED);
+    /* Good again as a reference, which an operator may say, it is no release until that is said, too. */
+    lab_approve(lab, &a, true);
+    boot(&b, "firmware B", "0.9");
+    lab_approve(lab, &b, true);
+    contact(lab, &a, &after);
+    assert_null(named(&after, "0.9"));
+    softtpm_free(&a);
+    softtpm_free(&b);
+}
+
+static void no_two_profiles_are_ever_in_the_same_epoch(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct store_profile applied;
+    GIVEN(given);
+    uint64_t id = learn(lab, &tpm, "firmware", "1.0");
+    contact(lab, &tpm, &given);
+    uint64_t first = given.bundle.policy.epoch;
+    assert_ok(operator_profile_apply(&lab->call, bs_span_of_string("name = \"other\"; items = ();"), &applied));
+    const struct operator_approve request = { .device = lab_id(&tpm), .profile = "other", .learn = true };
+    assert_ok(operator_device_approve(&lab->call, &request, &(struct operator_approved){ 0 }));
+    contact(lab, &tpm, &given);
+    uint64_t second = given.bundle.policy.epoch;
+    assert_true(second > first);
+    revoke(lab, id);
+    lab_approve(lab, &tpm, true);
+    contact(lab, &tpm, &given);
+    assert_true(given.bundle.policy.epoch > second);
+    softtpm_free(&tpm);
+}
+
+/* What was put back from a backup has forgotten the epochs since then: they must not be given out again. */
+static void an_epoch_follows_the_clock(void **state)
+{
+    struct lab *lab = *state;
+    struct store *store = lab->server->store;
+    uint64_t epoch = 0;
+    assert_err(store_epoch_get(store, "sensor", &epoch), BS_ERR_NOT_FOUND);
+    assert_ok(store_begin(store));
+    assert_ok(store_epoch_raise(store, "sensor", 1000, &epoch));
+    assert_int_equal(epoch, 1000);
+    assert_ok(store_epoch_raise(store, "other", 1000, &epoch));
+    assert_int_equal(epoch, 1001);
+    assert_ok(store_epoch_raise(store, "sensor", 900, &epoch));
+    assert_int_equal(epoch, 1002);
+    assert_ok(store_commit(store));
+    assert_ok(store_epoch_get(store, "other", &epoch));
+    assert_int_equal(epoch, 1001);
+}
+
+static void a_name_is_given_to_one_reference_of_a_profile(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm a, b;
+    struct store_reference reference;
+    uint64_t first = learn(lab, &a, "firmware", "1.0"), second = learn(lab, &b, "firmware", "2.0");
+    release(lab, first, "stable");
+    release(lab, first, "stable");
+    assert_err(operator_reference_release(&lab->call, second, "stable", &reference), BS_ERR_REFUSED);
+    revoke(lab, second);
+    assert_err(operator_reference_release(&lab->call, second, "beta", &reference), BS_ERR_REFUSED);
+    softtpm_free(&a);
+    softtpm_free(&b);
+}
+
+static void add_release(struct lab *lab, const struct softtpm *like, uint16_t bank, uint32_t mask, unsigned number)
+{
+    struct store_reference reference = { .profile = "sensor", .created_by = "test", .is_release = true };
+    struct store_boot made = STORE_BOOT_INIT;
+    uint64_t id;
+    made.bank = bank;
+    made.mask = mask;
+    memcpy(made.pcrs, like->pcrs, sizeof(made.pcrs));
+    made.pcrs[11][0] = (uint8_t)number;
+    snprintf(reference.name, sizeof(reference.name), "r%u", number);
+    assert_ok(policy_boot_digest(&made, reference.digest));
+    assert_ok(store_begin(lab->server->store));
+    assert_ok(store_reference_add(lab->server->store, &reference, &made, &id));
+    assert_ok(store_commit(lab->server->store));
+    store_boot_free(&made);
+}
+
+static void the_newest_releases_are_approved_and_always_the_boot_of_now(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    GIVEN(given);
+    learn(lab, &tpm, "firmware", "1.0");
+    for (unsigned i = 0; i < APPROVALS_MAX + 4; i++)
+        add_release(lab, &tpm, CRYPTO_SHA256, POLICY_RELEASE_PCRS, i);
+    contact(lab, &tpm, &given);
+    assert_int_equal(given.bundle.policy.approval_count, APPROVALS_MAX);
+    assert_non_null(named(&given, "r19"));
+    assert_non_null(named(&given, "r5"));
+    assert_null(named(&given, "r4"));
+    assert_non_null(named(&given, "present"));
+    softtpm_free(&tpm);
+}
+
+/* What a release does not say cannot be approved: the device's own value would be that of another kernel. */
+static void a_release_of_another_bank_or_without_a_pcr_is_not_approved(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    GIVEN(given);
+    learn(lab, &tpm, "firmware", "1.0");
+    add_release(lab, &tpm, CRYPTO_SHA384, POLICY_RELEASE_PCRS, 1);
+    add_release(lab, &tpm, CRYPTO_SHA256, 1u << 4 | 1u << 11, 2);
+    add_release(lab, &tpm, CRYPTO_SHA256, POLICY_RELEASE_PCRS, 3);
+    contact(lab, &tpm, &given);
+    assert_int_equal(given.bundle.policy.approval_count, 2);
+    assert_non_null(named(&given, "r3"));
+    softtpm_free(&tpm);
+}
+
+#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(a_release_is_approved_on_the_firmware_of_each_device),
+        LAB_TEST(a_device_that_runs_a_release_needs_no_other_approval),
+        LAB_TEST(a_release_is_good_on_every_firmware_that_is_known_and_on_no_other),
+        LAB_TEST(a_revoked_release_is_left_behind_in_an_older_epoch),
+        LAB_TEST(no_two_profiles_are_ever_in_the_same_epoch),
+        LAB_TEST(an_epoch_follows_the_clock),
+        LAB_TEST(a_name_is_given_to_one_reference_of_a_profile),
+        LAB_TEST(the_newest_releases_are_approved_and_always_the_boot_of_now),
+        LAB_TEST(a_release_of_another_bank_or_without_a_pcr_is_not_approved),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
