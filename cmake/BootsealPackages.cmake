@@ -78,6 +78,10 @@ bs_require_wolfssl(BS_HAVE_CFB "AES-CFB" "--enable-aescfb" "wolfcrypt/aes.h"
     "return wc_AesCfbEncrypt(0, 0, 0, 0);")
 bs_require_wolfssl(BS_HAVE_HKDF "HKDF" "--enable-hkdf" "wolfcrypt/hmac.h"
     "return wc_HKDF(0, 0, 0, 0, 0, 0, 0, 0, 0);")
+bs_require_wolfssl(BS_HAVE_ED25519 "Ed25519" "--enable-ed25519" "wolfcrypt/ed25519.h"
+    "return wc_ed25519_make_public(0, 0, 0);")
+bs_require_wolfssl(BS_HAVE_SECP256K1 "secp256k1" "-DHAVE_ECC_KOBLITZ -DWOLFSSL_CUSTOM_CURVES" "wolfcrypt/ecc.h"
+    "\n#ifndef HAVE_ECC_KOBLITZ\n#error\n#endif\nreturn wc_ecc_get_curve_idx(ECC_SECP256K1);")
 bs_require_wolfssl(BS_HAVE_CERTREQ "certificate requests" "--enable-certgen --enable-certreq --enable-certext"
     "wolfcrypt/asn_public.h" "return wc_MakeCertReq(0, 0, 0, 0, 0);")
 bs_require_wolfssl(BS_HAVE_IP_SAN "IP addresses as names" "--enable-ip-alt-name" ""

@@ -58,14 +58,49 @@ static bool policy_is_sound(const struct bundle *b)
     return true;
 }
 
+#define GENERATED struct bundle_generated
+static const struct shape_field generated_fields[] = {
+    { 1, SHAPE_TEXT, SHAPE_REQUIRED, SHAPE_MEMBER(GENERATED, key.name), SHAPE_SIZE(1, BS_ITEM_NAME_MAX) },
+    { 2, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(GENERATED, key.kind),
+      SHAPE_SIZE(BS_GENERATED_RANDOM, BS_GENERATED_SECP256K1) },
+    { 3, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(GENERATED, key.generation), SHAPE_SIZE(1, INT64_MAX) },
+    { 4, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(GENERATED, key.public_half), SHAPE_SIZE(1, GENERATED_PUBLIC_MAX) },
+    { 5, SHAPE_UINT, SHAPE_OPTIONAL, SHAPE_MEMBER(GENERATED, size),
+      SHAPE_SIZE(BS_GENERATED_RANDOM_MIN, BS_GENERATED_RANDOM_MAX) },
+    { 6, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(GENERATED, form), SHAPE_SIZE(BS_FORM_RAW, BS_FORM_OPENSSH) },
+};
+
+static bool generated_is_sound(const void *from)
+{
+    const struct bundle_generated *g = from;
+    return bundle_item_name_is_valid(g->key.name) && (g->size > 0) == (g->key.kind == BS_GENERATED_RANDOM) &&
+           generated_has_form(g->key.kind, g->size, g->form) &&
+           (g->key.public_half.size == 0 || g->key.public_half.size == generated_public_size(g->key.kind));
+}
+
+static const struct shape generated_shape = SHAPE_OF(generated_fields, generated_is_sound);
+
+#define SHARE struct bundle_share
+static const struct shape_field share_fields[] = {
+    { 1, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(SHARE, serial), SHAPE_SIZE(1, UINT64_MAX) },
+    { 2, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(SHARE, value), SHAPE_SIZE(BS_SHARE_SIZE, BS_SHARE_SIZE) },
+};
+static const struct shape share_shape = SHAPE_OF(share_fields, NULL);
+
+/* Items and keys stand side by side when they are handed over. */
+static struct bs_span name_at(const struct bundle *b, size_t index)
+{
+    return index < b->item_count ? b->items[index].name : b->keys[index - b->item_count].key.name;
+}
+
 static bool bundle_is_sound(const void *from)
 {
     const struct bundle *b = from;
     if (!policy_is_sound(b))
         return false;
-    for (size_t i = 0; i < b->item_count; i++) {
+    for (size_t i = 0; i < b->item_count + b->key_count; i++) {
         for (size_t k = 0; k < i; k++) {
-            if (bs_span_equal(b->items[i].name, b->items[k].name))
+            if (bs_span_equal(name_at(b, i), name_at(b, k)))
                 return false;
         }
     }
@@ -85,7 +120,9 @@ static const struct shape_field bundle_fields[] = {
     { 9, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(BUNDLE, items, item_count), .shape = &item_shape },
     { 10, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_MEMBER(BUNDLE, policy), SHAPE_FLAG(BUNDLE, has_policy),
       .shape = &policy_shape },
-    /* 11 device-generated keys, 12 recovery share are reserved */
+    { 11, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(BUNDLE, keys, key_count), .shape = &generated_shape },
+    { 12, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(BUNDLE, share), SHAPE_SIZE(BS_SHARE_SIZE, BS_SHARE_SIZE) },
+    { 13, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(BUNDLE, shares, share_count), .shape = &share_shape },
 };
 static const struct shape bundle_shape = SHAPE_OF(bundle_fields, bundle_is_sound);
 

@@ -11,12 +11,25 @@
 #include "core/cert.h"
 #include "core/crypto.h"
 #include "core/err.h"
+#include "core/generated.h"
 #include "core/wire.h"
 
 struct bundle_item {
     struct bs_span name; /* [A-Za-z0-9._-]{1,64}, not beginning with a dot; unique in a bundle */
     enum bs_item_kind kind;
     struct bs_span data; /* may be empty in a file, not in a secret or certificate */
+};
+
+/* A key that the device keeps, or has to make where nothing is recorded of it yet. */
+struct bundle_generated {
+    struct generated_public key; /* public half empty: none was ever enrolled */
+    uint32_t size;               /* of random bytes; else 0 */
+    enum bs_generated_form form; /* in which it is handed over */
+};
+
+struct bundle_share {
+    uint64_t serial;      /* of the bundle that brought it first */
+    struct bs_span value; /* BS_SHARE_SIZE bytes */
 };
 
 #define BUNDLE_CHAIN_MAX 4
@@ -43,6 +56,11 @@ struct bundle {
     size_t item_count;
     bool has_policy;
     struct bundle_policy policy;
+    struct bundle_generated keys[BS_GENERATED_MAX]; /* names are not those of items */
+    size_t key_count;
+    struct bs_span share;                      /* recovery share of this serial; empty: none */
+    struct bundle_share shares[BS_SHARES_MAX]; /* older ones, for slots that did not open */
+    size_t share_count;
 };
 
 /*

@@ -24,6 +24,8 @@ BS_DEFINE_OWN(roots, struct cert_roots, cert_roots_free)
 /* PEM to DER and back, one block of the given type ("CERTIFICATE", "EC PRIVATE KEY", ...). */
 enum bs_err cert_pem_decode(struct bs_span pem, const char *type, struct bs_buf *out) BS_MUST_USE;
 enum bs_err cert_pem_encode(struct bs_span der, const char *type, struct bs_buf *out) BS_MUST_USE;
+/* The base64 of it alone (RFC 4648 §4), in one line without its end. */
+enum bs_err cert_base64_encode(struct bs_span bytes, struct bs_buf *out) BS_MUST_USE;
 
 /* What stands in a certificate, as far as anybody here asks. Spans point into the DER. */
 struct cert_info {

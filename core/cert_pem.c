@@ -121,6 +121,18 @@ static enum bs_err encode_line(struct bs_span bytes, struct bs_buf *out)
     return err;
 }
 
+enum bs_err cert_base64_encode(struct bs_span bytes, struct bs_buf *out)
+{
+    char group[4];
+    enum bs_err err = BS_OK;
+    for (size_t i = 0; i < bytes.size && err == BS_OK; i += 3) {
+        encode_group(BS_SPAN(bytes.data + i, bytes.size - i < 3 ? bytes.size - i : 3), group);
+        err = bs_buf_append(out, group, sizeof(group));
+    }
+    bs_wipe(group, sizeof(group));
+    return err;
+}
+
 enum bs_err cert_pem_encode(struct bs_span der, const char *type, struct bs_buf *out)
 {
     const size_t step = LINE_MAX_SIZE / 4 * 3;

@@ -54,6 +54,10 @@ enum bs_err crypto_hmac(uint16_t alg, struct bs_span key, struct bs_span data, u
 enum bs_err crypto_hkdf(struct bs_span key, struct bs_span salt, const char *info, uint8_t *ret_key,
                         size_t size) BS_MUST_USE;
 
+/* The same with several pieces as info, at most 128 bytes together. */
+enum bs_err crypto_hkdf_info(struct bs_span key, struct bs_span salt, const struct bs_span *pieces, size_t count,
+                             uint8_t *ret_key, size_t size) BS_MUST_USE;
+
 /* KDFa and KDFe of TPM 2.0 Library Part 1 §11.4.10; label without its zero, which is added. */
 enum bs_err crypto_kdfa(uint16_t alg, struct bs_span key, const char *label, struct bs_span context_u,
                         struct bs_span context_v, uint8_t *ret_key, size_t size) BS_MUST_USE;

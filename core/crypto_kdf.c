@@ -7,13 +7,29 @@
 #include <assert.h>
 #include <string.h>
 
-enum bs_err crypto_hkdf(struct bs_span key, struct bs_span salt, const char *info, uint8_t *ret_key, size_t size)
+#define INFO_MAX 128
+
+enum bs_err crypto_hkdf_info(struct bs_span key, struct bs_span salt, const struct bs_span *pieces, size_t count,
+                             uint8_t *ret_key, size_t size)
 {
     assert(size > 0 && size <= 255 * CRYPTO_SHA256_SIZE); /* RFC 5869 §2.3 */
 
-    int code = wc_HKDF(WC_SHA256, key.data, (word32)key.size, salt.data, (word32)salt.size, (const byte *)info,
-                       (word32)strlen(info), ret_key, (word32)size);
+    uint8_t info[INFO_MAX];
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        assert(pieces[i].size <= sizeof(info) - length);
+        memcpy(info + length, pieces[i].data, pieces[i].size);
+        length += pieces[i].size;
+    }
+    int code = wc_HKDF(WC_SHA256, key.data, (word32)key.size, salt.data, (word32)salt.size, info, (word32)length,
+                       ret_key, (word32)size);
     return code == 0 ? BS_OK : crypto_failed("hkdf", code);
+}
+
+enum bs_err crypto_hkdf(struct bs_span key, struct bs_span salt, const char *info, uint8_t *ret_key, size_t size)
+{
+    const struct bs_span piece = bs_span_of_string(info);
+    return crypto_hkdf_info(key, salt, &piece, 1, ret_key, size);
 }
 
 static void put_be32(uint32_t value, uint8_t ret_bytes[4])

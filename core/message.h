@@ -9,6 +9,7 @@
 #include "bootseal/protocol.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/generated.h"
 
 #include <stdbool.h>
 
@@ -62,6 +63,10 @@ struct message_statement {
     uint64_t device_time;                    /* seconds since 1970 by the device's clock, informative */
     struct bs_span notes[MESSAGE_NOTES_MAX]; /* BS_NOTE_* */
     size_t note_count;
+    struct generated_public keys[BS_GENERATED_MAX]; /* that the device holds */
+    size_t key_count;
+    uint64_t shares[BS_SHARES_MAX]; /* serials of the recovery shares that would open what did not open */
+    size_t share_count;
 };
 
 enum bs_err message_statement_encode(const struct message_statement *s, struct bs_buf *out) BS_MUST_USE;
@@ -88,17 +93,28 @@ enum bs_err message_prove_decode(struct bs_span in, struct message_prove *ret_m)
 enum bs_err message_prove_mac(struct bs_span activation_secret, struct bs_span channel, struct bs_span statement,
                               uint8_t ret_mac[32]) BS_MUST_USE;
 
-/* POST /v1/confirm: HMAC-SHA-256(confirm key, channel ‖ device ‖ serial as 8 bytes big endian). */
+/*
+ * POST /v1/confirm: HMAC-SHA-256(confirm key, channel ‖ device ‖ serial as 8 bytes big endian), and where there are keys ‖ SHA-256 of
+ * their encoding: each the length of its name in one byte, name, kind in one byte, generation in 8 bytes, length of the public half in
+ * one byte, public half.
+ */
 struct message_confirm {
     struct bs_span device; /* 32 bytes */
     uint64_t serial;
-    struct bs_span mac; /* 32 bytes */
+    struct bs_span mac;                             /* 32 bytes */
+    struct generated_public keys[BS_GENERATED_MAX]; /* that are in the vault now */
+    size_t key_count;
 };
 
 enum bs_err message_confirm_encode(const struct message_confirm *m, struct bs_buf *out) BS_MUST_USE;
 enum bs_err message_confirm_decode(struct bs_span in, struct message_confirm *ret_m) BS_MUST_USE;
-enum bs_err message_confirm_mac(struct bs_span confirm_key, struct bs_span channel, struct bs_span device,
-                                uint64_t serial, uint8_t ret_mac[32]) BS_MUST_USE;
+/* Over everything but `m->mac`. */
+enum bs_err message_confirm_mac(struct bs_span confirm_key, struct bs_span channel, const struct message_confirm *m,
+                                uint8_t ret_mac[32]) BS_MUST_USE;
+
+/* A generated_public as messages carry it; for their tables (core/shape.h). */
+struct shape;
+extern const struct shape message_generated_shape;
 
 /* Answers to attest, prove and confirm. */
 enum message_kind {

@@ -93,7 +93,9 @@ static const struct shape_field statement_fields[] = {
     { 18, SHAPE_UINT, SHAPE_OPTIONAL, SHAPE_MEMBER(STATEMENT, held_serial), SHAPE_SIZE(1, UINT64_MAX) },
     { 19, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, device_time), SHAPE_SIZE(0, BS_TIME_MAX) },
     { 20, SHAPE_NAME, SHAPE_OPTIONAL, SHAPE_LIST(STATEMENT, notes, note_count), SHAPE_SIZE(1, BS_NAME_MAX) },
-    /* 21 userspace log and 22 device-generated keys are reserved */
+    /* 21 userspace log is reserved */
+    { 22, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(STATEMENT, keys, key_count), .shape = &message_generated_shape },
+    { 23, SHAPE_UINT, SHAPE_OPTIONAL, SHAPE_LIST(STATEMENT, shares, share_count), SHAPE_SIZE(1, UINT64_MAX) },
 };
 static const struct shape statement_shape = SHAPE_OF(statement_fields, statement_is_sound);
 

@@ -221,7 +221,7 @@ static enum bs_err confirm(struct exchange *x, const struct message_confirm *m, 
     if (err != BS_OK)
         return err;
     err = message_confirm_mac(BS_SPAN(bundle.confirm_key, sizeof(bundle.confirm_key)),
-                              BS_SPAN(x->session->peer.channel, BS_CHANNEL_SIZE), m->device, m->serial, expected);
+                              BS_SPAN(x->session->peer.channel, BS_CHANNEL_SIZE), m, expected);
     if (err == BS_OK && !(m->mac.size == sizeof(expected) && bs_equal_ct(m->mac.data, expected, sizeof(expected))))
         err = refuse(refusal, BS_REASON_CONFIRM_MAC, "the confirmation is not made with the key of that bundle");
     if (err == BS_OK)

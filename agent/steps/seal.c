@@ -14,9 +14,11 @@ static enum bs_err post_confirm(struct boot *boot)
     const struct bundle *bundle = &boot->held.bundle;
     uint8_t channel[BS_CHANNEL_SIZE], mac[CRYPTO_SHA256_SIZE];
     net_channel(exchange->connection, channel);
+    const struct message_confirm m = { .device = bundle->device,
+                                       .serial = bundle->serial,
+                                       .mac = BS_SPAN(mac, sizeof(mac)) };
     enum bs_err err = message_confirm_mac(BS_SPAN(exchange->confirm_key, sizeof(exchange->confirm_key)),
-                                          BS_SPAN(channel, sizeof(channel)), bundle->device, bundle->serial, mac);
-    const struct message_confirm m = { bundle->device, bundle->serial, BS_SPAN(mac, sizeof(mac)) };
+                                          BS_SPAN(channel, sizeof(channel)), &m, mac);
     BS_SCOPED_BUF struct bs_buf body = BS_BUF(CONFIRM_MAX);
     if (err == BS_OK)
         err = message_confirm_encode(&m, &body);
@@ -87,7 +89,7 @@ enum bs_err step_seal(struct boot *boot)
     }
 
     struct vault_policy policy = boot_policy(boot);
-    const struct vault_request request = { dir, &policy, &boot->fresh.contents };
+    const struct vault_request request = { dir, &policy, &boot->fresh.contents, NULL };
     uint64_t generation = 0;
     err = vault_commit(boot->tpm, &request, &generation);
     if (can_do_without(boot, err)) {

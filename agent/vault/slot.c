@@ -12,6 +12,16 @@
 #define PUBLIC_MAX sizeof(TPMT_PUBLIC)
 
 /* Contents, before encryption: a deterministic CBOR map. */
+static const struct shape_field key_fields[] = {
+    { 1, SHAPE_TEXT, SHAPE_REQUIRED, SHAPE_MEMBER(struct generated_private, name), SHAPE_SIZE(1, BS_ITEM_NAME_MAX) },
+    { 2, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(struct generated_private, kind),
+      SHAPE_SIZE(BS_GENERATED_RANDOM, BS_GENERATED_SECP256K1) },
+    { 3, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(struct generated_private, generation), SHAPE_SIZE(1, INT64_MAX) },
+    { 4, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(struct generated_private, private_half),
+      SHAPE_SIZE(1, BS_GENERATED_RANDOM_MAX) },
+};
+static const struct shape key_shape = SHAPE_OF(key_fields, NULL);
+
 static const struct shape_field contents_fields[] = {
     { 1, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, sign1), SHAPE_SIZE(1, BS_BUNDLE_MAX) },
     { 2, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, device_public),
@@ -19,6 +29,7 @@ static const struct shape_field contents_fields[] = {
     { 3, SHAPE_BYTES, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, device_private),
       SHAPE_SIZE(1, sizeof(TPM2B_PRIVATE)) },
     { 4, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(struct vault_contents, time_floor), SHAPE_SIZE(0, INT64_MAX) },
+    { 5, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(struct vault_contents, keys, key_count), .shape = &key_shape },
 };
 static const struct shape contents_shape = SHAPE_OF(contents_fields, NULL);
 
@@ -73,18 +84,11 @@ static enum bs_err put_policy(const struct slot_header *header, struct bs_buf *o
     return err;
 }
 
-static enum bs_err put_share(const struct slot_share *share, struct bs_buf *out)
-{
-    enum bs_err err = put_be(out, share->serial, 8);
-    if (err == BS_OK)
-        err = bs_buf_append(out, share->nonce, sizeof(share->nonce));
-    if (err == BS_OK)
-        err = bs_buf_append(out, share->wrapped, sizeof(share->wrapped));
-    return err;
-}
-
-/* `size` is that of the whole header; it is known after a first round with any number. */
-static enum bs_err put_header(const struct slot_header *header, size_t size, size_t sealed_size, struct bs_buf *out)
+/*
+ * Up to the serial of the share: that much is the additional data of the wrapped key, so that it belongs to this slot alone. `size` is
+ * that of the whole header.
+ */
+static enum bs_err put_front(const struct slot_header *header, size_t size, struct bs_buf *out)
 {
     enum bs_err err = bs_buf_append(out, MAGIC, MAGIC_SIZE);
     if (err == BS_OK)
@@ -98,36 +102,87 @@ static enum bs_err put_header(const struct slot_header *header, size_t size, siz
     if (err == BS_OK)
         err = wire_private_encode(&header->sealed.private_area, out);
     if (err == BS_OK)
-        err = put_share(&header->share, out);
-    if (err == BS_OK)
-        err = bs_buf_append(out, header->nonce, sizeof(header->nonce));
-    if (err == BS_OK)
-        err = put_be(out, sealed_size, 4);
+        err = put_be(out, header->share.serial, 8);
     return err;
 }
 
-enum bs_err slot_encode(const struct slot_header *header, const struct bs_secret *key,
+/* After the front: wrapped key, nonce, size of the ciphertext. */
+#define WRAPPED_SIZE (SLOT_KEY_SIZE + CRYPTO_AEAD_TAG)
+#define BACK_SIZE (CRYPTO_AEAD_NONCE + WRAPPED_SIZE + CRYPTO_AEAD_NONCE + 4)
+
+struct wrapping_key {
+    uint8_t bytes[CRYPTO_AEAD_KEY];
+};
+
+static void wipe_wrapping_key(struct wrapping_key *key)
+{
+    bs_wipe(key, sizeof(*key));
+}
+#define SCOPED_WRAPPING_KEY __attribute__((cleanup(wipe_wrapping_key))) struct wrapping_key
+
+static enum bs_err derive_wrapping_key(const struct vault_share *recovery, struct wrapping_key *ret_key)
+{
+    uint8_t serial[8];
+    for (size_t i = 0; i < sizeof(serial); i++)
+        serial[i] = (uint8_t)(recovery->serial >> (56 - 8 * i));
+    const struct bs_span info[] = { bs_span_of_string(BS_LABEL_SHARE_KEY), BS_SPAN(serial, sizeof(serial)) };
+    return crypto_hkdf_info(recovery->share, recovery->device, info, 2, ret_key->bytes, sizeof(ret_key->bytes));
+}
+
+static enum bs_err put_wrapped(const struct slot_header *header, const struct vault_share *recovery,
+                               const struct bs_secret *key, struct bs_buf *out)
+{
+    static const uint8_t none[CRYPTO_AEAD_NONCE + WRAPPED_SIZE];
+    if (header->share.serial == 0)
+        return bs_buf_append(out, none, sizeof(none));
+
+    SCOPED_WRAPPING_KEY wrapping;
+    BS_SCOPED_BUF struct bs_buf wrapped = BS_BUF(WRAPPED_SIZE);
+    enum bs_err err = derive_wrapping_key(recovery, &wrapping);
+    if (err == BS_OK)
+        err = crypto_aead_seal(wrapping.bytes, header->share.nonce, bs_buf_span(out),
+                               BS_SPAN(bs_secret_view(key), SLOT_KEY_SIZE), &wrapped);
+    if (err == BS_OK)
+        err = bs_buf_append(out, header->share.nonce, sizeof(header->share.nonce));
+    return err == BS_OK ? bs_buf_append(out, wrapped.data, wrapped.size) : err;
+}
+
+static enum bs_err put_header(const struct slot_header *header, const struct vault_share *recovery,
+                              const struct bs_secret *key, size_t sealed_size, struct bs_buf *out)
+{
+    enum bs_err err = put_front(header, 0, out);
+    if (err != BS_OK)
+        return err;
+    size_t size = out->size + BACK_SIZE;
+    bs_buf_reset(out);
+    err = put_front(header, size, out);
+    if (err == BS_OK)
+        err = put_wrapped(header, recovery, key, out);
+    if (err == BS_OK)
+        err = bs_buf_append(out, header->nonce, sizeof(header->nonce));
+    return err == BS_OK ? put_be(out, sealed_size, 4) : err;
+}
+
+enum bs_err slot_encode(const struct slot_header *header, const struct slot_keys *keys,
                         const struct vault_contents *contents, struct bs_buf *out)
 {
+    static const struct vault_share none;
+    const struct vault_share *recovery = keys->recovery ? keys->recovery : &none;
     BS_SCOPED_BUF struct bs_buf plain = BS_BUF(SLOT_MAX);
     struct vault_contents scratch = { 0 };
     enum bs_err err = shape_encode(&contents_shape, contents, SLOT_MAX, &plain, &scratch);
     if (err != BS_OK)
         return err;
 
-    size_t sealed_size = plain.size + CRYPTO_AEAD_TAG;
+    struct slot_header whole = *header;
+    whole.share.serial = recovery->serial;
     BS_SCOPED_BUF struct bs_buf head = BS_BUF(SLOT_MAX);
-    err = put_header(header, 0, sealed_size, &head);
-    if (err != BS_OK)
-        return err;
-    size_t head_size = head.size;
-    bs_buf_reset(&head);
-    err = put_header(header, head_size, sealed_size, &head);
+    err = put_header(&whole, recovery, keys->key, plain.size + CRYPTO_AEAD_TAG, &head);
     if (err == BS_OK)
         err = bs_buf_append(out, head.data, head.size);
     if (err != BS_OK)
         return err;
-    return crypto_aead_seal(bs_secret_view(key), header->nonce, bs_buf_span(&head), bs_buf_span(&plain), out);
+    return crypto_aead_seal(bs_secret_view(keys->key), header->nonce, bs_buf_span(&head), bs_buf_span(&plain), out);
 }
 
 /* Its size, then so many bytes. */
@@ -197,12 +252,14 @@ static bool take_policy(struct bs_reader *r, struct slot_header *header)
            is_as_its_kind_needs(header);
 }
 
-static bool take_share(struct bs_reader *r, struct slot_share *share)
+static bool take_share(struct bs_reader *r, struct slot_share *share, size_t *ret_front_left)
 {
     static const struct slot_share none;
     struct bs_span nonce, wrapped;
-    if (!bs_read_be64(r, &share->serial) || !bs_read_bytes(r, sizeof(share->nonce), &nonce) ||
-        !bs_read_bytes(r, sizeof(share->wrapped), &wrapped))
+    if (!bs_read_be64(r, &share->serial))
+        return false;
+    *ret_front_left = r->left;
+    if (!bs_read_bytes(r, sizeof(share->nonce), &nonce) || !bs_read_bytes(r, sizeof(share->wrapped), &wrapped))
         return false;
     memcpy(share->nonce, nonce.data, nonce.size);
     memcpy(share->wrapped, wrapped.data, wrapped.size);
@@ -231,9 +288,10 @@ enum bs_err slot_decode(struct bs_span file, struct slot *ret_slot)
     struct slot slot = { 0 };
     struct bs_reader r = BS_READER(file);
     uint32_t header_size, sealed_size;
+    size_t front_left = 0;
     struct bs_span nonce;
     if (file.size > SLOT_MAX || !take_start(&r, &header_size) || !take_policy(&r, &slot.header) ||
-        !take_sealed_key(&r, &slot.header.sealed) || !take_share(&r, &slot.header.share) ||
+        !take_sealed_key(&r, &slot.header.sealed) || !take_share(&r, &slot.header.share, &front_left) ||
         !bs_read_bytes(&r, sizeof(slot.header.nonce), &nonce) || !bs_read_be32(&r, &sealed_size))
         return BS_ERR_INPUT;
     if (header_size != file.size - r.left || sealed_size != r.left || sealed_size <= CRYPTO_AEAD_TAG)
@@ -241,6 +299,7 @@ enum bs_err slot_decode(struct bs_span file, struct slot *ret_slot)
 
     memcpy(slot.header.nonce, nonce.data, sizeof(slot.header.nonce));
     slot.header_bytes = BS_SPAN(file.data, header_size);
+    slot.front = BS_SPAN(file.data, file.size - front_left);
     slot.sealed = BS_SPAN(r.at, r.left);
     *ret_slot = slot;
     return BS_OK;
@@ -252,6 +311,19 @@ enum bs_err slot_open(const struct slot *slot, const struct bs_secret *key, stru
         return BS_ERR_INPUT;
     enum bs_err err =
         crypto_aead_open(bs_secret_view(key), slot->header.nonce, slot->header_bytes, slot->sealed, ret_plain);
+    return err == BS_ERR_UNTRUSTED ? BS_ERR_INPUT : err;
+}
+
+enum bs_err slot_unwrap(const struct slot *slot, const struct vault_share *recovery, struct bs_secret **ret_key)
+{
+    const struct slot_share *share = &slot->header.share;
+    if (share->serial == 0 || share->serial != recovery->serial || recovery->share.size != BS_SHARE_SIZE)
+        return BS_ERR_NOT_FOUND;
+    SCOPED_WRAPPING_KEY wrapping;
+    enum bs_err err = derive_wrapping_key(recovery, &wrapping);
+    if (err == BS_OK)
+        err = crypto_aead_open(wrapping.bytes, share->nonce, slot->front,
+                               BS_SPAN(share->wrapped, sizeof(share->wrapped)), ret_key);
     return err == BS_ERR_UNTRUSTED ? BS_ERR_INPUT : err;
 }
 

@@ -40,15 +40,28 @@ struct slot_header {
 struct slot {
     struct slot_header header;
     struct bs_span header_bytes; /* the additional data */
+    struct bs_span front;        /* that of the wrapped key: the header up to the share's serial */
     struct bs_span sealed;       /* ciphertext ‖ tag */
 };
 
 /* INPUT when it is not a slot of a version that is known here, whole and without anything after it. */
 enum bs_err slot_decode(struct bs_span file, struct slot *ret_slot) BS_MUST_USE;
 
-/* Encodes the contents, encrypts them under `key` and appends the whole slot to `out`. `header->nonce` must be new for the key. */
-enum bs_err slot_encode(const struct slot_header *header, const struct bs_secret *key,
+struct slot_keys {
+    const struct bs_secret *key;
+    const struct vault_share *recovery; /* NULL: none */
+};
+
+/*
+ * Encodes the contents, encrypts them under the key, wraps that for the recovery share, and appends the whole slot to `out`. Both nonces
+ * of the header must be new; of its share nothing else is taken.
+ */
+enum bs_err slot_encode(const struct slot_header *header, const struct slot_keys *keys,
                         const struct vault_contents *contents, struct bs_buf *out) BS_MUST_USE;
+
+/* The slot's key by its recovery share. NOT_FOUND when the share is that of another serial, INPUT when it does not fit. */
+enum bs_err slot_unwrap(const struct slot *slot, const struct vault_share *recovery,
+                        struct bs_secret **ret_key) BS_MUST_USE;
 
 /* INPUT when the slot was damaged or is not under this key. */
 enum bs_err slot_open(const struct slot *slot, const struct bs_secret *key, struct bs_secret **ret_plain) BS_MUST_USE;

@@ -60,6 +60,7 @@ static size_t younger_slot(const struct slot_file files[VAULT_SLOTS])
 void vault_opened_clear(struct vault_opened *opened)
 {
     bs_secret_free(opened->plain);
+    bs_secret_free(opened->made);
     *opened = (struct vault_opened){ 0 };
 }
 
@@ -215,6 +216,45 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
     return after_all(tpm, ret_findings, tpm_err);
 }
 
+/* NOT_FOUND when none of the shares is for this slot. */
+static enum bs_err recover_slot(const struct slot *slot, const struct vault_shares *shares,
+                                struct vault_opened *ret_opened)
+{
+    BS_OWN(secret) key = NULL;
+    enum bs_err err = BS_ERR_NOT_FOUND;
+    for (size_t i = 0; i < shares->count && err == BS_ERR_NOT_FOUND; i++) {
+        const struct vault_share share = { shares->shares[i].serial, shares->shares[i].value, shares->device };
+        err = slot_unwrap(slot, &share, &key);
+    }
+    struct vault_opened opened = { .generation = slot->header.generation };
+    if (err == BS_OK)
+        err = slot_open(slot, key, &opened.plain);
+    if (err == BS_OK)
+        err = slot_contents(opened.plain, &opened.contents);
+    if (err == BS_OK)
+        *ret_opened = opened;
+    else
+        vault_opened_clear(&opened);
+    return err;
+}
+
+void vault_recover(const char *dir, const struct vault_shares *shares, struct vault_opened ret_opened[VAULT_SLOTS],
+                   size_t *ret_count)
+{
+    *ret_count = 0;
+    SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
+    slot_files_read(dir, files);
+    for (size_t i = 0; i < VAULT_SLOTS; i++) {
+        enum bs_err err = files[i].err;
+        if (err == BS_OK)
+            err = recover_slot(&files[i].slot, shares, &ret_opened[*ret_count]);
+        if (err == BS_OK)
+            (*ret_count)++;
+        else
+            bs_debug("vault", "%s is not recovered: %s", slot_names[i], bs_err_name(err));
+    }
+}
+
 /* The slot that may be overwritten: one that does not hold the generation of now. Of two copies, the second. */
 static size_t idle_slot(const char *dir, uint64_t generation)
 {
@@ -245,6 +285,8 @@ static enum bs_err seal_generation(struct tpm *tpm, const struct vault_request *
         err = crypto_random(bs_secret_data(key), SLOT_KEY_SIZE);
     if (err == BS_OK)
         err = crypto_random(header.nonce, sizeof(header.nonce));
+    if (err == BS_OK && request->share)
+        err = crypto_random(header.share.nonce, sizeof(header.share.nonce));
 
     struct tpm_policy policy;
     if (err == BS_OK)
@@ -252,7 +294,7 @@ static enum bs_err seal_generation(struct tpm *tpm, const struct vault_request *
     if (err == BS_OK)
         err = tpm_seal(tpm, &policy, key, &header.sealed);
     if (err == BS_OK)
-        err = slot_encode(&header, key, request->contents, out);
+        err = slot_encode(&header, &(struct slot_keys){ key, request->share }, request->contents, out);
     return err;
 }
 
@@ -313,5 +355,6 @@ void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS])
             continue;
         ret_slots[i].generation = files[i].slot.header.generation;
         ret_slots[i].policy = files[i].slot.header.policy;
+        ret_slots[i].share_serial = files[i].slot.header.share.serial;
     }
 }

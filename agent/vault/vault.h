@@ -13,10 +13,12 @@
 
 /* What the vault keeps. Spans of a decoded one point into the secret that vault_open returns. */
 struct vault_contents {
-    struct bs_span sign1;          /* the bundle as the server signed it (COSE_Sign1) */
-    struct bs_span device_public;  /* TPM2B_PUBLIC */
-    struct bs_span device_private; /* TPM2B_PRIVATE */
-    uint64_t time_floor;           /* last time that the server told, seconds since 1970 */
+    struct bs_span sign1;                            /* the bundle as the server signed it (COSE_Sign1) */
+    struct bs_span device_public;                    /* TPM2B_PUBLIC */
+    struct bs_span device_private;                   /* TPM2B_PRIVATE */
+    uint64_t time_floor;                             /* last time that the server told, seconds since 1970 */
+    struct generated_private keys[BS_GENERATED_MAX]; /* that the device made itself */
+    size_t key_count;
 };
 
 /* Which boots the vault opens in. The numbers are those of a slot. */
@@ -24,6 +26,13 @@ enum vault_kind {
     VAULT_PCR = 0,        /* the one that it was sealed in */
     VAULT_SIGNED = 1,     /* those that the server approved for this device */
     VAULT_SIGNED_UKI = 2, /* those that the maker's image approves of */
+};
+
+/* The recovery share of a bundle, and whose it is. */
+struct vault_share {
+    uint64_t serial;
+    struct bs_span share;  /* BS_SHARE_SIZE bytes */
+    struct bs_span device; /* 32 bytes */
 };
 
 struct vault_policy {
@@ -41,14 +50,15 @@ struct vault_findings {
     unsigned slots_seen;
 };
 
-/* An opened vault. Spans of contents and bundle point into `plain`. */
+/* An opened vault. Spans of contents and bundle point into `plain`, those of keys that are not sealed yet into `made`. */
 struct vault_opened {
     struct bs_secret *plain;
+    struct bs_secret *made; /* NULL: all keys lie in `plain` */
     struct vault_contents contents;
     struct bundle bundle;
     uint64_t generation;
 };
-void vault_opened_clear(struct vault_opened *opened); /* wipes and frees `plain` */
+void vault_opened_clear(struct vault_opened *opened); /* wipes and frees the secrets */
 
 /*
  * Opens the slot of the present counter, else the other one; verifies the bundle under `roots`, that it names this TPM's SRK,
@@ -68,10 +78,23 @@ struct vault_request {
     const char *dir;
     const struct vault_policy *policy;
     const struct vault_contents *contents;
+    const struct vault_share *share; /* that opens the slots without the TPM; NULL: none does */
 };
 enum bs_err vault_commit(struct tpm *tpm, const struct vault_request *request, uint64_t *ret_generation) BS_MUST_USE;
 
 #define VAULT_SLOTS 2
+
+/*
+ * Opens what slots these shares open, without the TPM. Only the contents are set, and only the generated keys in them are to be used: who
+ * made the slot had the share of this device, but the bundle in it is not looked at. *ret_count of them, each to be cleared.
+ */
+struct vault_shares {
+    struct bs_span device;
+    const struct bundle_share *shares;
+    size_t count;
+};
+void vault_recover(const char *dir, const struct vault_shares *shares, struct vault_opened ret_opened[VAULT_SLOTS],
+                   size_t *ret_count);
 
 /* What can be said of a slot without opening it: what its header claims. */
 struct vault_slot_info {
@@ -79,5 +102,6 @@ struct vault_slot_info {
     enum bs_err err; /* NOT_FOUND: not there; INPUT: not a slot; IO */
     uint64_t generation;
     struct vault_policy policy;
+    uint64_t share_serial; /* of the bundle whose recovery share opens it; 0: none does */
 };
 void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS]);

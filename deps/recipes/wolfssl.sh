@@ -23,15 +23,17 @@ build() {
     # --disable-tlsv12 alone leaves all of TLS 1.2 in. The peer's certificate is part of the evidence; the
     # verify callback applies bootseal's clock rule.
     local defines="-DWOLFSSL_NO_TLS12 -DKEEP_PEER_CERT -DWOLFSSL_ALWAYS_VERIFY_CB"
+    # secp256k1, for keys that a device makes; its a is not -3, which only a build for other curves minds.
+    defines+=" -DHAVE_ECC_KOBLITZ -DWOLFSSL_CUSTOM_CURVES"
     case $target in
     musl-*)
-        options+=(--enable-aesgcm=small --enable-curve25519=small --enable-sp-math-all=small --disable-sp-asm
+        options+=(--enable-aesgcm=small --enable-curve25519=small --enable-ed25519=small --enable-sp-math-all=small --disable-sp-asm
             --disable-errorstrings)
         defines+=" -DNO_WOLFSSL_SERVER -DWOLFSSL_AES_SMALL_TABLES -DUSE_SLOW_SHA -DUSE_SLOW_SHA256"
         defines+=" -DUSE_SLOW_SHA512 -DWOLFSSL_MLKEM_SMALL -DMICRO_SESSION_CACHE"
         ;;
     host)
-        options+=(--enable-aesgcm --enable-curve25519 --enable-sp=yes --enable-sp-asm
+        options+=(--enable-aesgcm --enable-curve25519 --enable-ed25519 --enable-sp=yes --enable-sp-asm
             --enable-keygen --enable-ocsp --enable-crl --enable-pkcs11 --enable-altcertchains)
         [ "$(uname -m)" != x86_64 ] || options+=(--enable-intelasm)
         [ "$(uname -m)" != aarch64 ] || options+=(--enable-armasm)

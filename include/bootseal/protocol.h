@@ -17,6 +17,11 @@
 #define BS_ITEM_DATA_MAX (64 * 1024)
 #define BS_ITEMS_MAX 64
 #define BS_TOKEN_MAX 128
+#define BS_GENERATED_MAX 16        /* keys that a device makes */
+#define BS_GENERATED_RANDOM_MIN 16 /* bytes: fewer could be guessed by their commitment */
+#define BS_GENERATED_RANDOM_MAX 1024
+#define BS_SHARE_SIZE 32         /* of a recovery share */
+#define BS_SHARES_MAX 2          /* older ones in a bundle: one for each slot of a vault */
 #define BS_TPM_MAX 1024          /* one TPM structure in wire format */
 #define BS_FACT_MAX 128          /* one fact about the machine */
 #define BS_TEXT_MAX 512          /* a sentence for a person */
@@ -47,6 +52,8 @@
 #define BS_LABEL_BUNDLE_KEY "bootseal bundle v1"     /* HKDF info: content key of the bundle */
 #define BS_LABEL_POLICY_REF "bootseal policy v1"     /* policyRef of approvals: whose they are */
 #define BS_LABEL_CONFIRM_KEY "bootseal confirm v1"   /* HKDF info: key of the confirmation */
+#define BS_LABEL_SHARE_KEY "bootseal share v1"       /* HKDF info, then the serial: key that wraps a vault's key */
+#define BS_LABEL_COMMITMENT "bootseal commitment v1" /* HMAC under random bytes that a device made */
 
 /*
  * Object identifiers of our own, below the UUID arc (ITU-T X.667): extended key usages of the keys under the server CA,
@@ -65,4 +72,20 @@ enum bs_item_kind {
     BS_ITEM_SECRET = 1,      /* opaque bytes, for the device alone */
     BS_ITEM_FILE = 2,        /* configuration text */
     BS_ITEM_CERTIFICATE = 3, /* PEM certificates */
+};
+
+/* Kinds of keys that a device makes itself. */
+enum bs_generated_kind {
+    BS_GENERATED_RANDOM = 1,    /* bytes */
+    BS_GENERATED_X25519 = 2,    /* RFC 7748 */
+    BS_GENERATED_ED25519 = 3,   /* RFC 8032 */
+    BS_GENERATED_SECP256K1 = 4, /* SEC 2 */
+};
+
+/* How such a key is written down where it is handed over. */
+enum bs_generated_form {
+    BS_FORM_RAW = 1,       /* its bytes */
+    BS_FORM_PEM = 2,       /* PKCS#8 (RFC 5958, RFC 8410) in PEM; no random bytes */
+    BS_FORM_WIREGUARD = 3, /* base64 and a newline; X25519, and 32 random bytes as a preshared key */
+    BS_FORM_OPENSSH = 4,   /* OpenSSH's private key file, without a passphrase; Ed25519 */
 };

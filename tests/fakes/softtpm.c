@@ -334,9 +334,11 @@ enum bs_err softtpm_confirm(struct softtpm *tpm, const uint8_t secret[32], const
                             struct bs_buf *out)
 {
     uint8_t key[32], mac[CRYPTO_SHA256_SIZE];
-    struct message_confirm message = { BS_SPAN(tpm->id, 32), serial, BS_SPAN(mac, sizeof(mac)) };
+    struct message_confirm message = { .device = BS_SPAN(tpm->id, 32),
+                                       .serial = serial,
+                                       .mac = BS_SPAN(mac, sizeof(mac)) };
     enum bs_err err = bundle_confirm_key(BS_SPAN(secret, 32), BS_SPAN(channel, 32), key);
     if (err == BS_OK)
-        err = message_confirm_mac(BS_SPAN(key, 32), BS_SPAN(channel, 32), message.device, serial, mac);
+        err = message_confirm_mac(BS_SPAN(key, 32), BS_SPAN(channel, 32), &message, mac);
     return err == BS_OK ? message_confirm_encode(&message, out) : err;
 }

@@ -107,12 +107,15 @@ static void forge_slot(struct tpm *tpm, uint32_t mask, bool is_next, struct bs_b
     forge_bundle(tpm, &device, &sign1);
     NEED(wire_public2b_encode(&device.public_area, &public_area));
     NEED(wire_private_encode(&device.private_area, &private_area));
-    contents = (struct vault_contents){ bs_buf_span(&sign1), bs_buf_span(&public_area), bs_buf_span(&private_area), 1 };
+    contents = (struct vault_contents){ .sign1 = bs_buf_span(&sign1),
+                                        .device_public = bs_buf_span(&public_area),
+                                        .device_private = bs_buf_span(&private_area),
+                                        .time_floor = 1 };
     NEED(bs_secret_new(SLOT_KEY_SIZE, &key));
     NEED(crypto_random(bs_secret_data(key), SLOT_KEY_SIZE));
     NEED(tpm_policy_now(tpm, CRYPTO_SHA256, mask, 12, &counter, header.generation, &policy));
     NEED(tpm_seal(tpm, &policy, key, &header.sealed));
-    NEED(slot_encode(&header, key, &contents, out));
+    NEED(slot_encode(&header, &(struct slot_keys){ key, NULL }, &contents, out));
     bs_secret_free(key);
     bs_buf_free(&sign1);
     bs_buf_free(&public_area);

@@ -150,6 +150,75 @@ static void a_bundle_is_signed_with_the_golden_payload(void **state)
     assert_signs_as(&minimal, "messages/bundle-payload-minimal.cbor");
 }
 
+static struct bundle bundle_keys(void)
+{
+    struct bundle b = bundle_minimal();
+    b.keys[0] = (struct bundle_generated){ { bs_span_of_string("wg0.key"), BS_GENERATED_X25519, 1, fill(0xa1, 32) },
+                                           0,
+                                           BS_FORM_WIREGUARD };
+    b.keys[1] = (struct bundle_generated){ { bs_span_of_string("disk"), BS_GENERATED_RANDOM, 3, fill(0xa2, 32) },
+                                           64,
+                                           BS_FORM_RAW };
+    b.keys[2] = (struct bundle_generated){ { bs_span_of_string("wallet"), BS_GENERATED_SECP256K1, 1, fill(0x04, 65) },
+                                           0,
+                                           BS_FORM_PEM };
+    b.keys[3] = (struct bundle_generated){ { bs_span_of_string("host"), BS_GENERATED_ED25519, 2, BS_SPAN_NONE },
+                                           0,
+                                           BS_FORM_OPENSSH };
+    b.key_count = 4;
+    b.share = fill(0x55, 32);
+    b.shares[0] = (struct bundle_share){ 41, fill(0x56, 32) };
+    b.share_count = 1;
+    return b;
+}
+
+static void a_bundle_orders_keys_and_brings_shares(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf sign1 = BS_BUF(BS_BUNDLE_MAX);
+    const struct bundle b = bundle_keys();
+    struct bundle back;
+    assert_signs_as(&b, "messages/bundle-payload-keys.cbor");
+    assert_ok(bundle_sign(&b, key, bs_buf_span(&cert), &sign1));
+    assert_ok(bundle_verify(bs_buf_span(&sign1), roots, &back));
+    assert_int_equal(back.key_count, b.key_count);
+    for (size_t i = 0; i < b.key_count; i++) {
+        assert_true(bs_span_equal(back.keys[i].key.name, b.keys[i].key.name));
+        assert_int_equal(back.keys[i].key.kind, b.keys[i].key.kind);
+        assert_int_equal(back.keys[i].key.generation, b.keys[i].key.generation);
+        assert_true(bs_span_equal(back.keys[i].key.public_half, b.keys[i].key.public_half));
+        assert_int_equal(back.keys[i].size, b.keys[i].size);
+        assert_int_equal(back.keys[i].form, b.keys[i].form);
+    }
+    assert_true(bs_span_equal(back.share, b.share));
+    assert_int_equal(back.share_count, 1);
+    assert_int_equal(back.shares[0].serial, 41);
+    assert_true(bs_span_equal(back.shares[0].value, b.shares[0].value));
+}
+
+static void keys_that_make_no_sense_are_not_signed(void **state)
+{
+    (void)state;
+    struct bundle wrong[9];
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        wrong[i] = bundle_keys();
+    wrong[0].keys[1].key.name = wrong[0].keys[0].key.name;
+    wrong[1].items[0] = (struct bundle_item){ wrong[1].keys[2].key.name, BS_ITEM_SECRET, fill(1, 1) };
+    wrong[1].item_count = 1;
+    wrong[2].keys[0].key.public_half.size = 31;
+    wrong[3].keys[0].size = 32;
+    wrong[4].keys[1].size = 0;
+    wrong[5].keys[0].form = BS_FORM_OPENSSH;
+    wrong[6].keys[0].key.generation = 0;
+    wrong[7].share.size = 31;
+    wrong[8].shares[0].serial = 0;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        BS_SCOPED_BUF struct bs_buf out = BS_BUF(BS_BUNDLE_MAX);
+        assert_err(bundle_sign(&wrong[i], key, bs_buf_span(&cert), &out), BS_ERR_INPUT);
+        assert_int_equal(out.size, 0);
+    }
+}
+
 static void a_bundle_brings_approvals_for_its_device_and_epoch_alone(void **state)
 {
     (void)state;
@@ -336,7 +405,7 @@ static void a_signed_payload_that_makes_no_sense_is_a_protocol_error(void **stat
         edit_repeat(payload, EDIT_PATH(k), &changed);
         assert_err(verify_payload(bs_buf_span(&changed)), BS_ERR_PROTOCOL);
     }
-    for (uint64_t k = 10; k <= 13; k++) { /* 11 and 12 are reserved */
+    for (uint64_t k = 10; k <= 14; k++) { /* of another type, and one that is not known */
         bs_buf_reset(&changed);
         edit_add(payload, EDIT_TOP, k, BS_SPAN("\x41\1", 2), &changed);
         assert_err(verify_payload(bs_buf_span(&changed)), BS_ERR_PROTOCOL);
@@ -531,6 +600,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_golden_bundle_verifies_and_says_what_was_signed),
         cmocka_unit_test(a_bundle_is_signed_with_the_golden_payload),
+        cmocka_unit_test(a_bundle_orders_keys_and_brings_shares),
+        cmocka_unit_test(keys_that_make_no_sense_are_not_signed),
         cmocka_unit_test(a_bundle_brings_approvals_for_its_device_and_epoch_alone),
         cmocka_unit_test(other_headers_contexts_and_labels_are_untrusted),
         cmocka_unit_test(certificates_of_others_for_other_ends_or_out_of_date_are_untrusted),

@@ -70,6 +70,24 @@ static struct message_statement statement_full(void)
     return s;
 }
 
+static size_t keys_of_the_vectors(struct generated_public ret_keys[BS_GENERATED_MAX])
+{
+    ret_keys[0] = (struct generated_public){ bs_span_of_string("wg0.key"), BS_GENERATED_X25519, 1, fill(0xa1, 32) };
+    ret_keys[1] = (struct generated_public){ bs_span_of_string("disk"), BS_GENERATED_RANDOM, 3, fill(0xa2, 32) };
+    ret_keys[2] = (struct generated_public){ bs_span_of_string("wallet"), BS_GENERATED_SECP256K1, 1, fill(0x04, 65) };
+    return 3;
+}
+
+static struct message_statement statement_keys(void)
+{
+    struct message_statement s = statement_minimal();
+    s.key_count = keys_of_the_vectors(s.keys);
+    s.shares[0] = 40;
+    s.shares[1] = 41;
+    s.share_count = 2;
+    return s;
+}
+
 static struct message_answer answer_of(enum message_kind kind)
 {
     struct message_answer m = { .kind = kind, .time = TIME };
@@ -125,6 +143,7 @@ static void every_message_is_encoded_as_its_golden_vector(void **state)
     CHECK_GOLDEN(statement, "statement-full", statement_full());
     CHECK_GOLDEN(statement, "statement-minimal", statement_minimal());
     CHECK_GOLDEN(statement, "statement-challenge", statement_challenge());
+    CHECK_GOLDEN(statement, "statement-keys", statement_keys());
 
     BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
     vector_read("messages/statement-full.cbor", &statement);
@@ -168,6 +187,57 @@ static void the_members_of_a_statement_come_back_each_in_its_place(void **state)
     assert_int_equal(s.device_time, TIME);
     assert_int_equal(s.note_count, 2);
     assert_span_text(s.notes[1], "vault-boot-changed");
+}
+
+static void assert_keys_of_the_vectors(const struct generated_public *keys, size_t count)
+{
+    struct generated_public expected[BS_GENERATED_MAX];
+    assert_int_equal(count, keys_of_the_vectors(expected));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(bs_span_equal(keys[i].name, expected[i].name));
+        assert_int_equal(keys[i].kind, expected[i].kind);
+        assert_int_equal(keys[i].generation, expected[i].generation);
+        assert_true(bs_span_equal(keys[i].public_half, expected[i].public_half));
+    }
+}
+
+static void keys_and_shares_of_a_statement_come_back(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf in = BS_BUF(BS_REQUEST_MAX);
+    struct message_statement s;
+    vector_read("messages/statement-keys.cbor", &in);
+    assert_ok(message_statement_decode(bs_buf_span(&in), &s));
+    assert_keys_of_the_vectors(s.keys, s.key_count);
+    assert_int_equal(s.share_count, 2);
+    assert_int_equal(s.shares[0], 40);
+    assert_int_equal(s.shares[1], 41);
+}
+
+/* Whatever of a key is changed, the MAC is another one. */
+static void the_mac_of_a_confirmation_covers_its_keys(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf golden = BS_BUF(1024);
+    uint8_t value[32], again[32];
+    struct message_confirm m;
+    const struct bs_span channel = fill(0x10, 32), key = fill(0x77, 32);
+    vector_read("messages/confirm-keys.cbor", &golden);
+    assert_ok(message_confirm_decode(bs_buf_span(&golden), &m));
+    assert_keys_of_the_vectors(m.keys, m.key_count);
+    assert_ok(message_confirm_mac(key, channel, &m, value));
+
+    struct message_confirm changed[6] = { m, m, m, m, m, m };
+    changed[0].keys[2].name = bs_span_of_string("wallex");
+    changed[1].keys[0].kind = BS_GENERATED_ED25519;
+    changed[2].keys[1].generation++;
+    changed[3].keys[1].public_half = changed[3].keys[0].public_half;
+    changed[4].key_count = 2;
+    changed[5].key_count = 0;
+    for (size_t i = 0; i < COUNT(changed); i++) {
+        assert_ok(message_confirm_mac(key, channel, &changed[i], again));
+        assert_memory_not_equal(value, again, 32);
+    }
 }
 
 static void findings_keep_zero_apart_from_absent(void **state)
@@ -304,7 +374,13 @@ static void hashes_and_macs_are_those_of_the_vectors(void **state)
     vector_read("messages/confirm.cbor", &golden);
     assert_ok(message_confirm_decode(bs_buf_span(&golden), &confirm));
     assert_int_equal(confirm.serial, 42);
-    assert_ok(message_confirm_mac(binding("confirm_key", room), channel, confirm.device, 42, value));
+    assert_ok(message_confirm_mac(binding("confirm_key", room), channel, &confirm, value));
+    assert_true(bs_span_equal(made, confirm.mac));
+
+    BS_SCOPED_BUF struct bs_buf with_keys = BS_BUF(1024);
+    vector_read("messages/confirm-keys.cbor", &with_keys);
+    assert_ok(message_confirm_decode(bs_buf_span(&with_keys), &confirm));
+    assert_ok(message_confirm_mac(binding("confirm_key", room), channel, &confirm, value));
     assert_true(bs_span_equal(made, confirm.mac));
 }
 
@@ -337,6 +413,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_is_encoded_as_its_golden_vector),
         cmocka_unit_test(the_members_of_a_statement_come_back_each_in_its_place),
+        cmocka_unit_test(keys_and_shares_of_a_statement_come_back),
+        cmocka_unit_test(the_mac_of_a_confirmation_covers_its_keys),
         cmocka_unit_test(findings_keep_zero_apart_from_absent),
         cmocka_unit_test(an_answer_has_the_members_of_its_kind_and_no_others),
         cmocka_unit_test(an_encoder_refuses_what_its_decoder_would_and_appends_nothing),

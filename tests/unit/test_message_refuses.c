@@ -42,6 +42,8 @@ static const struct {
     { "messages/attest.cbor", try_attest },
     { "messages/prove.cbor", try_prove },
     { "messages/confirm.cbor", try_confirm },
+    { "messages/confirm-keys.cbor", try_confirm },
+    { "messages/statement-keys.cbor", try_statement },
     { "messages/answer-prove.cbor", try_answer },
     { "messages/answer-approved.cbor", try_answer },
     { "messages/answer-pending.cbor", try_answer },
@@ -154,6 +156,10 @@ static const struct {
     { "attest", try_attest, { EDIT_END }, { KEYS_END } },
     { "prove", try_prove, { EDIT_END }, { KEYS_END } },
     { "confirm", try_confirm, { EDIT_END }, { KEYS_END } },
+    { "confirm-keys", try_confirm, { EDIT_END }, { 4, KEYS_END } },
+    { "confirm-keys", try_confirm, { 4, 0, EDIT_END }, { KEYS_END } },
+    { "statement-keys", try_statement, { EDIT_END }, { 22, 23, KEYS_END } },
+    { "statement-keys", try_statement, { 22, 1, EDIT_END }, { KEYS_END } },
     { "answer-prove", try_answer, { EDIT_END }, { KEYS_END } },
     { "answer-approved", try_answer, { EDIT_END }, { KEYS_END } },
     { "answer-pending", try_answer, { EDIT_END }, { KEYS_END } },
@@ -417,6 +423,18 @@ static void values_outside_their_range_are_refused(void **state)
         { "messages/statement-full.cbor", try_statement, { 14, 2, EDIT_END }, "62c3a4", "62c32e" }, /* not UTF-8 */
         { "messages/statement-full.cbor", try_statement, { 14, 2, EDIT_END }, "62610a", "62611b" }, /* escape */
         { "messages/confirm.cbor", try_confirm, { 2, EDIT_END }, "01", "00" },
+        { "messages/confirm-keys.cbor",
+          try_confirm,
+          { 4, 0, 1, EDIT_END },
+          "6161",
+          "612e" },                                                                       /* not the name of an item */
+        { "messages/confirm-keys.cbor", try_confirm, { 4, 0, 2, EDIT_END }, "03", "04" }, /* a longer public half */
+        { "messages/confirm-keys.cbor", try_confirm, { 4, 0, 2, EDIT_END }, "01", "00" },
+        { "messages/confirm-keys.cbor", try_confirm, { 4, 2, 2, EDIT_END }, "04", "05" },
+        { "messages/confirm-keys.cbor", try_confirm, { 4, 0, 3, EDIT_END }, "02", "00" },
+        { "messages/statement-keys.cbor", try_statement, { 23, EDIT_END }, "820102", "83010203" },
+        { "messages/statement-keys.cbor", try_statement, { 23, EDIT_END }, "8101", "8100" },
+        { "messages/statement-keys.cbor", try_statement, { 22, 0, 2, EDIT_END }, "03", "04" },
         { "messages/answer-confirmed.cbor", try_answer, { 1, EDIT_END }, "05", "00" },
         { "messages/answer-confirmed.cbor", try_answer, { 1, EDIT_END }, "05", "07" },
         { "messages/answer-confirmed.cbor", try_answer, { 2, EDIT_END }, "1b0000003afff4417f", "1b0000003afff44180" },

@@ -51,13 +51,15 @@ FINDING = ["pcr", "event", "text", "found", "expected"]
 NESTED = {
     "device_key": CERTIFIED, "srk": CERTIFIED, "pcrs": ["bank", "values"], "findings": FINDING,
     "facts": ["serial", "product", "firmware", "kernel", "agent"], "items": ["name", "kind", "data"],
+    "keys": ["name", "kind", "generation", "public_half", "size", "form"], "shares": ["serial", "value"],
     "policy": ["cert", "epoch", "approvals"], "approvals": ["release", "pcrs", "policy_ref", "signature"],
 }
 STATEMENT = ["version", "role", "channel_kind", "channel", "server_cert_sha256", "ek_public", "ek_certs", "ak_public",
              "device_key", "device_csr", "srk", "pcrs", "firmware_log", "facts", "counter_public", "counter_value",
-             "token", "held_serial", "device_time", "notes"]
+             "token", "held_serial", "device_time", "notes", "userspace_log", "keys", "wanted_shares"]
+CONFIRM = ["device", "serial", "mac", "keys"]
 ANSWER = ["kind", "time", "id_object", "encrypted_secret", "bundle", "retry_after", "reason", "text", "device", "findings"]
-BUNDLE = ["device", "ak_name", "srk_name", "serial", "issued", "renew_after", "profile", "chain", "items", "policy"]
+BUNDLE = ["device", "ak_name", "srk_name", "serial", "issued", "renew_after", "profile", "chain", "items", "policy", "keys", "share", "shares"]
 
 CHANNEL, SECRET, DEVICE = fill(0x10, 32), fill(0xA0, 32), fill(0xD0, 32)
 TIME = 1790000000
@@ -82,12 +84,23 @@ FULL = {
     "notes": ["clock-unknown", "vault-boot-changed"],
 }
 CREDENTIAL = {"id_object": fill(0xB0, 70), "encrypted_secret": fill(0xB8, 70)}
+KEYS = [
+    {"name": "wg0.key", "kind": 2, "generation": 1, "public_half": fill(0xA1, 32)},
+    {"name": "disk", "kind": 1, "generation": 3, "public_half": fill(0xA2, 32)},
+    {"name": "wallet", "kind": 4, "generation": 1, "public_half": fill(0x04, 65)},
+]
 FINDINGS = [
     {"pcr": 4, "event": 17, "text": "PCR 4: event 17 is not the one of the reference",
      "found": "boot application a1b2", "expected": "boot application c3d4"},
     {"pcr": 0, "text": "PCR 0 differs"},
     {"text": "two PCRs differ"},
 ]
+
+
+def keys_hash(keys):
+    """What the MAC of a confirmation has of the keys: each piece with its length before it."""
+    return sha256(*(bytes([len(k["name"])]) + k["name"].encode() + bytes([k["kind"]]) + k["generation"].to_bytes(8, "big") +
+                    bytes([len(k["public_half"])]) + k["public_half"] for k in keys))
 
 
 def policy_after_pcr(bank, values):
@@ -130,6 +143,10 @@ def bundle():
     least = {k: v for k, v in values.items() if k not in ("renew_after", "items")}
     least = {**least, "serial": 1, "issued": 0, "chain": [fill(0xC0, 20)]}
     message("bundle-payload-minimal", "bundle", BUNDLE, least)
+    ordered = [{**KEYS[0], "form": 3}, {**KEYS[1], "size": 64, "form": 1}, {**KEYS[2], "form": 2},
+               {"name": "host", "kind": 3, "generation": 2, "form": 4}]
+    message("bundle-payload-keys", "bundle", BUNDLE,
+            {**least, "keys": ordered, "share": fill(0x55, 32), "shares": [{"serial": 41, "value": fill(0x56, 32)}]})
     message("bundle-payload-policy", "bundle", BUNDLE, {**least, "policy": policy(ca)})
 
     protected = encode({1: -7, 33: cert})
@@ -165,6 +182,7 @@ def main():
     message("statement-challenge", "statement", STATEMENT,
             {**MINIMAL, "channel_kind": "challenge", "channel": CHANNEL,
              "pcrs": {"bank": 0x0C, "values": {n: fill(n, 48) for n in range(24)}}})
+    message("statement-keys", "statement", STATEMENT, {**MINIMAL, "keys": KEYS, "wanted_shares": [40, 41]})
     message("attest", "attest", ["statement", "quote", "signature"],
             {"statement": statement, "quote": fill(0x91, 140), "signature": fill(0x92, 72)})
 
@@ -172,7 +190,9 @@ def main():
     message("prove", "prove", ["mac"], {"mac": prove})
     confirm_key = hkdf(SECRET, CHANNEL, b"bootseal confirm v1")
     confirm = mac(confirm_key, CHANNEL, DEVICE, (42).to_bytes(8, "big"))
-    message("confirm", "confirm", ["device", "serial", "mac"], {"device": DEVICE, "serial": 42, "mac": confirm})
+    message("confirm", "confirm", CONFIRM, {"device": DEVICE, "serial": 42, "mac": confirm})
+    confirm = mac(confirm_key, CHANNEL, DEVICE, (42).to_bytes(8, "big"), keys_hash(KEYS))
+    message("confirm-keys", "confirm", CONFIRM, {"device": DEVICE, "serial": 42, "mac": confirm, "keys": KEYS})
 
     def answer(name, kind, **values):
         message("answer-" + name, "answer", ANSWER, {"kind": kind, "time": TIME, **values})

@@ -24,7 +24,22 @@ static const struct vault_contents contents = {
     .device_public = { (const uint8_t *)"public", 6 },
     .device_private = { (const uint8_t *)"private", 7 },
     .time_floor = 1795000000,
+    .keys = { { { (const uint8_t *)"wg", 2 },
+                BS_GENERATED_X25519,
+                3,
+                { (const uint8_t *)"private half of a scalar, really", 32 } },
+              { { (const uint8_t *)"disk", 4 }, BS_GENERATED_RANDOM, 1, { (const uint8_t *)"sixteen bytes...", 16 } } },
+    .key_count = 2,
 };
+
+static uint8_t share_bytes[BS_SHARE_SIZE] = { 5, 6, 7 };
+static uint8_t device_bytes[32] = { 0xD0, 1 };
+static struct vault_share share = { 9, { share_bytes, sizeof(share_bytes) }, { device_bytes, sizeof(device_bytes) } };
+
+static struct slot_keys keys(bool is_shared)
+{
+    return (struct slot_keys){ key, is_shared ? &share : NULL };
+}
 
 static int setup(void **state)
 {
@@ -42,7 +57,8 @@ static int setup(void **state)
     if (wire_public_name(&named, &header.counter_name) != BS_OK || bs_secret_new(32, &key) != BS_OK)
         return -1;
     bs_buf_reset(&slot_bytes);
-    return slot_encode(&header, key, &contents, &slot_bytes) == BS_OK ? 0 : -1;
+    struct slot_keys with = keys(false);
+    return slot_encode(&header, &with, &contents, &slot_bytes) == BS_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -70,6 +86,13 @@ static void a_slot_comes_back_as_it_went_in(void **state)
     assert_span_text(back.device_public, "public");
     assert_span_text(back.device_private, "private");
     assert_int_equal(back.time_floor, contents.time_floor);
+    assert_int_equal(back.key_count, 2);
+    for (size_t i = 0; i < back.key_count; i++) {
+        assert_true(bs_span_equal(back.keys[i].name, contents.keys[i].name));
+        assert_int_equal(back.keys[i].kind, contents.keys[i].kind);
+        assert_int_equal(back.keys[i].generation, contents.keys[i].generation);
+        assert_true(bs_span_equal(back.keys[i].private_half, contents.keys[i].private_half));
+    }
 }
 
 static void the_header_lies_as_docs_vault_format_draws_it(void **state)
@@ -129,8 +152,9 @@ static void no_byte_of_a_slot_can_be_changed(void **state)
 /* The slot as it is decoded after `header` was encoded again. */
 static enum bs_err encode_again(struct slot *ret_slot)
 {
+    struct slot_keys with = keys(false);
     bs_buf_reset(&slot_bytes);
-    assert_ok(slot_encode(&header, key, &contents, &slot_bytes));
+    assert_ok(slot_encode(&header, &with, &contents, &slot_bytes));
     return slot_decode(bs_buf_span(&slot_bytes), ret_slot);
 }
 
@@ -206,19 +230,106 @@ static void a_slot_without_an_srk_is_refused(void **state)
     assert_err(encode_again(&slot), BS_ERR_INPUT);
 }
 
-static void a_share_comes_back_and_none_is_all_zero(void **state)
+/* Where the share lies: before nonce and size. */
+#define SHARE_SIZE (8 + 12 + 48)
+
+static uint8_t *share_at(void)
+{
+    size_t header_size = (size_t)slot_bytes.data[14] << 8 | slot_bytes.data[15];
+    return slot_bytes.data + header_size - 16 - SHARE_SIZE;
+}
+
+static void without_a_share_its_place_is_all_zero(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SHARE_SIZE; i++) {
+        struct slot slot;
+        share_at()[i] = 1;
+        assert_err(slot_decode(bs_buf_span(&slot_bytes), &slot), i < 8 ? BS_OK : BS_ERR_INPUT);
+        share_at()[i] = 0;
+    }
+}
+
+static void encode_shared(struct slot *ret_slot)
+{
+    struct slot_keys with = keys(true);
+    memset(header.share.nonce, 3, sizeof(header.share.nonce));
+    bs_buf_reset(&slot_bytes);
+    assert_ok(slot_encode(&header, &with, &contents, &slot_bytes));
+    assert_ok(slot_decode(bs_buf_span(&slot_bytes), ret_slot));
+}
+
+static void the_share_opens_a_slot(void **state)
 {
     (void)state;
     struct slot slot;
-    memset(header.share.nonce, 3, sizeof(header.share.nonce));
-    assert_err(encode_again(&slot), BS_ERR_INPUT);
-    memset(header.share.nonce, 0, sizeof(header.share.nonce));
-    memset(header.share.wrapped, 4, sizeof(header.share.wrapped));
-    assert_err(encode_again(&slot), BS_ERR_INPUT);
-    header.share.serial = 9;
-    assert_ok(encode_again(&slot));
+    BS_OWN(secret) found = NULL;
+    BS_OWN(secret) plain = NULL;
+    encode_shared(&slot);
     assert_int_equal(slot.header.share.serial, 9);
-    assert_memory_equal(slot.header.share.wrapped, header.share.wrapped, sizeof(header.share.wrapped));
+    assert_ok(slot_unwrap(&slot, &share, &found));
+    assert_int_equal(bs_secret_size(found), SLOT_KEY_SIZE);
+    assert_memory_equal(bs_secret_view(found), bs_secret_view(key), SLOT_KEY_SIZE);
+    assert_ok(slot_open(&slot, found, &plain));
+    no_byte_of_a_slot_can_be_changed(state);
+}
+
+static void another_share_device_or_serial_opens_nothing(void **state)
+{
+    (void)state;
+    struct slot slot;
+    BS_OWN(secret) found = NULL;
+    encode_shared(&slot);
+
+    struct vault_share other = share;
+    other.serial = 10;
+    assert_err(slot_unwrap(&slot, &other, &found), BS_ERR_NOT_FOUND);
+    other = share;
+    other.share.size--;
+    assert_err(slot_unwrap(&slot, &other, &found), BS_ERR_NOT_FOUND);
+    share_bytes[31] ^= 1;
+    assert_err(slot_unwrap(&slot, &share, &found), BS_ERR_INPUT);
+    share_bytes[31] ^= 1;
+    device_bytes[0] ^= 1;
+    assert_err(slot_unwrap(&slot, &share, &found), BS_ERR_INPUT);
+    device_bytes[0] ^= 1;
+
+    /* The serial is in the key as well as in the header, so the share of one bundle does not become that of another. */
+    share_at()[7] = 10;
+    other = share;
+    other.serial = 10;
+    assert_ok(slot_decode(bs_buf_span(&slot_bytes), &slot));
+    assert_err(slot_unwrap(&slot, &other, &found), BS_ERR_INPUT);
+    assert_null(found);
+}
+
+/* Same key and share, another generation: the wrapped key of one slot says nothing in the other. */
+static void a_wrapped_key_does_not_open_another_slot(void **state)
+{
+    (void)state;
+    struct slot slot;
+    uint8_t wrapped[SHARE_SIZE];
+    BS_OWN(secret) found = NULL;
+    encode_shared(&slot);
+    memcpy(wrapped, share_at(), sizeof(wrapped));
+    header.generation++;
+    encode_shared(&slot);
+    assert_memory_not_equal(wrapped, share_at(), sizeof(wrapped));
+    memcpy(share_at(), wrapped, sizeof(wrapped));
+    assert_ok(slot_decode(bs_buf_span(&slot_bytes), &slot));
+    assert_err(slot_unwrap(&slot, &share, &found), BS_ERR_INPUT);
+    assert_null(found);
+}
+
+static void a_slot_without_a_share_has_no_second_key(void **state)
+{
+    (void)state;
+    struct slot slot;
+    BS_OWN(secret) found = NULL;
+    struct vault_share none = share;
+    none.serial = 0;
+    assert_ok(slot_decode(bs_buf_span(&slot_bytes), &slot));
+    assert_err(slot_unwrap(&slot, &none, &found), BS_ERR_NOT_FOUND);
 }
 
 static void sizes_that_do_not_fit_are_refused(void **state)
@@ -287,7 +398,11 @@ int main(void)
         slot_test(what_a_signed_policy_needs_comes_back),
         slot_test(fields_that_are_not_of_the_kind_are_refused),
         slot_test(a_slot_without_an_srk_is_refused),
-        slot_test(a_share_comes_back_and_none_is_all_zero),
+        slot_test(without_a_share_its_place_is_all_zero),
+        slot_test(the_share_opens_a_slot),
+        slot_test(another_share_device_or_serial_opens_nothing),
+        slot_test(a_wrapped_key_does_not_open_another_slot),
+        slot_test(a_slot_without_a_share_has_no_second_key),
         slot_test(the_key_of_another_generation_does_not_open),
         slot_test(contents_that_are_no_map_of_ours_are_refused),
     };

@@ -116,8 +116,10 @@ static void forge(uint64_t ahead, struct crypto_key *key, struct bs_span cert)
     scene_sign_bundle(key, cert, &sign1);
     assert_ok(wire_public2b_encode(&device.public_area, &public_area));
     assert_ok(wire_private_encode(&device.private_area, &private_area));
-    struct vault_contents contents = { bs_buf_span(&sign1), bs_buf_span(&public_area), bs_buf_span(&private_area), 0 };
-    assert_ok(slot_encode(&header, secret, &contents, &slot));
+    struct vault_contents contents = { .sign1 = bs_buf_span(&sign1),
+                                       .device_public = bs_buf_span(&public_area),
+                                       .device_private = bs_buf_span(&private_area) };
+    assert_ok(slot_encode(&header, &(struct slot_keys){ secret, NULL }, &contents, &slot));
     if (forges_garbage)
         fill_with_garbage(secret, &slot);
     assert_ok(bs_file_write(scene_path("/var/lib/bootseal/slot-a"), bs_buf_span(&slot), NULL));

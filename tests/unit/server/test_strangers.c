@@ -305,9 +305,10 @@ static void confirm_for_another_device_is_refused_whoever_makes_it(void **state)
     struct store_bundle row;
     assert_ok(store_bundle_get(lab->server->store, second.id, &row));
     uint8_t mac[32];
-    struct message_confirm message = { BS_SPAN(second.id, 32), other.serial, BS_SPAN(mac, sizeof(mac)) };
-    assert_ok(message_confirm_mac(BS_SPAN(row.confirm_key, 32), BS_SPAN(mine.channel, 32), message.device,
-                                  message.serial, mac));
+    struct message_confirm message = { .device = BS_SPAN(second.id, 32),
+                                       .serial = other.serial,
+                                       .mac = BS_SPAN(mac, sizeof(mac)) };
+    assert_ok(message_confirm_mac(BS_SPAN(row.confirm_key, 32), BS_SPAN(mine.channel, 32), &message, mac));
     bs_buf_reset(&mine.body);
     bs_buf_reset(&mine.bytes);
     assert_ok(message_confirm_encode(&message, &mine.body));
