@@ -8,9 +8,10 @@ int cmd_boot(const struct options *options);
 int cmd_status(const struct options *options);
 int cmd_identity(const struct options *options);
 int cmd_eventlog(const struct options *options);
+int cmd_forget(const struct options *options);
 
 /*
- * The configuration for verbs that only look: the defaults where none is named and none is there. False, with the complaint on stderr and
+ * The configuration for verbs that are no boot: the defaults where none is named and none is there. False, with the complaint on stderr and
  * *ret_exit set, when there is one that is wrong.
  */
 bool cmd_config(const struct options *options, struct agent_config *ret_config, struct conf **ret_conf, int *ret_exit);

@@ -58,6 +58,8 @@ static const char *slot_word(const struct status *status, const struct vault_slo
 {
     if (slot->err == BS_ERR_NOT_FOUND)
         return "empty";
+    if (slot->is_mark)
+        return "being forgotten";
     if (slot->err == BS_ERR_INPUT)
         return "damaged";
     if (slot->err != BS_OK)

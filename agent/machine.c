@@ -14,7 +14,7 @@ enum bs_err machine_open_tpm(const struct agent_config *config, enum machine_use
 {
     /* With systemd as init others may want the TPM at the same time; the kernel's resource manager then keeps us apart. */
     bool is_alone = use == MACHINE_BOOT && (config->tpm.exclusive || !device_init_is_systemd());
-    int64_t wait_ms = use == MACHINE_BOOT ? config->tpm.deadline_s * 1000 : 0;
+    int64_t wait_ms = use != MACHINE_LOOK ? config->tpm.deadline_s * 1000 : 0;
     enum bs_err err = device_find_tpm(config->tpm.device, is_alone, bs_deadline_in(wait_ms), ret_path);
     if (err != BS_OK)
         return err;

@@ -1,4 +1,4 @@
-/* Opening this machine's TPM as the configuration says; shared by the boot and the verbs that only look. */
+/* Opening this machine's TPM as the configuration says; shared by the boot and the other verbs. */
 #pragma once
 
 #include "agent/config.h"
@@ -6,8 +6,9 @@
 #include "core/own.h"
 
 enum machine_use {
-    MACHINE_BOOT, /* may be alone with the TPM, may make keys persistent */
-    MACHINE_LOOK, /* leaves the TPM as it is */
+    MACHINE_BOOT,   /* may be alone with the TPM, may make keys persistent */
+    MACHINE_LOOK,   /* leaves the TPM as it is, and takes it or leaves it */
+    MACHINE_FORGET, /* may share it, and waits for it */
 };
 
 /*

@@ -15,6 +15,7 @@ static const struct {
     { "boot", cmd_boot, false, "provision this boot: once, before the root file system is mounted" },
     { "status", cmd_status, false, "what the last boot did, and what vault and TPM look like" },
     { "identity", cmd_identity, false, "who this machine is, as `bootsealctl device import` takes it" },
+    { "forget", cmd_forget, false, "shut the vault for good and erase it: nothing that was sealed opens any more" },
     { "eventlog", cmd_eventlog, true, "the firmware's event log, or the one in FILE, and the PCRs it leads to" },
 };
 
@@ -59,7 +60,7 @@ int main(int argc, char **argv)
     if (options.mode == OPTIONS_VERSION)
         return version();
     if (!options.verb)
-        return usage("say what to do: boot, status, identity or eventlog; see bootseal --help");
+        return usage("say what to do: boot, status, identity, forget or eventlog; see bootseal --help");
 
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (strcmp(options.verb, verbs[i].name) != 0)

@@ -218,17 +218,22 @@ static enum bs_err write_temporary(int dir_fd, const char *name, struct bs_span 
     return err;
 }
 
+static enum bs_err name_temporary(const char *name, char ret_temporary[NAME_MAX + 1])
+{
+    assert(!strchr(name, '/'));
+    int length = snprintf(ret_temporary, NAME_MAX + 1, ".%s.new", name);
+    return length > 0 && length <= NAME_MAX ? BS_OK : BS_ERR_INPUT;
+}
+
 enum bs_err bs_file_write_at(int dir_fd, const char *name, struct bs_span data, const struct bs_file_attr *attr)
 {
     static const struct bs_file_attr private_file = { .mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1 };
-
-    assert(!strchr(name, '/'));
     char temporary[NAME_MAX + 1];
-    int length = snprintf(temporary, sizeof(temporary), ".%s.new", name);
-    if (length < 0 || (size_t)length >= sizeof(temporary))
-        return BS_ERR_INPUT;
+    enum bs_err err = name_temporary(name, temporary);
+    if (err != BS_OK)
+        return err;
 
-    enum bs_err err = write_temporary(dir_fd, temporary, data, attr ? attr : &private_file);
+    err = write_temporary(dir_fd, temporary, data, attr ? attr : &private_file);
     if (err == BS_OK && renameat(dir_fd, temporary, dir_fd, name) != 0)
         err = BS_ERR_IO;
     if (err != BS_OK) {
@@ -236,6 +241,40 @@ enum bs_err bs_file_write_at(int dir_fd, const char *name, struct bs_span data, 
         return err;
     }
     return fsync(dir_fd) == 0 ? BS_OK : BS_ERR_IO;
+}
+
+/* Best effort: what cannot be opened as a file is removed all the same. */
+static void overwrite(int dir_fd, const char *name, size_t max)
+{
+    static const uint8_t zeros[READ_CHUNK];
+    struct stat st;
+    BS_OWN_FD int fd = openat(dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return;
+    size_t left = (uint64_t)st.st_size < max ? (size_t)st.st_size : max;
+    while (left > 0) {
+        size_t size = left < sizeof(zeros) ? left : sizeof(zeros);
+        if (write_all(fd, BS_SPAN(zeros, size)) != BS_OK)
+            return;
+        left -= size;
+    }
+    (void)fsync(fd);
+}
+
+enum bs_err bs_file_erase_at(int dir_fd, const char *name, size_t max)
+{
+    char temporary[NAME_MAX + 1];
+    enum bs_err err = name_temporary(name, temporary);
+    if (err != BS_OK)
+        return err;
+
+    const char *const names[] = { name, temporary };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        overwrite(dir_fd, names[i], max);
+        if (unlinkat(dir_fd, names[i], 0) != 0 && errno != ENOENT)
+            err = BS_ERR_IO;
+    }
+    return fsync(dir_fd) == 0 ? err : BS_ERR_IO;
 }
 
 enum bs_err bs_file_write(const char *path, struct bs_span data, const struct bs_file_attr *attr)

@@ -47,6 +47,12 @@ enum bs_err bs_file_write_at(int dir_fd, const char *name, struct bs_span data,
                              const struct bs_file_attr *attr) BS_MUST_USE;
 
 /*
+ * Overwrites a file with zeros as far as `max` bytes, removes it, and with it what a power cut left of its next version; durable. A link
+ * is removed, not followed. What the medium keeps of old blocks is out of reach. BS_OK when there is no such file.
+ */
+enum bs_err bs_file_erase_at(int dir_fd, const char *name, size_t max) BS_MUST_USE;
+
+/*
  * Makes a folder and its parents where missing; `mode` is for the last one if it is made here, 0755 for parents. An
  * existing non-folder is BS_ERR_IO.
  */

@@ -19,6 +19,11 @@ static void note_findings(struct boot *boot, const struct vault_findings *findin
         report_note(report, BS_NOTE_VAULT_CORRUPT);
         bs_warning(STATE, "a slot of the vault in %s is damaged", boot->config->vault.dir);
     }
+    if (findings->is_forgotten) {
+        report_note(report, BS_NOTE_VAULT_FORGOTTEN);
+        bs_warning(STATE, "the vault in %s was being forgotten when the power was cut: nothing of it is opened",
+                   boot->config->vault.dir);
+    }
     if (findings->is_boot_changed)
         report_note(report, BS_NOTE_VAULT_BOOT_CHANGED);
 }

@@ -1,15 +1,13 @@
 #include "agent/vault/vault.h"
 
+#include "agent/vault/forget.h"
 #include "agent/vault/slot.h"
-#include "core/file.h"
 #include "core/log.h"
 
 #include <string.h>
 
 /* A foreign increment between our seal and our increment costs one more round, a second one is no accident. */
 #define COMMIT_TRIES 2
-
-static const char *const slot_names[VAULT_SLOTS] = { "slot-a", "slot-b" };
 
 /* A slot as it lies on the disk; `err` says why it could not be read or decoded. */
 struct slot_file {
@@ -25,10 +23,10 @@ static void slot_files_free(struct slot_file (*files)[VAULT_SLOTS])
 }
 #define SCOPED_SLOT_FILES __attribute__((cleanup(slot_files_free)))
 
-static void slot_file_read(int dir_fd, size_t index, struct slot_file *ret_file)
+static void slot_file_read(const struct slots *slots, size_t index, struct slot_file *ret_file)
 {
     ret_file->bytes = BS_BUF(SLOT_MAX);
-    ret_file->err = dir_fd < 0 ? BS_ERR_NOT_FOUND : bs_file_read_at(dir_fd, slot_names[index], &ret_file->bytes);
+    ret_file->err = slots_read(slots, index, &ret_file->bytes);
     if (ret_file->err == BS_OK)
         ret_file->err = slot_decode(bs_buf_span(&ret_file->bytes), &ret_file->slot);
 }
@@ -36,10 +34,10 @@ static void slot_file_read(int dir_fd, size_t index, struct slot_file *ret_file)
 /* A folder that is not there has no slots; one that cannot be opened has unreadable ones. */
 static void slot_files_read(const char *dir, struct slot_file ret_files[VAULT_SLOTS])
 {
-    BS_OWN_FD int dir_fd = -1;
-    enum bs_err err = bs_dir_open(dir, &dir_fd);
+    SCOPED_SLOTS slots = SLOTS_NONE;
+    enum bs_err err = slots_open(dir, &slots);
     for (size_t i = 0; i < VAULT_SLOTS; i++) {
-        slot_file_read(dir_fd, i, &ret_files[i]);
+        slot_file_read(&slots, i, &ret_files[i]);
         if (err != BS_OK)
             ret_files[i].err = err;
     }
@@ -192,6 +190,10 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
                        struct vault_findings *ret_findings)
 {
     *ret_findings = (struct vault_findings){ 0 };
+    enum bs_err forget_err = forget_finish(dir, tpm, &ret_findings->is_forgotten);
+    if (ret_findings->is_forgotten)
+        return forget_err == BS_OK ? BS_ERR_NOT_FOUND : forget_err;
+
     SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
     slot_files_read(dir, files);
 
@@ -208,7 +210,7 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
         enum bs_err err = open_slot(&o, &files[index], ret_opened);
         if (err == BS_OK)
             return BS_OK;
-        bs_debug("vault", "%s: %s", slot_names[index], bs_err_name(err));
+        bs_debug("vault", "%s: %s", slots_name(index), bs_err_name(err));
         note_finding(err, ret_findings);
         if (is_tpm_failure(err))
             tpm_err = err;
@@ -298,7 +300,7 @@ static enum bs_err seal_generation(struct tpm *tpm, const struct vault_request *
     return err;
 }
 
-static enum bs_err commit_once(struct tpm *tpm, const struct vault_request *request, int dir_fd,
+static enum bs_err commit_once(struct tpm *tpm, const struct vault_request *request, const struct slots *slots,
                                uint64_t *ret_generation)
 {
     struct tpm_counter counter;
@@ -311,7 +313,7 @@ static enum bs_err commit_once(struct tpm *tpm, const struct vault_request *requ
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(SLOT_MAX);
     err = seal_generation(tpm, request, &counter, &bytes);
     if (err == BS_OK)
-        err = bs_file_write_at(dir_fd, slot_names[idle], bs_buf_span(&bytes), NULL);
+        err = slots_write(slots, idle, bs_buf_span(&bytes));
     if (err == BS_OK)
         err = tpm_counter_increment(tpm, &counter);
     if (err != BS_OK)
@@ -320,25 +322,25 @@ static enum bs_err commit_once(struct tpm *tpm, const struct vault_request *requ
         return BS_ERR_TAMPERED;
 
     /* Committed. The copy is a spare: without it the device boots as well. */
-    if (bs_file_write_at(dir_fd, slot_names[1 - idle], bs_buf_span(&bytes), NULL) != BS_OK)
+    if (slots_write(slots, 1 - idle, bs_buf_span(&bytes)) != BS_OK)
         bs_warning("vault", "the spare copy of the vault could not be written to %s/%s", request->dir,
-                   slot_names[1 - idle]);
+                   slots_name(1 - idle));
     *ret_generation = next;
     return BS_OK;
 }
 
 enum bs_err vault_commit(struct tpm *tpm, const struct vault_request *request, uint64_t *ret_generation)
 {
-    enum bs_err err = bs_dir_make(request->dir, 0700);
-    if (err != BS_OK)
-        return err;
-    BS_OWN_FD int dir_fd = -1;
-    err = bs_dir_open(request->dir, &dir_fd);
+    SCOPED_SLOTS slots = SLOTS_NONE;
+    bool was_marked;
+    enum bs_err err = slots_make(request->dir, &slots);
+    if (err == BS_OK)
+        err = forget_finish(request->dir, tpm, &was_marked);
     if (err != BS_OK)
         return err;
 
     for (unsigned i = 0; i < COMMIT_TRIES; i++) {
-        err = commit_once(tpm, request, dir_fd, ret_generation);
+        err = commit_once(tpm, request, &slots, ret_generation);
         if (err != BS_ERR_TAMPERED)
             break;
     }
@@ -350,7 +352,8 @@ void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS])
     SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
     slot_files_read(dir, files);
     for (size_t i = 0; i < VAULT_SLOTS; i++) {
-        ret_slots[i] = (struct vault_slot_info){ .name = slot_names[i], .err = files[i].err };
+        ret_slots[i] = (struct vault_slot_info){ .name = slots_name(i), .err = files[i].err };
+        ret_slots[i].is_mark = files[i].err == BS_ERR_INPUT && forget_is_mark(bs_buf_span(&files[i].bytes));
         if (files[i].err != BS_OK)
             continue;
         ret_slots[i].generation = files[i].slot.header.generation;

@@ -47,6 +47,7 @@ struct vault_findings {
     bool is_tampered;     /* opened, but the bundle or the key is not what the server signed for this TPM */
     bool is_corrupt;      /* damaged, or of another format */
     bool is_boot_changed; /* sealed to another boot, an older counter or another TPM */
+    bool is_forgotten;    /* a vault_forget that was cut off was found, and gone on with before anything else */
     unsigned slots_seen;
 };
 
@@ -82,6 +83,19 @@ struct vault_request {
 };
 enum bs_err vault_commit(struct tpm *tpm, const struct vault_request *request, uint64_t *ret_generation) BS_MUST_USE;
 
+/*
+ * Forgets: whatever was sealed before opens nothing any more, not even a copy of a slot, and the slots are erased. A power cut in the
+ * middle is made good by the next vault_open or vault_commit, which do nothing else before. All of it is tried whatever fails:
+ * *ret_forgotten, always set, says what was reached. `tpm` may be NULL, which is NO_TPM; the next start then counts.
+ * NOT_FOUND: there is neither a slot nor a counter. TAMPERED: something else lies at the counter's index.
+ */
+struct vault_forgotten {
+    bool is_shut;     /* the counter left behind every value that something was sealed to */
+    bool is_erased;   /* no slot is left */
+    uint64_t counter; /* its value; 0: not known */
+};
+enum bs_err vault_forget(const char *dir, struct tpm *tpm, struct vault_forgotten *ret_forgotten) BS_MUST_USE;
+
 #define VAULT_SLOTS 2
 
 /*
@@ -100,6 +114,7 @@ void vault_recover(const char *dir, const struct vault_shares *shares, struct va
 struct vault_slot_info {
     const char *name;
     enum bs_err err; /* NOT_FOUND: not there; INPUT: not a slot; IO */
+    bool is_mark;    /* INPUT, and what lies there says that a vault_forget is under way */
     uint64_t generation;
     struct vault_policy policy;
     uint64_t share_serial; /* of the bundle whose recovery share opens it; 0: none does */

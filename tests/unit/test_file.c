@@ -194,6 +194,46 @@ static void a_write_replaces_a_link_and_does_not_follow_it(void **state)
     assert_holds(folder_path(state, "a"), "new");
 }
 
+static void an_erased_file_was_zero_before_it_went(void **state)
+{
+    BS_OWN_FD int dir_fd = -1;
+    char bytes[5001];
+    memset(bytes, 'x', sizeof(bytes) - 1);
+    bytes[sizeof(bytes) - 1] = '\0';
+    folder_put(state, "slot", bytes);
+    folder_put(state, ".slot.new", "next");
+    folder_put(state, "other", "other");
+    assert_ok(bs_dir_open(*state, &dir_fd));
+    BS_OWN_FD int old = openat(dir_fd, "slot", O_RDONLY | O_CLOEXEC);
+    assert_true(old >= 0);
+    calls[0] = '\0';
+    assert_ok(bs_file_erase_at(dir_fd, "slot", 4097));
+    assert_string_equal(calls, "write write fsync-file write fsync-file fsync-folder ");
+    assert_int_equal(pread(old, bytes, sizeof(bytes), 0), 5000);
+    for (size_t i = 0; i < 5000; i++)
+        assert_int_equal(bytes[i], i < 4097 ? 0 : 'x');
+    assert_int_equal(faccessat(dir_fd, "slot", F_OK, 0), -1);
+    assert_int_equal(faccessat(dir_fd, ".slot.new", F_OK, 0), -1);
+    assert_int_equal(faccessat(dir_fd, "other", F_OK, 0), 0);
+    assert_ok(bs_file_erase_at(dir_fd, "slot", 4097));
+    failing = "fsync-folder";
+    assert_err(bs_file_erase_at(dir_fd, "slot", 4097), BS_ERR_IO);
+}
+
+static void erasing_a_link_spares_what_it_leads_to(void **state)
+{
+    BS_OWN_FD int dir_fd = -1;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(16);
+    folder_put(state, "other", "other");
+    assert_ok(bs_dir_open(*state, &dir_fd));
+    assert_int_equal(symlinkat("other", dir_fd, "slot"), 0);
+    assert_ok(bs_file_erase_at(dir_fd, "slot", 100));
+    assert_ok(bs_file_read_at(dir_fd, "other", &text));
+    assert_span_text(bs_buf_span(&text), "other");
+    assert_int_equal(mkdirat(dir_fd, "slot", 0700), 0);
+    assert_err(bs_file_erase_at(dir_fd, "slot", 100), BS_ERR_IO);
+}
+
 static void a_write_without_a_folder_or_name_fails(void **state)
 {
     assert_err(bs_file_write(folder_path(state, "missing/a"), BS_SPAN("x", 1), NULL), BS_ERR_NOT_FOUND);
@@ -280,6 +320,8 @@ int main(void)
         file_test(a_failed_write_leaves_the_old_file_and_no_other),
         file_test(what_a_power_cut_left_behind_is_replaced),
         file_test(a_write_replaces_a_link_and_does_not_follow_it),
+        file_test(an_erased_file_was_zero_before_it_went),
+        file_test(erasing_a_link_spares_what_it_leads_to),
         file_test(a_write_without_a_folder_or_name_fails),
         file_test(folders_are_made_with_their_parents),
         file_test(a_file_or_link_in_the_place_of_a_folder_is_an_error),

@@ -1,0 +1,316 @@
+/* Forgetting the vault, and power cuts in the middle of it. */
+#include "scene.h"
+
+#include <unistd.h>
+
+#include "unit/unit.h"
+
+#include "agent/vault/forget.h"
+#include "core/file.h"
+
+#include <sys/stat.h>
+
+#define VAULT "/var/lib/bootseal"
+#define SLOT_A VAULT "/slot-a"
+#define SLOT_B VAULT "/slot-b"
+
+static const char mark[] = "BSFORGET\0\0\0\1";
+
+static enum bs_err forget(struct vault_forgotten *ret_forgotten)
+{
+    BS_OWN(tpm) tpm = NULL;
+    const struct tpm_options options = { .device = "fake" };
+    assert_ok(tpm_open(&options, &tpm));
+    return vault_forget(scene_path(VAULT), tpm, ret_forgotten);
+}
+
+static void put(const char *path, struct bs_span bytes)
+{
+    assert_ok(bs_dir_make(scene_path(VAULT), 0700));
+    assert_ok(bs_file_write(scene_path(path), bytes, NULL));
+}
+
+static void keep(const char *path, struct bs_buf *out)
+{
+    bs_buf_reset(out);
+    assert_ok(bs_file_read(scene_path(path), out));
+}
+
+static bool is_marked(const char *path)
+{
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(300000);
+    return bs_file_read(scene_path(path), &bytes) == BS_OK && forget_is_mark(bs_buf_span(&bytes));
+}
+
+/* A boot that nobody but the vault can help. */
+static void assert_opens_nothing(void)
+{
+    scene_reboot(0);
+    scene.refuses = true;
+    assert_err(scene_boot(), BS_ERR_REFUSED);
+    scene.refuses = false;
+}
+
+static void assert_opens(void)
+{
+    scene_reboot(0);
+    scene.refuses = true;
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "vault");
+    scene.refuses = false;
+}
+
+/* A commit whose increment failed: leaves a slot for the next value of the counter, as a power cut would. */
+static void abandon_slot(struct bs_buf *ret_slot)
+{
+    scene.renew_after = 1;
+    assert_ok(scene_boot());
+    BS_SCOPED_BUF struct bs_buf before = BS_BUF(300000);
+    keep(SLOT_A, &before);
+    scene_reboot(0);
+    fake_tpm.fail_in = "tpm_counter_increment";
+    fake_tpm.fail_with = BS_ERR_TPM;
+    scene.renew_after = 0;
+    assert_ok(scene_boot()); /* the old slot still held, and still does */
+    assert_string_equal(scene.boot.report.source, "vault");
+    fake_tpm.fail_in = NULL;
+    keep(SLOT_B, ret_slot);
+    assert_false(bs_span_equal(bs_buf_span(&before), bs_buf_span(ret_slot)));
+}
+
+static void what_was_forgotten_opens_no_more(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_ok(scene_boot());
+    BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
+    keep(SLOT_A, &slot);
+    assert_opens();
+    uint64_t before = fake_tpm.counter;
+    assert_ok(forget(&forgotten));
+    assert_true(forgotten.is_shut && forgotten.is_erased);
+    assert_int_equal(forgotten.counter, before + 2);
+    assert_int_equal(fake_tpm.counter, before + 2);
+    assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
+    /* Nor a copy that somebody kept. */
+    put(SLOT_A, bs_buf_span(&slot));
+    put(SLOT_B, bs_buf_span(&slot));
+    assert_opens_nothing();
+}
+
+static void an_abandoned_slot_would_open_after_one_increment(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf abandoned = BS_BUF(300000);
+    abandon_slot(&abandoned);
+    fake_tpm.counter++;
+    assert_opens();
+}
+
+static void an_abandoned_slot_put_back_does_not_open_after_a_forget(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    BS_SCOPED_BUF struct bs_buf abandoned = BS_BUF(300000);
+    abandon_slot(&abandoned);
+    assert_ok(forget(&forgotten));
+    put(SLOT_A, bs_buf_span(&abandoned));
+    put(SLOT_B, bs_buf_span(&abandoned));
+    assert_opens_nothing();
+}
+
+/* The power goes after `done` increments; then the abandoned slot is put back beside the mark. */
+static void half_done_is_finished_before_anything_opens(void **state)
+{
+    (void)state;
+    for (unsigned done = 0; done <= 1; done++) {
+        fake_tpm_new();
+        BS_SCOPED_BUF struct bs_buf abandoned = BS_BUF(300000);
+        struct vault_forgotten forgotten;
+        abandon_slot(&abandoned);
+        uint64_t before = fake_tpm.counter;
+        scene_reboot(0);
+        fake_tpm.fail_in = "tpm_counter_increment";
+        fake_tpm.fail_with = BS_ERR_TPM;
+        fake_tpm.fail_after = done;
+        assert_err(forget(&forgotten), BS_ERR_TPM);
+        assert_false(forgotten.is_shut);
+        assert_int_equal(fake_tpm.counter, before + done);
+        assert_true(is_marked(SLOT_A) || is_marked(SLOT_B));
+        put(is_marked(SLOT_A) ? SLOT_B : SLOT_A, bs_buf_span(&abandoned));
+
+        assert_opens_nothing();
+        assert_true(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
+        assert_true(fake_tpm.counter >= before + 2);
+        assert_int_equal(fake_tpm.unseals, 0);
+        assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
+        put(SLOT_A, bs_buf_span(&abandoned));
+        assert_opens_nothing();
+        assert_false(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
+        assert_int_equal(unlink(scene_path(SLOT_A)), 0);
+    }
+}
+
+static void a_boot_that_cannot_finish_opens_and_seals_nothing(void **state)
+{
+    (void)state;
+    assert_ok(scene_boot());
+    put(SLOT_B, BS_SPAN(mark, sizeof(mark) - 1));
+    scene_reboot(0);
+    fake_tpm.fail_in = "tpm_counter_increment";
+    fake_tpm.fail_with = BS_ERR_TPM;
+    assert_err(scene_boot(), BS_ERR_TPM);
+    assert_int_equal(fake_tpm.unseals, 0);
+    assert_int_equal(fake_tpm.sealed_count, 1);
+    assert_true(is_marked(SLOT_B));
+    assert_false(scene_has("/run/bootseal/ready") && scene.boot.report.is_done);
+}
+
+static void the_next_boot_after_it_enrolls_again(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_ok(scene_boot());
+    assert_ok(forget(&forgotten));
+    scene_reboot(0);
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "server");
+    assert_false(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
+    assert_opens();
+}
+
+/* What a power cut left of a slot's next version is a slot like any other. */
+static void files_of_a_write_that_was_cut_off_are_erased_too(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
+    assert_ok(scene_boot());
+    keep(SLOT_A, &slot);
+    put(VAULT "/.slot-a.new", bs_buf_span(&slot));
+    put(VAULT "/.slot-b.new", bs_buf_span(&slot));
+    assert_ok(forget(&forgotten));
+    assert_false(scene_has(VAULT "/.slot-a.new") || scene_has(VAULT "/.slot-b.new"));
+}
+
+static void the_old_bytes_are_overwritten(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_ok(scene_boot());
+    FILE *old[2] = { fopen(scene_path(SLOT_A), "re"), fopen(scene_path(SLOT_B), "re") };
+    assert_ok(forget(&forgotten));
+    for (size_t i = 0; i < COUNT(old); i++) {
+        struct stat st;
+        assert_non_null(old[i]);
+        assert_int_equal(fstat(fileno(old[i]), &st), 0);
+        assert_true(st.st_size > 1000);
+        for (off_t at = 0; at < st.st_size; at++)
+            assert_int_equal(fgetc(old[i]), 0);
+        fclose(old[i]);
+    }
+}
+
+static void without_a_tpm_the_slots_are_erased_and_the_next_start_counts(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_ok(scene_boot());
+    BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
+    keep(SLOT_A, &slot);
+    uint64_t before = fake_tpm.counter;
+    assert_err(vault_forget(scene_path(VAULT), NULL, &forgotten), BS_ERR_NO_TPM);
+    assert_true(forgotten.is_erased && !forgotten.is_shut);
+    assert_true(is_marked(SLOT_A) != is_marked(SLOT_B));
+    assert_opens_nothing();
+    assert_int_equal(fake_tpm.counter, before + 2);
+    put(SLOT_A, bs_buf_span(&slot));
+    assert_opens_nothing();
+}
+
+static void a_disk_that_takes_no_mark_is_shut_all_the_same(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
+    assert_ok(scene_boot());
+    keep(SLOT_A, &slot);
+    /* No file can take the place of a folder. */
+    assert_int_equal(unlink(scene_path(SLOT_B)), 0);
+    assert_int_equal(mkdir(scene_path(SLOT_B), 0700), 0);
+    assert_err(forget(&forgotten), BS_ERR_IO);
+    assert_true(forgotten.is_shut && !forgotten.is_erased);
+    assert_false(scene_has(SLOT_A));
+    assert_int_equal(rmdir(scene_path(SLOT_B)), 0);
+    put(SLOT_A, bs_buf_span(&slot));
+    assert_opens_nothing();
+}
+
+static void a_folder_that_is_gone_leaves_copies_that_are_shut(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_ok(scene_boot());
+    assert_int_equal(rename(scene_path(VAULT), scene_path("/kept")), 0);
+    assert_ok(forget(&forgotten));
+    assert_true(forgotten.is_shut && forgotten.is_erased);
+    assert_int_equal(rename(scene_path("/kept"), scene_path(VAULT)), 0);
+    assert_opens_nothing();
+}
+
+static void where_nothing_is_nothing_is_claimed(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_err(forget(&forgotten), BS_ERR_NOT_FOUND);
+    assert_false(forgotten.is_shut || forgotten.is_erased);
+    assert_false(fake_tpm.has_counter);
+}
+
+/* Whoever removes the counter could define it anew, one above its last value: that is what an abandoned slot waits for. */
+static void a_counter_that_is_gone_is_made_and_counted(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_ok(scene_boot());
+    fake_tpm.has_counter = false;
+    assert_ok(forget(&forgotten));
+    assert_true(forgotten.is_shut && fake_tpm.has_counter);
+    assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
+}
+
+static void nothing_but_the_whole_mark_is_one(void **state)
+{
+    (void)state;
+    static const char longer[] = "BSFORGET\0\0\0\1\0", other[] = "BSFORGET\0\0\0\2";
+    assert_true(forget_is_mark(BS_SPAN(mark, sizeof(mark) - 1)));
+    assert_false(forget_is_mark(BS_SPAN(longer, sizeof(longer) - 1)));
+    assert_false(forget_is_mark(BS_SPAN(other, sizeof(other) - 1)));
+    for (size_t size = 0; size < sizeof(mark) - 1; size++)
+        assert_false(forget_is_mark(BS_SPAN(mark, size)));
+    assert_ok(scene_boot());
+    put(SLOT_B, BS_SPAN(longer, sizeof(longer) - 1));
+    assert_opens();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scene_test(what_was_forgotten_opens_no_more),
+        scene_test(an_abandoned_slot_would_open_after_one_increment),
+        scene_test(an_abandoned_slot_put_back_does_not_open_after_a_forget),
+        scene_test(half_done_is_finished_before_anything_opens),
+        scene_test(a_boot_that_cannot_finish_opens_and_seals_nothing),
+        scene_test(the_next_boot_after_it_enrolls_again),
+        scene_test(files_of_a_write_that_was_cut_off_are_erased_too),
+        scene_test(the_old_bytes_are_overwritten),
+        scene_test(without_a_tpm_the_slots_are_erased_and_the_next_start_counts),
+        scene_test(a_disk_that_takes_no_mark_is_shut_all_the_same),
+        scene_test(a_folder_that_is_gone_leaves_copies_that_are_shut),
+        scene_test(where_nothing_is_nothing_is_claimed),
+        scene_test(a_counter_that_is_gone_is_made_and_counted),
+        scene_test(nothing_but_the_whole_mark_is_one),
+    };
+    bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
