@@ -43,6 +43,11 @@ static void slot_files_read(const char *dir, struct slot_file ret_files[VAULT_SL
     }
 }
 
+static bool is_mark(const struct slot_file *file)
+{
+    return file->err == BS_ERR_INPUT && forget_is_mark(bs_buf_span(&file->bytes));
+}
+
 static bool is_of_generation(const struct slot_file *file, uint64_t generation)
 {
     return file->err == BS_OK && file->slot.header.generation == generation;
@@ -247,13 +252,13 @@ void vault_recover(const char *dir, const struct vault_shares *shares, struct va
     SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
     slot_files_read(dir, files);
     for (size_t i = 0; i < VAULT_SLOTS; i++) {
-        enum bs_err err = files[i].err;
+        enum bs_err err = is_mark(&files[0]) || is_mark(&files[1]) ? BS_ERR_NOT_FOUND : files[i].err;
         if (err == BS_OK)
             err = recover_slot(&files[i].slot, shares, &ret_opened[*ret_count]);
         if (err == BS_OK)
             (*ret_count)++;
         else
-            bs_debug("vault", "%s is not recovered: %s", slot_names[i], bs_err_name(err));
+            bs_debug("vault", "%s is not recovered: %s", slots_name(i), bs_err_name(err));
     }
 }
 
@@ -353,7 +358,7 @@ void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS])
     slot_files_read(dir, files);
     for (size_t i = 0; i < VAULT_SLOTS; i++) {
         ret_slots[i] = (struct vault_slot_info){ .name = slots_name(i), .err = files[i].err };
-        ret_slots[i].is_mark = files[i].err == BS_ERR_INPUT && forget_is_mark(bs_buf_span(&files[i].bytes));
+        ret_slots[i].is_mark = is_mark(&files[i]);
         if (files[i].err != BS_OK)
             continue;
         ret_slots[i].generation = files[i].slot.header.generation;
