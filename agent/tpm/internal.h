@@ -127,9 +127,21 @@ enum bs_err tpm_session_last(struct tpm_loaded *session, TPMA_SESSION encryption
 
 /* policy.c */
 enum bs_err tpm_policy_digest(const struct tpm_policy *policy, uint8_t ret_digest[CRYPTO_SHA256_SIZE]) BS_MUST_USE;
-/* The boot of now and the counter's value, into a session; *ret_rc is the TPM's code, for PCR_CHANGED. */
+/*
+ * The boot of now, what approves it, and the counter's value, into a session; *ret_rc is the TPM's code, for PCR_CHANGED.
+ * `ticket` as tpm_approval_check() gave it; not looked at without an approval.
+ */
 enum bs_err tpm_policy_fulfil(struct tpm *tpm, const struct tpm_loaded *session,
-                              const struct tpm_unseal_request *request, TSS2_RC *ret_rc) BS_MUST_USE;
+                              const struct tpm_unseal_request *request, const TPMT_TK_VERIFIED *ticket,
+                              TSS2_RC *ret_rc) BS_MUST_USE;
+
+/* approve.c */
+/* The TPM verifies the signature and vouches for it with a ticket. UNTRUSTED. */
+enum bs_err tpm_approval_check(struct tpm *tpm, const struct tpm_approval *approval,
+                               TPMT_TK_VERIFIED *ret_ticket) BS_MUST_USE;
+/* TPM2_PolicyAuthorize; BOOT when the PCRs of the session are not those that were approved. */
+enum bs_err tpm_approval_use(struct tpm *tpm, const struct tpm_loaded *session, const struct tpm_approval *approval,
+                             const TPMT_TK_VERIFIED *ticket, TSS2_RC *ret_rc) BS_MUST_USE;
 
 /* pcr.c */
 void tpm_selection(uint16_t bank, uint32_t mask, TPML_PCR_SELECTION *ret_selection);

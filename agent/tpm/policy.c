@@ -1,18 +1,28 @@
 /*
- * The vault's policy: PolicyPCR(boot) → PolicyPCR(cap) → PolicyNV(counter = value), in this order, so that nothing that
- * may once stand in the place of the first can leave the other two out. The digest is computed here, without a trial
- * session.
+ * The vault's policy: PolicyPCR(boot) → PolicyPCR(cap) → PolicyNV(counter = value), in this order, so that PolicyAuthorize,
+ * which forgets everything before it, can stand behind the first and leaves out neither of the others. The digest is
+ * computed here, without a trial session.
  */
 #include "agent/tpm/internal.h"
 #include "core/policy_digest.h"
 
 #include <string.h>
 
+/* Of the boot, or of who approves boots. */
+static enum bs_err boot_digest(const struct tpm_policy *policy, uint8_t digest[CRYPTO_SHA256_SIZE])
+{
+    if (!policy->approver)
+        return policy_digest_pcr(digest, policy->bank, policy->boot_mask, policy->boot_digest);
+    struct wire_name name;
+    enum bs_err err = wire_public_name(policy->approver->key, &name);
+    return err == BS_OK ? policy_digest_authorize(digest, &name, policy->approver->policy_ref) : err;
+}
+
 enum bs_err tpm_policy_digest(const struct tpm_policy *policy, uint8_t ret_digest[CRYPTO_SHA256_SIZE])
 {
     uint8_t digest[CRYPTO_SHA256_SIZE] = { 0 };
 
-    enum bs_err err = policy_digest_pcr(digest, policy->bank, policy->boot_mask, policy->boot_digest);
+    enum bs_err err = boot_digest(policy, digest);
     if (err == BS_OK)
         err = policy_digest_pcr(digest, policy->bank, 1u << policy->cap_pcr, policy->cap_digest);
     if (err == BS_OK)
@@ -26,12 +36,14 @@ enum bs_err tpm_policy_digest(const struct tpm_policy *policy, uint8_t ret_diges
  * With an empty digest the TPM takes the values of now and remembers that they must not change until the session is
  * used.
  */
-static TSS2_RC policy_pcr(struct tpm *tpm, const struct tpm_loaded *session, uint16_t bank, uint32_t mask)
+static enum bs_err policy_pcr(struct tpm *tpm, const struct tpm_loaded *session, uint16_t bank, uint32_t mask,
+                              TSS2_RC *ret_rc)
 {
     const TPM2B_DIGEST of_now = { .size = 0 };
     TPML_PCR_SELECTION selection;
     tpm_selection(bank, mask, &selection);
-    return Esys_PolicyPCR(tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &of_now, &selection);
+    *ret_rc = Esys_PolicyPCR(tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &of_now, &selection);
+    return tpm_check(tpm, *ret_rc, "TPM2_PolicyPCR");
 }
 
 static TSS2_RC policy_nv(struct tpm *tpm, const struct tpm_loaded *session, const struct tpm_loaded *index,
@@ -65,12 +77,13 @@ static enum bs_err policy_counter(struct tpm *tpm, const struct tpm_loaded *sess
 }
 
 enum bs_err tpm_policy_fulfil(struct tpm *tpm, const struct tpm_loaded *session,
-                              const struct tpm_unseal_request *request, TSS2_RC *ret_rc)
+                              const struct tpm_unseal_request *request, const TPMT_TK_VERIFIED *ticket, TSS2_RC *ret_rc)
 {
-    *ret_rc = policy_pcr(tpm, session, request->bank, request->boot_mask);
-    if (*ret_rc == TSS2_RC_SUCCESS)
-        *ret_rc = policy_pcr(tpm, session, request->bank, 1u << request->cap_pcr);
-    enum bs_err err = tpm_check(tpm, *ret_rc, "TPM2_PolicyPCR");
+    enum bs_err err = policy_pcr(tpm, session, request->bank, request->boot_mask, ret_rc);
+    if (err == BS_OK && request->approval)
+        err = tpm_approval_use(tpm, session, request->approval, ticket, ret_rc);
+    if (err == BS_OK)
+        err = policy_pcr(tpm, session, request->bank, 1u << request->cap_pcr, ret_rc);
     return err == BS_OK ? policy_counter(tpm, session, request->counter_value, ret_rc) : err;
 }
 

@@ -102,22 +102,31 @@ static enum bs_err take_secret(TPM2B_SENSITIVE_DATA *data, struct bs_secret **re
     return err;
 }
 
+/* What every try needs. */
+struct unsealing {
+    struct tpm *tpm;
+    const struct tpm_loaded *srk;
+    const struct tpm_loaded *sealed;
+    const struct tpm_unseal_request *request;
+    TPMT_TK_VERIFIED ticket; /* of the approval, if there is one */
+};
+
 /* One policy session. *ret_again: a PCR was extended while it was made. */
-static enum bs_err unseal_once(struct tpm *tpm, const struct tpm_loaded *srk, const struct tpm_loaded *sealed,
-                               const struct tpm_unseal_request *request, bool *ret_again, struct bs_secret **ret_secret)
+static enum bs_err unseal_once(const struct unsealing *u, bool *ret_again, struct bs_secret **ret_secret)
 {
+    struct tpm *tpm = u->tpm;
     TPM_LOADED struct tpm_loaded session = TPM_LOADED_NONE;
     TPM_ESYS TPM2B_SENSITIVE_DATA *data = NULL;
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
     *ret_again = false;
-    enum bs_err err = tpm_session(tpm, srk, TPM2_SE_POLICY, TPM2_ALG_SHA256, &session);
+    enum bs_err err = tpm_session(tpm, u->srk, TPM2_SE_POLICY, TPM2_ALG_SHA256, &session);
     if (err == BS_OK)
-        err = tpm_policy_fulfil(tpm, &session, request, &rc);
+        err = tpm_policy_fulfil(tpm, &session, u->request, &u->ticket, &rc);
     if (err == BS_OK)
         err = tpm_session_last(&session, TPMA_SESSION_ENCRYPT);
     if (err == BS_OK) {
-        rc = Esys_Unseal(tpm->esys, sealed->tr, session.tr, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+        rc = Esys_Unseal(tpm->esys, u->sealed->tr, session.tr, ESYS_TR_NONE, ESYS_TR_NONE, &data);
         err = tpm_check(tpm, rc, "TPM2_Unseal");
     }
     if (err == BS_OK) {
@@ -132,11 +141,14 @@ static enum bs_err unseal_under(struct tpm *tpm, const struct tpm_loaded *srk, c
                                 struct bs_secret **ret_secret)
 {
     TPM_LOADED struct tpm_loaded object = TPM_LOADED_NONE;
-    enum bs_err err = tpm_load(tpm, srk, request->sealed, &object);
+    struct unsealing u = { .tpm = tpm, .srk = srk, .sealed = &object, .request = request };
+    enum bs_err err = request->approval ? tpm_approval_check(tpm, request->approval, &u.ticket) : BS_OK;
+    if (err == BS_OK)
+        err = tpm_load(tpm, srk, request->sealed, &object);
 
     bool again = err == BS_OK;
     for (int tries = 0; again && tries < UNSEAL_TRIES; tries++)
-        err = unseal_once(tpm, srk, &object, request, &again, ret_secret);
+        err = unseal_once(&u, &again, ret_secret);
     if (err == BS_OK)
         tpm_scrub(tpm, *ret_secret);
     return err;
@@ -190,7 +202,7 @@ enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request
         err = unseal_under_named(tpm, &named, request, ret_secret);
         /* A blob that is not this parent's is the TPM's own word; a changed response is somebody's on the bus. */
         bool is_changed = err == BS_ERR_TAMPERED && tpm->is_stale;
-        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT || is_changed)
+        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT || err == BS_ERR_UNTRUSTED || is_changed)
             return err;
     }
     return unseal_under_own(tpm, &named.name, request, ret_secret);

@@ -159,7 +159,21 @@ enum bs_err tpm_counter_expect(const struct tpm *tpm, uint64_t value, struct tpm
 /* *counter is the new value, as read back; TPM when it did not grow. */
 enum bs_err tpm_counter_increment(struct tpm *tpm, struct tpm_counter *counter) BS_MUST_USE;
 
-/* Sealing (agent/tpm/seal.c). Policy in this order: PolicyPCR(boot) → PolicyPCR(cap) → PolicyNV(counter = value). */
+/*
+ * Sealing (agent/tpm/seal.c). Policy in this order: PolicyPCR(boot) → PolicyPCR(cap) → PolicyNV(counter = value); under a signed
+ * policy TPM2_PolicyAuthorize (Part 3 §23.16) stands behind the first, and then it opens in each boot that the key approved.
+ */
+
+struct tpm_approver {
+    const TPMT_PUBLIC *key;
+    struct bs_span policy_ref; /* may be empty */
+};
+
+struct tpm_approval {
+    struct tpm_approver by;
+    uint8_t policy[CRYPTO_SHA256_SIZE]; /* policyDigest after PolicyPCR in the approved boot */
+    TPMT_SIGNATURE signature;           /* over SHA-256(policy ‖ policyRef) */
+};
 
 struct tpm_policy {
     uint16_t bank;
@@ -169,10 +183,11 @@ struct tpm_policy {
     uint8_t cap_digest[32]; /* SHA-256 of the cap PCR's value before the cap */
     const struct tpm_counter *counter;
     uint64_t counter_value;
+    const struct tpm_approver *approver; /* NULL: this boot alone */
 };
 
 /*
- * The policy of the boot of now. BOOT when one of the boot PCRs is at its reset value (all zero or all ones), CONFIG for
+ * The policy of the boot of now, without an approver. BOOT when one of the boot PCRs is at its reset value (all zero or all ones), CONFIG for
  * an empty mask.
  */
 enum bs_err tpm_policy_now(struct tpm *tpm, uint16_t bank, uint32_t boot_mask, uint32_t cap_pcr,
@@ -188,8 +203,9 @@ enum bs_err tpm_seal(struct tpm *tpm, const struct tpm_policy *policy, const str
 
 /*
  * Unseals in a policy session salted to the SRK, the response encrypted. BOOT when PCRs or counter are not those of the
- * policy, or the SRK is another one; TAMPERED when the blob is not of this TPM's SRK. PCR_CHANGED in between (IMA
- * extends PCR 10) is answered with a new session, a few times.
+ * policy, or not those of the approval, or the SRK is another one; TAMPERED when the blob is not of this TPM's SRK; UNTRUSTED
+ * when the approval is not signed by its key, or that is none for the TPM. PCR_CHANGED in between (IMA extends PCR 10) is
+ * answered with a new session, a few times.
  *
  * Nothing is read from the TPM first: the SRK is believed to be `srk` until the session proves it, for only the TPM that
  * has its private part gives an answer that verifies; then tpm_srk() tells it, too. Where it does not prove right the
@@ -202,6 +218,7 @@ struct tpm_unseal_request {
     uint32_t cap_pcr;
     uint64_t counter_value; /* that the policy demands of our counter */
     const struct tpm_key_blob *sealed;
+    const struct tpm_approval *approval; /* of the boot of now; NULL: sealed without an approver */
 };
 enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request,
                        struct bs_secret **ret_secret) BS_MUST_USE;

@@ -248,7 +248,7 @@ static void policy_digest_is_the_tpms(void **state)
     const struct tpm_unseal_request request = {
         .bank = BANK, .boot_mask = BOOT_MASK, .cap_pcr = CAP, .counter_value = counter.value
     };
-    OK(tpm_policy_fulfil(tpm, &session, &request, &rc));
+    OK(tpm_policy_fulfil(tpm, &session, &request, NULL, &rc));
     assert_int_equal(Esys_PolicyGetDigest(tpm->esys, session.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &theirs), 0);
     assert_int_equal(theirs->size, 32);
     assert_memory_equal(theirs->buffer, ours, 32);
