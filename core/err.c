@@ -27,6 +27,7 @@ static const struct meaning meanings[] = {
     [BS_ERR_BOOT] = { "boot", BS_BLAME_LOCAL, BS_EXIT_LOCAL },
     [BS_ERR_CAPPED] = { "capped", BS_BLAME_LOCAL, BS_EXIT_REFUSED },
     [BS_ERR_TAMPERED] = { "tampered", BS_BLAME_LOCAL, BS_EXIT_UNTRUSTED },
+    [BS_ERR_KEYS_LOST] = { "keys-lost", BS_BLAME_LOCAL, BS_EXIT_KEYS_LOST },
     [BS_ERR_INPUT] = { "input", BS_BLAME_LOCAL, BS_EXIT_INPUT },
     [BS_ERR_NOT_FOUND] = { "not-found", BS_BLAME_LOCAL, BS_EXIT_INPUT },
     [BS_ERR_CONFIG] = { "config", BS_BLAME_LOCAL, BS_EXIT_CONFIG },

@@ -22,6 +22,7 @@ enum bs_err {
     BS_ERR_BOOT,      /* the boot state is not the one that was sealed to */
     BS_ERR_CAPPED,    /* this boot is over: the cap was already extended */
     BS_ERR_TAMPERED,  /* something local was made by somebody else */
+    BS_ERR_KEYS_LOST, /* keys that this device made and enrolled are not in its vault any more */
     BS_ERR_INPUT,     /* a file is not what it should be */
     BS_ERR_NOT_FOUND, /* nothing there */
     BS_ERR_CONFIG,    /* the configuration is wrong */

@@ -106,6 +106,36 @@ static enum bs_err set_path(struct placement *item, const char *path, struct han
     return say(BS_ERR_CONFIG, problem, "the path %.100s… is too long", path);
 }
 
+/* What is handed over by name: the server's items, and the keys of the device in the forms that were ordered. */
+struct things {
+    struct bundle_item list[BS_ITEMS_MAX + BS_GENERATED_MAX];
+    size_t count;
+    struct bs_buf files[BS_GENERATED_MAX];
+    size_t file_count;
+};
+
+static enum bs_err gather(const struct handover_request *request, struct things *things,
+                          struct handover_problem *problem)
+{
+    const struct bundle *bundle = request->bundle;
+    if (request->key_count != bundle->key_count)
+        return say(BS_ERR_INPUT, problem, "%zu keys are ordered, and %zu are there", bundle->key_count,
+                   request->key_count);
+    memcpy(things->list, bundle->items, bundle->item_count * sizeof(bundle->items[0]));
+    things->count = bundle->item_count;
+    for (size_t i = 0; i < bundle->key_count; i++) {
+        struct bs_buf *file = &things->files[things->file_count++];
+        *file = BS_BUF(BS_ITEM_DATA_MAX);
+        enum bs_err err = generated_write(&request->keys[i], bundle->keys[i].form, file);
+        if (err != BS_OK)
+            return say(err, problem, "the key \"%.*s\" cannot be written as %s", (int)request->keys[i].name.size,
+                       (const char *)request->keys[i].name.data, generated_form_name(bundle->keys[i].form));
+        things->list[things->count++] =
+            (struct bundle_item){ request->keys[i].name, BS_ITEM_SECRET, bs_buf_span(file) };
+    }
+    return BS_OK;
+}
+
 /* One folder of credentials, a file for every item that its patterns take. */
 struct folder {
     const char *path;
@@ -113,11 +143,11 @@ struct folder {
     mode_t mode;
 };
 
-static enum bs_err add_folder(const struct bundle *bundle, const struct folder *folder, struct placements *list,
+static enum bs_err add_folder(const struct things *things, const struct folder *folder, struct placements *list,
                               struct handover_problem *problem)
 {
-    for (size_t i = 0; i < bundle->item_count; i++) {
-        const struct bundle_item *item = &bundle->items[i];
+    for (size_t i = 0; i < things->count; i++) {
+        const struct bundle_item *item = &things->list[i];
         if (!bundle_item_name_is_valid(item->name)) /* the bundle's decoder saw to that; a path is made of it here */
             return say(BS_ERR_INPUT, problem, "an item has a name that is no file name");
         if (!handover_matches(folder->patterns, item->name))
@@ -133,21 +163,21 @@ static enum bs_err add_folder(const struct bundle *bundle, const struct folder *
     return BS_OK;
 }
 
-static const struct bundle_item *find_item(const struct bundle *bundle, const char *name)
+static const struct bundle_item *find_item(const struct things *things, const char *name)
 {
-    for (size_t i = 0; i < bundle->item_count; i++) {
-        if (bs_span_equal(bundle->items[i].name, bs_span_of_string(name)))
-            return &bundle->items[i];
+    for (size_t i = 0; i < things->count; i++) {
+        if (bs_span_equal(things->list[i].name, bs_span_of_string(name)))
+            return &things->list[i];
     }
     return NULL;
 }
 
-static enum bs_err add_files(const struct handover_request *request, struct placements *list,
-                             struct handover_problem *problem)
+static enum bs_err add_files(const struct handover_request *request, const struct things *things,
+                             struct placements *list, struct handover_problem *problem)
 {
     for (size_t i = 0; i < request->file_count; i++) {
         const struct handover_file *file = &request->files[i];
-        const struct bundle_item *item = find_item(request->bundle, file->item);
+        const struct bundle_item *item = find_item(things, file->item);
         if (!item)
             return say(
                 BS_ERR_CONFIG, problem,
@@ -211,8 +241,22 @@ static enum bs_err add_ready(const struct handover_request *request, struct plac
     return err == BS_OK ? add(list, p, problem) : err;
 }
 
-static enum bs_err plan(const struct handover_request *request, struct bs_span chain, struct placements *list,
-                        struct handover_problem *problem)
+/* What the list's data points at. */
+struct contents {
+    struct things things;
+    struct bs_buf chain;
+};
+
+static void contents_free(struct contents *contents)
+{
+    for (size_t i = 0; i < contents->things.file_count; i++)
+        bs_buf_free(&contents->things.files[i]);
+    bs_buf_free(&contents->chain);
+}
+#define SCOPED_CONTENTS __attribute__((cleanup(contents_free)))
+
+static enum bs_err plan(const struct handover_request *request, const struct contents *contents,
+                        struct placements *list, struct handover_problem *problem)
 {
     const struct folder folders[] = {
         { HANDOVER_CREDSTORE, &request->credstore, CREDSTORE_MODE },
@@ -221,28 +265,31 @@ static enum bs_err plan(const struct handover_request *request, struct bs_span c
     };
     enum bs_err err = BS_OK;
     for (size_t i = 0; err == BS_OK && i < sizeof(folders) / sizeof(folders[0]); i++)
-        err = add_folder(request->bundle, &folders[i], list, problem);
+        err = add_folder(&contents->things, &folders[i], list, problem);
     if (err == BS_OK)
-        err = add_device_key(request, chain, list, problem);
+        err = add_device_key(request, bs_buf_span(&contents->chain), list, problem);
     if (err == BS_OK)
-        err = add_files(request, list, problem);
+        err = add_files(request, &contents->things, list, problem);
     return err;
 }
 
 enum bs_err handover_place(const struct handover_request *request, size_t *ret_count,
                            struct handover_problem *ret_problem)
 {
-    BS_SCOPED_BUF struct bs_buf chain = BS_BUF(PEM_MAX);
-    enum bs_err err = encode_chain(request->bundle, &chain);
+    SCOPED_CONTENTS struct contents contents = { .chain = BS_BUF(PEM_MAX) };
+    enum bs_err err = encode_chain(request->bundle, &contents.chain);
     if (err != BS_OK)
         return say(err, ret_problem, "the device's certificates cannot be written as PEM");
+    err = gather(request, &contents.things, ret_problem);
+    if (err != BS_OK)
+        return err;
 
     BS_OWN(memory) memory = calloc(1, sizeof(struct placements));
     struct placements *list = memory;
     if (!list)
         return say(BS_ERR_NOMEM, ret_problem, "there is no memory");
     list->root = request->root;
-    err = plan(request, bs_buf_span(&chain), list, ret_problem);
+    err = plan(request, &contents, list, ret_problem);
     size_t count = list->count;
     if (err == BS_OK)
         err = add_ready(request, list, ret_problem);

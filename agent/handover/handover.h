@@ -29,11 +29,13 @@ struct handover_file {
 };
 
 struct handover_request {
-    const char *root;            /* prefix of all paths, may be NULL */
-    const struct bundle *bundle; /* verified */
-    struct bs_span device_pem;   /* TSS2 PEM of the device key; empty: none */
-    struct bs_span server_ca;    /* PEM; empty: none */
-    bool use_ramfs;              /* mount one at HANDOVER_CREDSTORE: its pages never go to swap */
+    const char *root;                     /* prefix of all paths, may be NULL */
+    const struct bundle *bundle;          /* verified */
+    const struct generated_private *keys; /* that the bundle orders, in its order */
+    size_t key_count;
+    struct bs_span device_pem; /* TSS2 PEM of the device key; empty: none */
+    struct bs_span server_ca;  /* PEM; empty: none */
+    bool use_ramfs;            /* mount one at HANDOVER_CREDSTORE: its pages never go to swap */
     struct handover_patterns credstore;
     struct handover_patterns initrd_credentials;
     const struct handover_file *files;

@@ -1,6 +1,8 @@
 /* attest: a statement and a quote, bound to this connection, and the server's verdict on them. */
 #include "agent/machine.h"
 #include "agent/steps/steps.h"
+#include "agent/vault/keys.h"
+#include "core/file.h"
 
 #include "bootseal/reason.h"
 
@@ -161,6 +163,29 @@ static void fill_pcrs(const struct tpm_pcrs *pcrs, struct message_pcrs *to)
     }
 }
 
+/* The keys that it holds; or, where no vault opened, whose recovery shares would open one. */
+static enum bs_err fill_vault(const struct boot *boot, struct vault_key_list *list, struct message_statement *s)
+{
+    if (boot->is_held) {
+        enum bs_err err = vault_keys_list(&boot->held.contents, boot->held.bundle.device, list);
+        s->key_count = err == BS_OK ? list->count : 0;
+        memcpy(s->keys, list->keys, s->key_count * sizeof(list->keys[0]));
+        return err;
+    }
+    struct vault_slot_info slots[VAULT_SLOTS];
+    BS_OWN(string) dir = NULL;
+    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
+    if (err != BS_OK)
+        return err;
+    vault_look(dir, slots);
+    for (size_t i = 0; i < VAULT_SLOTS; i++) {
+        uint64_t serial = slots[i].share_serial;
+        if (serial != 0 && (s->share_count == 0 || s->shares[0] != serial))
+            s->shares[s->share_count++] = serial;
+    }
+    return BS_OK;
+}
+
 static enum bs_err encode_statement(struct boot *boot, const struct evidence *e)
 {
     const struct tpm_ek *ek;
@@ -177,6 +202,10 @@ static enum bs_err encode_statement(struct boot *boot, const struct evidence *e)
         .held_serial = boot->is_held ? boot->held.bundle.serial : 0,
         .device_time = (uint64_t)bs_clock_now(),
     };
+    struct vault_key_list list;
+    err = fill_vault(boot, &list, &s);
+    if (err != BS_OK)
+        return err;
     fill_keys(boot, e, ek, &s);
     fill_pcrs(&e->pcrs, &s.pcrs);
     fill_facts(boot, &s.facts);
@@ -323,11 +352,13 @@ static enum bs_err pending(struct boot *boot)
 static enum bs_err refused(struct boot *boot)
 {
     const struct message_answer *answer = &boot->exchange.answer;
-    boot_fail(boot, BS_ERR_REFUSED, STATE, "the server refuses (%.*s): %.*s", (int)answer->reason.size,
+    bool is_lost = bs_span_equal(answer->reason, bs_span_of_string(BS_REASON_KEYS_LOST));
+    enum bs_err err = is_lost ? BS_ERR_KEYS_LOST : BS_ERR_REFUSED;
+    boot_fail(boot, err, STATE, "the server refuses (%.*s): %.*s", (int)answer->reason.size,
               (const char *)answer->reason.data, (int)answer->text.size, (const char *)answer->text.data);
     say_findings(BS_LOG_ERROR, answer);
     report_reason(&boot->report, answer->reason, answer->text);
-    return BS_ERR_REFUSED;
+    return err;
 }
 
 static enum bs_err verdict(struct boot *boot)

@@ -45,6 +45,8 @@ static enum bs_err place(struct boot *boot, const struct handover_file *files, s
     const struct handover_request request = {
         .root = boot->root,
         .bundle = &boot->held.bundle,
+        .keys = boot->held.contents.keys,
+        .key_count = boot->held.contents.key_count,
         .device_pem = bs_buf_span(&boot->device_pem),
         .server_ca = bs_buf_span(&ca),
         .use_ramfs = config->handover.ramfs,

@@ -1,5 +1,7 @@
 /* receive: recover, decrypt and verify the bundle, and check that it is for this device, whole, before anything of it is used. */
 #include "agent/steps/steps.h"
+#include "agent/vault/keys.h"
+#include "core/file.h"
 
 #include <inttypes.h>
 
@@ -77,6 +79,57 @@ static enum bs_err take(struct boot *boot, struct bs_secret *sign1, const struct
     return BS_OK;
 }
 
+/* Vaults that the shares in the bundle open; they have what the device made before this boot was another one. */
+static enum bs_err recover(struct boot *boot, struct vault_opened ret_old[VAULT_SLOTS], size_t *ret_count)
+{
+    const struct bundle *bundle = &boot->fresh.bundle;
+    const struct vault_shares shares = { bundle->device, bundle->shares, bundle->share_count };
+    BS_OWN(string) dir = NULL;
+    *ret_count = 0;
+    if (shares.count == 0)
+        return BS_OK;
+    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
+    if (err == BS_OK)
+        vault_recover(dir, &shares, ret_old, ret_count);
+    return err;
+}
+
+static enum bs_err say_keys(struct boot *boot, enum bs_err err, const struct vault_key_result *result)
+{
+    if (err == BS_ERR_KEYS_LOST)
+        return boot_fail(
+            boot, err, STATE,
+            "the key \"%.*s\" that this device made is not in its vault, and no recovery share opens an older one; it "
+            "makes no new one unless told to: bootsealctl device rekey %s",
+            (int)result->lost.size, (const char *)result->lost.data, boot->report.device);
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE, "the keys of this device cannot be made (%s)", bs_err_name(err));
+    if (result->made > 0)
+        bs_notice(STATE, "%zu keys are made by this device", result->made);
+    if (result->kept > 0)
+        bs_notice(STATE, "%zu keys that this device made are kept", result->kept);
+    return BS_OK;
+}
+
+static enum bs_err settle_keys(struct boot *boot)
+{
+    struct vault_opened old[VAULT_SLOTS];
+    size_t old_count = 0;
+    struct vault_key_sources sources = { .count = 0 };
+    struct vault_key_result result = { 0 };
+    enum bs_err err = recover(boot, old, &old_count);
+    if (boot->is_held)
+        sources.list[sources.count++] = &boot->held.contents;
+    for (size_t i = 0; i < old_count; i++)
+        sources.list[sources.count++] = &old[i].contents;
+    if (err == BS_OK)
+        err = vault_keys_settle(&boot->fresh, &sources, &result);
+    err = say_keys(boot, err, &result);
+    for (size_t i = 0; i < old_count; i++)
+        vault_opened_clear(&old[i]);
+    return err;
+}
+
 enum bs_err step_receive(struct boot *boot)
 {
     BS_OWN(secret) sign1 = NULL;
@@ -100,6 +153,9 @@ enum bs_err step_receive(struct boot *boot)
     if (err != BS_OK)
         return err;
     (void)BS_TAKE(sign1);
+    err = settle_keys(boot);
+    if (err != BS_OK)
+        return err;
     bs_notice(STATE, "approved: bundle %" PRIu64 " of profile %.*s, %zu items", bundle.serial, (int)bundle.profile.size,
               (const char *)bundle.profile.data, bundle.item_count);
     return BS_OK;

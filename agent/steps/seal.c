@@ -1,11 +1,13 @@
 /* seal: what was received goes into the vault, for the boots to come; then the server hears that it is durable. */
 #include "agent/steps/steps.h"
+#include "agent/vault/keys.h"
 #include "core/file.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define STATE BS_STATE_SEAL
-#define CONFIRM_MAX 1024
+#define CONFIRM_MAX 4096
 #define CONFIRM_MS 5000 /* a boot that has its credentials is not held up */
 
 static enum bs_err post_confirm(struct boot *boot)
@@ -14,11 +16,16 @@ static enum bs_err post_confirm(struct boot *boot)
     const struct bundle *bundle = &boot->held.bundle;
     uint8_t channel[BS_CHANNEL_SIZE], mac[CRYPTO_SHA256_SIZE];
     net_channel(exchange->connection, channel);
-    const struct message_confirm m = { .device = bundle->device,
-                                       .serial = bundle->serial,
-                                       .mac = BS_SPAN(mac, sizeof(mac)) };
-    enum bs_err err = message_confirm_mac(BS_SPAN(exchange->confirm_key, sizeof(exchange->confirm_key)),
-                                          BS_SPAN(channel, sizeof(channel)), &m, mac);
+    struct vault_key_list list;
+    enum bs_err err = vault_keys_list(&boot->held.contents, bundle->device, &list);
+    if (err != BS_OK)
+        return err;
+    struct message_confirm m = {
+        .device = bundle->device, .serial = bundle->serial, .mac = BS_SPAN(mac, sizeof(mac)), .key_count = list.count
+    };
+    memcpy(m.keys, list.keys, list.count * sizeof(list.keys[0]));
+    err = message_confirm_mac(BS_SPAN(exchange->confirm_key, sizeof(exchange->confirm_key)),
+                              BS_SPAN(channel, sizeof(channel)), &m, mac);
     BS_SCOPED_BUF struct bs_buf body = BS_BUF(CONFIRM_MAX);
     if (err == BS_OK)
         err = message_confirm_encode(&m, &body);
@@ -89,7 +96,10 @@ enum bs_err step_seal(struct boot *boot)
     }
 
     struct vault_policy policy = boot_policy(boot);
-    const struct vault_request request = { dir, &policy, &boot->fresh.contents, NULL };
+    const struct bundle *bundle = &boot->fresh.bundle;
+    const struct vault_share share = { bundle->serial, bundle->share, bundle->device };
+    const struct vault_request request = { dir, &policy, &boot->fresh.contents,
+                                           bundle->share.size > 0 ? &share : NULL };
     uint64_t generation = 0;
     err = vault_commit(boot->tpm, &request, &generation);
     if (can_do_without(boot, err)) {

@@ -1,6 +1,7 @@
 #include "agent/vault/vault.h"
 
 #include "agent/vault/forget.h"
+#include "agent/vault/keys.h"
 #include "agent/vault/slot.h"
 #include "core/log.h"
 
@@ -79,7 +80,7 @@ static bool is_sealed_here(const struct slot_header *header, const struct vault_
 
 /*
  * That the slot opened says only that somebody with this TPM sealed it. The server's signature, the Name of this TPM's SRK in what is
- * signed, and the certificate of the key beside it say that it is ours.
+ * signed, and the certificate of the key beside it say that it is ours; and of keys that the device made, those that were enrolled are the enrolled ones.
  */
 static enum bs_err verify(struct tpm *tpm, const struct cert_roots *roots, struct vault_opened *opened)
 {
@@ -100,7 +101,8 @@ static enum bs_err verify(struct tpm *tpm, const struct cert_roots *roots, struc
     TPM2B_PUBLIC device;
     struct cert_info leaf;
     if (opened->bundle.chain_count == 0 || wire_public2b_decode(opened->contents.device_public, &device) != BS_OK ||
-        cert_parse(opened->bundle.chain[0], &leaf) != BS_OK || !cert_key_equals(&leaf, &device.publicArea))
+        cert_parse(opened->bundle.chain[0], &leaf) != BS_OK || !cert_key_equals(&leaf, &device.publicArea) ||
+        !vault_keys_fit(opened))
         return BS_ERR_TAMPERED;
     return BS_OK;
 }

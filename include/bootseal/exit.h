@@ -10,4 +10,5 @@ enum bs_exit {
     BS_EXIT_REFUSED = 20,   /* this device or this boot was judged, and the answer is no */
     BS_EXIT_UNTRUSTED = 30, /* the other side could not prove who it is, or something was tampered with */
     BS_EXIT_LOCAL = 40,     /* this machine failed: TPM, disk, memory */
+    BS_EXIT_KEYS_LOST = 41, /* keys that the device made are lost; an operator says whether it makes new ones */
 };

@@ -55,6 +55,8 @@
 #define BS_REASON_PAIR_MISMATCH "pair-mismatch"         /* the AK is proven for another EK */
 #define BS_REASON_RESET_COUNT "reset-count"             /* the TPM counts fewer resets than in the last proven quote */
 #define BS_REASON_KEY_REUSED "key-reused"               /* the device key is already enrolled for another device */
+#define BS_REASON_KEYS_LOST "keys-lost"       /* keys that the device made are gone, and no share brings them back */
+#define BS_REASON_SHARE_LOCKED "share-locked" /* pending: an operator has to decrypt the recovery share */
 
 /* Confirm. */
 #define BS_REASON_CONFIRM_UNKNOWN "confirm-unknown" /* no such bundle was issued on this connection */

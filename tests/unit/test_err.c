@@ -42,6 +42,7 @@ static void blame_and_exit_are_what_scripts_rely_on(void **state)
     assert_int_equal(bs_err_exit(BS_ERR_INPUT), 4);
     assert_int_equal(bs_err_exit(BS_ERR_CONFIG), 3);
     assert_int_equal(bs_err_exit(BS_ERR_TPM), 40);
+    assert_int_equal(bs_err_exit(BS_ERR_KEYS_LOST), 41);
 }
 
 int main(void)

@@ -85,6 +85,7 @@ void scene_sign_bundle(struct crypto_key *key, struct bs_span cert, struct bs_bu
 static uint8_t id_object[34] = { 0, 32 };
 static uint8_t encrypted_secret[4] = { 0, 2, 1, 1 };
 static struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
+static struct bs_buf confirmation = BS_BUF(BS_REQUEST_MAX);
 
 static void challenge(uint8_t seed, struct message_answer *answer, uint8_t ret_secret[32])
 {
@@ -130,7 +131,7 @@ static void decide(struct message_answer *answer, struct bs_buf *encrypted)
     static const char device[32] = "device";
     if (scene.refuses) {
         answer->kind = MESSAGE_REFUSED;
-        answer->reason = bs_span_of_string("boot-not-approved");
+        answer->reason = bs_span_of_string(scene.refuse_reason ? scene.refuse_reason : "boot-not-approved");
         answer->text = bs_span_of_string("This boot equals no reference.");
         answer->device = BS_SPAN(device, 32);
     } else if (scene.pending > 0) {
@@ -155,6 +156,22 @@ static void take_statement(struct bs_span body)
     assert_ok(bs_buf_append(&statement, m.statement.data, m.statement.size));
     scene.statement_notes = (uint32_t)s.note_count;
     scene.held_serial = s.held_serial;
+    assert_ok(message_statement_decode(bs_buf_span(&statement), &scene.said));
+}
+
+/* Made with the key of the bundle that was sent on this connection. */
+static void take_confirm(struct bs_span body)
+{
+    uint8_t secret[32], channel[32], key[32], mac[32];
+    struct message_answer dummy;
+    channel_now(channel);
+    bs_buf_reset(&confirmation);
+    assert_ok(bs_buf_append(&confirmation, body.data, body.size));
+    assert_ok(message_confirm_decode(bs_buf_span(&confirmation), &scene.kept));
+    challenge(0x33, &dummy, secret);
+    assert_ok(bundle_confirm_key(BS_SPAN(secret, 32), BS_SPAN(channel, 32), key));
+    assert_ok(message_confirm_mac(BS_SPAN(key, 32), BS_SPAN(channel, 32), &scene.kept, mac));
+    assert_memory_equal(scene.kept.mac.data, mac, 32);
 }
 
 static void check_proof(struct bs_span body)
@@ -190,6 +207,7 @@ static enum bs_err serve(const char *path, struct bs_span body, struct bs_buf *a
         decide(&answer, &encrypted);
     } else {
         scene.confirms++;
+        take_confirm(body);
         answer.kind = MESSAGE_CONFIRMED;
     }
     assert_ok(message_answer_encode(&answer, answer_bytes));
@@ -240,6 +258,7 @@ int scene_teardown(void **state)
     bs_buf_free(&scene.bundle_cert);
     bs_buf_free(&scene.device_ca);
     bs_buf_free(&statement);
+    bs_buf_free(&confirmation);
     conf_free(scene.conf);
     fake_tpm_free();
     return nftw(scene.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -29,7 +29,10 @@ struct scene {
     void (*spoil)(struct bundle *bundle); /* changes what is signed; NULL: nothing */
     bool signs_wrongly;                   /* with a key of its own */
     uint32_t statement_notes;
-    uint64_t held_serial; /* of the last statement */
+    uint64_t held_serial;          /* of the last statement */
+    struct message_statement said; /* the last statement */
+    struct message_confirm kept;   /* the last confirmation */
+    const char *refuse_reason;     /* NULL: boot-not-approved */
 };
 extern struct scene scene;
 
