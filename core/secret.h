@@ -33,6 +33,13 @@ void bs_secret_truncate(struct bs_secret *secret, size_t size);
 /* Wipes, unlocks, unmaps. NULL is allowed. */
 void bs_secret_free(struct bs_secret *secret);
 
+/*
+ * For programs that make and free secrets all the time: up to `most` pages of freed secrets stay mapped and locked, wiped, for the next
+ * ones. 0, the beginning, gives back all of them. Threads may make and free secrets at the same time.
+ */
+#define BS_SECRET_SPARES_MAX 64
+void bs_secret_keep_pages(unsigned most);
+
 /* A memset that the compiler keeps. */
 void bs_wipe(void *data, size_t size);
 

@@ -1,6 +1,7 @@
 /* bootseald: the enrollment server. */
 #include "bootseal/exit.h"
 #include "core/log.h"
+#include "core/secret.h"
 #include "server/listen/serve.h"
 
 #include <getopt.h>
@@ -22,8 +23,10 @@ static int fail_usage(const char *what, const char *about)
 static int run(const char *dir)
 {
     BS_OWN(server) server = NULL;
-    enum bs_err err = server_open(dir, &server);
+    enum bs_err err;
 
+    bs_secret_keep_pages(BS_SECRET_SPARES_MAX);
+    err = server_open(dir, &server);
     if (err == BS_OK)
         err = serve(server);
     return bs_err_exit(err);

@@ -74,6 +74,43 @@ static void leaving_the_scope_wipes_and_unmaps(void **state)
     assert_int_equal(unmapped_nonzero, 0);
 }
 
+static void a_kept_page_is_wiped_and_used_again(void **state)
+{
+    (void)state;
+    struct bs_secret *secret = NULL, *other = NULL;
+    bs_secret_keep_pages(1);
+    assert_ok(bs_secret_copy("key", 3, &secret));
+    assert_ok(bs_secret_copy("two", 3, &other));
+    const uint8_t *page = bs_secret_view(secret);
+    unmapped_size = 0;
+    bs_secret_free(secret);
+    assert_int_equal(unmapped_size, 0);
+    bs_secret_free(other); /* one more than are kept */
+    assert_int_equal(unmapped_size, 4096);
+    assert_ok(bs_secret_new(4096, &secret));
+    assert_ptr_equal(bs_secret_view(secret), page);
+    for (size_t i = 0; i < 4096; i++)
+        assert_int_equal(page[i], 0);
+    memset(bs_secret_data(secret), 0xaa, 4096);
+    bs_secret_free(secret);
+    unmapped_size = 0;
+    bs_secret_keep_pages(0);
+    assert_int_equal(unmapped_size, 4096);
+    assert_int_equal(unmapped_nonzero, 0);
+}
+
+static void only_single_pages_are_kept(void **state)
+{
+    (void)state;
+    struct bs_secret *secret = NULL;
+    bs_secret_keep_pages(1);
+    assert_ok(bs_secret_new(4097, &secret));
+    unmapped_size = 0;
+    bs_secret_free(secret);
+    assert_int_equal(unmapped_size, 8192);
+    bs_secret_keep_pages(0);
+}
+
 static void a_taken_secret_survives_the_scope(void **state)
 {
     (void)state;
@@ -135,6 +172,8 @@ int main(void)
         cmocka_unit_test(a_secret_holds_what_was_copied),
         cmocka_unit_test(the_pages_of_a_secret_are_zero_before_they_are_unmapped),
         cmocka_unit_test(leaving_the_scope_wipes_and_unmaps),
+        cmocka_unit_test(a_kept_page_is_wiped_and_used_again),
+        cmocka_unit_test(only_single_pages_are_kept),
         cmocka_unit_test(a_taken_secret_survives_the_scope),
         cmocka_unit_test(what_is_cut_off_is_wiped),
         cmocka_unit_test(freeing_nothing_is_allowed),
