@@ -76,9 +76,9 @@ enum bs_err issue_confirmed(struct server *server, struct store_device *device, 
     if (err == BS_OK)
         err = store_cert_revoke_others(server->store, device->id, bundle->cert_serial, now, &revoked);
     if (err == BS_OK)
-        err = store_bundle_put(server->store, bundle);
+        err = store_bundle_confirm(server->store, bundle);
     if (err == BS_OK)
-        err = store_device_put(server->store, device);
+        err = store_device_verdict(server->store, device);
     if (err == BS_OK)
         err = audit_add(server, &entry, "bundle %llu is durable (%s); %llu older certificates revoked",
                         (unsigned long long)bundle->serial, how, (unsigned long long)revoked);

@@ -12,6 +12,7 @@ struct turn {
     bool is_known; /* there was a row */
     struct store_device before;
     struct store_device device;
+    bool is_put; /* the row, but for what turn_record() adds */
     struct verdict *verdict;
 };
 

@@ -60,7 +60,8 @@ enum bs_err turn_record(struct turn *turn)
     snprintf(device->reason, sizeof(device->reason), "%s", refusal->reason ? refusal->reason : "");
     memcpy(device->verdict_question, turn->evidence->question, STORE_DIGEST);
     device->verdict_time = device->seen = turn->now;
-    enum bs_err err = store_device_put(turn->server->store, device);
+    enum bs_err err = turn->is_put ? store_device_verdict(turn->server->store, device)
+                                   : store_device_put(turn->server->store, device);
     if (err != BS_OK || !is_news(turn))
         return err;
     char act[32];

@@ -12,12 +12,12 @@ void verdict_free(struct verdict *verdict)
 
 enum bs_err verdict_pair(struct server *server, const struct evidence *evidence, enum verdict_pair *ret_pair)
 {
-    struct store_device owner;
-    enum bs_err err = store_device_by_ak(server->store, &evidence->ak_name, &owner);
+    uint8_t owner[WIRE_ID_SIZE];
+    enum bs_err err = store_device_by_ak(server->store, &evidence->ak_name, owner);
     if (err == BS_ERR_NOT_FOUND)
         *ret_pair = VERDICT_PAIR_UNKNOWN;
     else if (err == BS_OK)
-        *ret_pair = memcmp(owner.id, evidence->device, WIRE_ID_SIZE) == 0 ? VERDICT_PAIR_PROVEN : VERDICT_PAIR_FOREIGN;
+        *ret_pair = memcmp(owner, evidence->device, WIRE_ID_SIZE) == 0 ? VERDICT_PAIR_PROVEN : VERDICT_PAIR_FOREIGN;
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
 }
 
@@ -98,6 +98,7 @@ static enum bs_err issue(struct turn *turn)
     struct issue_request request = { turn->evidence, &turn->device, turn->request->channel };
     /* What is issued points at the device's row. */
     enum bs_err err = store_device_put(turn->server->store, &turn->device);
+    turn->is_put = err == BS_OK;
     if (err == BS_OK)
         err = issue_make(turn->server, &request, &turn->verdict->issue, why);
     if (err == BS_OK)

@@ -121,9 +121,11 @@ enum bs_err store_device_get(struct store *store, const uint8_t id[WIRE_ID_SIZE]
                              struct store_device *ret_device) BS_MUST_USE;
 /* The device whose proven AK this is. NOT_FOUND when none. */
 enum bs_err store_device_by_ak(struct store *store, const struct wire_name *ak,
-                               struct store_device *ret_device) BS_MUST_USE;
+                               uint8_t ret_id[WIRE_ID_SIZE]) BS_MUST_USE;
 /* Inserts or replaces the whole row. */
 enum bs_err store_device_put(struct store *store, const struct store_device *device) BS_MUST_USE;
+/* Of a row that is there only what a verdict or a confirmation changes: counter, serials, verdict, seen. No index has any of it. */
+enum bs_err store_device_verdict(struct store *store, const struct store_device *device) BS_MUST_USE;
 enum bs_err store_device_count(struct store *store, enum store_status status, uint64_t *ret_count) BS_MUST_USE;
 
 /* Calls `row` for each device by time of creation; `row` may stop the walk with an error, which is then returned. */
@@ -288,6 +290,7 @@ struct store_bundle {
     char items[STORE_ITEMS_SIZE]; /* names, separated by commas */
 };
 enum bs_err store_bundle_put(struct store *store, const struct store_bundle *bundle) BS_MUST_USE;
+enum bs_err store_bundle_confirm(struct store *store, const struct store_bundle *bundle) BS_MUST_USE; /* its time */
 enum bs_err store_bundle_get(struct store *store, const uint8_t device[WIRE_ID_SIZE],
                              struct store_bundle *ret_bundle) BS_MUST_USE;
 

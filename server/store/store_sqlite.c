@@ -135,8 +135,16 @@ static enum bs_err open_database(struct store *store, const char *path)
     return err == BS_OK ? prepare_all(store) : err;
 }
 
+/* Counting what it allocates would cost SQLite a lock for each time it does. */
+static void configure_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum bs_err store_open(const char *path, struct store **ret_store)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, configure_library);
     BS_OWN(store) store = calloc(1, sizeof(*store));
     if (!store)
         return BS_ERR_NOMEM;

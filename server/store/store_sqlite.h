@@ -19,7 +19,7 @@
     S(RELEASE, "RELEASE one")                                                                                         \
     S(UNDO, "ROLLBACK TO one")                                                                                        \
     S(DEVICE_GET, "SELECT * FROM device WHERE id = ?")                                                                \
-    S(DEVICE_BY_AK, "SELECT * FROM device WHERE ak_name = ?")                                                         \
+    S(DEVICE_BY_AK, "SELECT id FROM device WHERE ak_name = ?")                                                        \
     S(DEVICE_PUT, "INSERT INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "                  \
                   "ON CONFLICT (id) DO UPDATE SET status = excluded.status, profile = excluded.profile, "             \
                   "serial = excluded.serial, labels = excluded.labels, ak_name = excluded.ak_name, "                  \
@@ -32,6 +32,9 @@
                   "verdict_question = excluded.verdict_question, product = excluded.product, "                        \
                   "firmware = excluded.firmware, kernel = excluded.kernel, agent = excluded.agent, "                  \
                   "claimed_serial = excluded.claimed_serial")                                                         \
+    S(DEVICE_VERDICT, "UPDATE device SET reset_count = ?2, accept_reset = ?3, bundle_serial = ?4, "                   \
+                      "confirmed_serial = ?5, seen = ?6, verdict = ?7, reason = ?8, verdict_time = ?9, "              \
+                      "verdict_question = ?10 WHERE id = ?1")                                                         \
     S(DEVICE_COUNT, "SELECT count(*) FROM device WHERE status = ?")                                                   \
     S(DEVICE_EACH, "SELECT * FROM device ORDER BY created, id")                                                       \
     S(DEVICE_FIND, "SELECT id FROM device WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2")                             \
@@ -80,6 +83,7 @@
     S(CERT_EACH_REVOKED, "SELECT * FROM certificate WHERE status = 3 AND not_after >= ? ORDER BY revoked, serial")    \
     S(CERT_EACH, "SELECT * FROM certificate WHERE device = ? ORDER BY issued DESC, rowid DESC")                       \
     S(BUNDLE_PUT, "INSERT OR REPLACE INTO bundle VALUES (?,?,?,?,?,?,?)")                                             \
+    S(BUNDLE_CONFIRM, "UPDATE bundle SET confirmed = ?2 WHERE device = ?1")                                           \
     S(BUNDLE_GET, "SELECT * FROM bundle WHERE device = ?")                                                            \
     S(AUDIT_LAST, "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")                                  \
     S(AUDIT_ADD, "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?)")                                                        \

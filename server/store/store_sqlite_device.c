@@ -112,12 +112,15 @@ enum bs_err store_device_get(struct store *store, const uint8_t id[WIRE_ID_SIZE]
     return err == BS_OK ? take_device(&use, ret_device) : err;
 }
 
-enum bs_err store_device_by_ak(struct store *store, const struct wire_name *ak, struct store_device *ret_device)
+enum bs_err store_device_by_ak(struct store *store, const struct wire_name *ak, uint8_t ret_id[WIRE_ID_SIZE])
 {
     SQL_USE(use, store, SQL_DEVICE_BY_AK);
     put_name(&use, ak);
     enum bs_err err = sql_row(&use);
-    return err == BS_OK ? take_device(&use, ret_device) : err;
+    if (err != BS_OK)
+        return err;
+    take_blob(&use, ret_id, WIRE_ID_SIZE);
+    return use.err;
 }
 
 enum bs_err store_device_put(struct store *store, const struct store_device *device)
@@ -125,6 +128,23 @@ enum bs_err store_device_put(struct store *store, const struct store_device *dev
     assert(store->is_inside);
     SQL_USE(use, store, SQL_DEVICE_PUT);
     put_device(&use, device);
+    return sql_run(&use);
+}
+
+enum bs_err store_device_verdict(struct store *store, const struct store_device *device)
+{
+    assert(store->is_inside);
+    SQL_USE(use, store, SQL_DEVICE_VERDICT);
+    put_blob(&use, device->id, sizeof(device->id));
+    put_int(&use, device->reset_count);
+    put_int(&use, device->accept_reset);
+    put_u64(&use, device->bundle_serial);
+    put_u64(&use, device->confirmed_serial);
+    put_int(&use, device->seen);
+    put_text(&use, device->verdict);
+    put_text(&use, device->reason);
+    put_int(&use, device->verdict_time);
+    put_blob(&use, device->verdict_question, sizeof(device->verdict_question));
     return sql_run(&use);
 }
 

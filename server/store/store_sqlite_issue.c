@@ -131,6 +131,15 @@ enum bs_err store_bundle_put(struct store *store, const struct store_bundle *bun
     return sql_run(&use);
 }
 
+enum bs_err store_bundle_confirm(struct store *store, const struct store_bundle *bundle)
+{
+    assert(store->is_inside);
+    SQL_USE(use, store, SQL_BUNDLE_CONFIRM);
+    put_blob(&use, bundle->device, sizeof(bundle->device));
+    put_int(&use, bundle->confirmed);
+    return sql_run(&use);
+}
+
 enum bs_err store_bundle_get(struct store *store, const uint8_t device[WIRE_ID_SIZE], struct store_bundle *ret_bundle)
 {
     SQL_USE(use, store, SQL_BUNDLE_GET);

@@ -48,10 +48,36 @@ static void a_device_comes_back_as_it_was_put(void **state)
     open_in(state, &store);
     assert_ok(store_device_get(store, device.id, &found));
     assert_memory_equal(&found, &device, sizeof(found));
-    assert_ok(store_device_by_ak(store, &device.ak_name, &found));
-    assert_memory_equal(found.id, device.id, sizeof(found.id));
+    uint8_t id[WIRE_ID_SIZE];
+    assert_ok(store_device_by_ak(store, &device.ak_name, id));
+    assert_memory_equal(id, device.id, sizeof(id));
     device.id[0] = 8;
     assert_err(store_device_get(store, device.id, &found), BS_ERR_NOT_FOUND);
+}
+
+static void a_verdict_changes_its_own_columns_and_no_others(void **state)
+{
+    BS_OWN(store) store = NULL;
+    struct store_device device = device_of(7), changed = device, found;
+    open_in(state, &store);
+    put_device(store, 7);
+    changed.reset_count = 5;
+    changed.accept_reset = true;
+    changed.bundle_serial = 6;
+    changed.confirmed_serial = 5;
+    changed.seen = changed.verdict_time = 8;
+    strcpy(changed.verdict, "approved");
+    strcpy(changed.reason, "capped");
+    memset(changed.verdict_question, 9, sizeof(changed.verdict_question));
+    device = changed;
+    strcpy(device.profile, "another");
+    device.status = STORE_REVOKED;
+    device.created = 99;
+    assert_ok(store_begin(store));
+    assert_ok(store_device_verdict(store, &device));
+    assert_ok(store_commit(store));
+    assert_ok(store_device_get(store, device.id, &found));
+    assert_memory_equal(&found, &changed, sizeof(found));
 }
 
 static void two_devices_cannot_have_one_ak(void **state)
@@ -327,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(a_device_comes_back_as_it_was_put),
+        FOLDER_TEST(a_verdict_changes_its_own_columns_and_no_others),
         FOLDER_TEST(two_devices_cannot_have_one_ak),
         FOLDER_TEST(what_is_rolled_back_did_not_happen),
         FOLDER_TEST(the_database_is_for_its_owner_alone),
