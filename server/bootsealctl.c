@@ -2,11 +2,13 @@
 #include "bootseal/exit.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/uki.h"
 #include "server/ctl/backup.h"
 #include "server/ctl/client.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/completion.h"
 #include "server/ctl/init.h"
+#include "server/ctl/predict.h"
 #include "server/ctl/render.h"
 
 #include <stdio.h>
@@ -25,6 +27,7 @@ struct call {
     struct admin_request request;
     struct bs_buf file;
     struct bs_buf labels;
+    struct predict_files predicted;
 };
 
 static void print_usage(void)
@@ -133,6 +136,9 @@ static int take_option(struct call *call, const char *text)
         return fail_usage("unknown option --", text);
     if ((option->value != NULL) != (value != NULL))
         return fail_usage(option->value != NULL ? "a value is wanted: --" : "no value is wanted: --", option->name);
+    for (size_t i = 0; i < call->request.count; i++)
+        if (bs_span_equal(call->request.arguments[i].name, bs_span_of_string(option->name)))
+            return fail_usage("named twice: --", option->name);
     add(call, option->name, value != NULL ? bs_span_of_string(value) : BS_SPAN("1", 1));
     return 0;
 }
@@ -158,7 +164,7 @@ static int take_argument(struct call *call, const char *text, bool *is_taken)
         return fail_usage("one word too many: ", text);
     *is_taken = true;
     call->argument = text;
-    if (call->command->kind != COMMAND_ACT)
+    if (call->command->kind != COMMAND_ACT && call->command->kind != COMMAND_PREDICT)
         return 0;
     if (strcmp(name, "FILE") != 0) {
         add(call, name, bs_span_of_string(text));
@@ -193,15 +199,21 @@ static int run(struct call *call)
 {
     BS_SCOPED_BUF struct bs_buf document = BS_BUF(DOCUMENT_MAX);
     enum bs_err err;
+    int code = 0;
 
     switch (call->command->kind) {
     case COMMAND_BACKUP:
         return ctl_backup(call->dir, call->argument);
     case COMMAND_COMPLETION:
         return ctl_completion(call->argument);
+    case COMMAND_PREDICT:
+        code = ctl_predict(&call->request, &call->predicted);
+        break;
     case COMMAND_ACT:
         break;
     }
+    if (code != 0)
+        return code;
     call->request.act = bs_span_of_string(call->command->act);
     err = client_call(call->dir, &call->request, &document);
     return err == BS_OK ? show(call, bs_buf_span(&document)) : bs_err_exit(err);
@@ -258,7 +270,8 @@ int main(int argc, char **argv)
     struct call call = { .dir = DEFAULT_DIR,
                          .options = { .width = terminal_width() },
                          .file = BS_BUF(ADMIN_REQUEST_MAX),
-                         .labels = BS_BUF(ADMIN_REQUEST_MAX) };
+                         .labels = BS_BUF(ADMIN_REQUEST_MAX),
+                         .predicted = { BS_BUF(UKI_EVENTS_SIZE_MAX), BS_BUF(ADMIN_REQUEST_MAX) } };
     int code;
 
     bs_log_setup("bootsealctl", stderr, BS_LOG_TEXT, BS_LOG_NOTICE);
@@ -278,5 +291,7 @@ int main(int argc, char **argv)
     code = parse_and_run(&call, argc - 1, argv + 1);
     bs_buf_free(&call.file);
     bs_buf_free(&call.labels);
+    bs_buf_free(&call.predicted.events);
+    bs_buf_free(&call.predicted.firmware);
     return code;
 }

@@ -151,6 +151,15 @@ static enum bs_err profile_show(struct admin_act *act)
     return err;
 }
 
+/* Nobody where it was foretold. */
+static struct bs_span learned_of(const struct store_reference *reference)
+{
+    static const uint8_t nobody[WIRE_ID_SIZE];
+    bool is_nobody = memcmp(reference->device, nobody, sizeof(nobody)) == 0;
+
+    return is_nobody ? BS_SPAN_NONE : BS_SPAN(reference->device, WIRE_ID_SIZE);
+}
+
 static enum bs_err reference_row(void *context, const struct store_reference *reference, const struct store_boot *boot)
 {
     struct document *document = context;
@@ -161,7 +170,7 @@ static enum bs_err reference_row(void *context, const struct store_reference *re
     document_cell_text(document, reference->profile);
     document_cell_text(document, reference->name);
     document_cell_bool(document, reference->is_release);
-    document_cell_hex(document, BS_SPAN(reference->device, WIRE_ID_SIZE));
+    document_cell_hex(document, learned_of(reference));
     document_cell_time(document, reference->created);
     document_cell_text(document, reference->created_by);
     document_cell_bool(document, reference->is_revoked);
@@ -179,6 +188,31 @@ static enum bs_err reference_list(struct admin_act *act)
 
     document_table(&act->document, "references", columns, 8);
     return operator_reference_list(&act->call, admin_text(act, "profile"), reference_row, &act->document);
+}
+
+static enum bs_err reference_add(struct admin_act *act)
+{
+    struct operator_prediction prediction = {
+        .name = admin_text(act, "NAME"),
+        .profile = admin_text(act, "profile"),
+        .events = admin_bytes(act, "events"),
+        .firmware = admin_bytes(act, "firmware"),
+        .unknown = admin_text(act, "unknown"),
+        .is_release = admin_flag(act, "release"),
+    };
+    struct store_reference reference;
+    struct store_boot boot = STORE_BOOT_INIT;
+    enum bs_err err = operator_reference_add(&act->call, &prediction, &reference, &boot);
+
+    if (err == BS_OK) {
+        document_uint(&act->document, "id", "Reference", reference.id);
+        document_text(&act->document, "profile", "Profile", reference.profile);
+        document_text(&act->document, "name", "Name", reference.name);
+        document_bool(&act->document, "release", "Release", reference.is_release);
+        admin_show_pcrs(&act->document, &boot, true);
+    }
+    store_boot_free(&boot);
+    return err;
 }
 
 static enum bs_err reference_release(struct admin_act *act)
@@ -261,7 +295,7 @@ static enum bs_err reference_show(struct admin_act *act)
         document_text(document, "profile", "Profile", reference.profile);
         document_text(document, "name", "Name", reference.name);
         document_bool(document, "release", "Release", reference.is_release);
-        document_hex(document, "device", "Learned of", BS_SPAN(reference.device, WIRE_ID_SIZE));
+        document_hex(document, "device", "Learned of", learned_of(&reference));
         document_time(document, "created", "Created", reference.created);
         document_text(document, "created_by", "By", reference.created_by);
         document_bool(document, "revoked", "Revoked", reference.is_revoked);
@@ -384,6 +418,15 @@ const struct admin_entry admin_policy_acts[] = {
     { "profile show", profile_show, { { "NAME", ADMIN_TEXT, true } }, NULL },
     { "reference list", reference_list, { { "profile", ADMIN_TEXT, false } }, NULL },
     { "reference show", reference_show, { { "ID", ADMIN_TEXT, true } }, NULL },
+    { "reference add",
+      reference_add,
+      { { "NAME", ADMIN_TEXT, true },
+        { "events", ADMIN_FILE, true },
+        { "firmware", ADMIN_FILE, false },
+        { "profile", ADMIN_TEXT, false },
+        { "unknown", ADMIN_TEXT, false },
+        { "release", ADMIN_FLAG, false } },
+      "reference.add" },
     { "reference release",
       reference_release,
       { { "ID", ADMIN_TEXT, true }, { "name", ADMIN_TEXT, true } },

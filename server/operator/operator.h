@@ -135,6 +135,18 @@ enum bs_err operator_reference_list(struct operator_call *call, const char *prof
 /* `ret_boot` is initialized (STORE_BOOT_INIT) and freed by the caller; its log can be read with core/eventlog.h. */
 enum bs_err operator_reference_show(struct operator_call *call, uint64_t id, struct store_reference *ret_reference,
                                     struct store_boot *ret_boot) BS_MUST_USE;
+/* A boot that nobody has seen yet, as an image and a firmware's event log foretell it. */
+struct operator_prediction {
+    const char *name;        /* of its profile's no other has it */
+    const char *profile;     /* NULL: the configured default, else the only one there is */
+    struct bs_span events;   /* of the image (core/uki.h) */
+    struct bs_span firmware; /* log of a machine as they are in the profile; empty: of the boot that was learned last */
+    const char *unknown;     /* why PCR 9 cannot be foretold; NULL: it can */
+    bool is_release;
+};
+/* REFUSED when another one has the name, or it was revoked; INPUT when the PCRs that a quote needs cannot be foretold. `ret_boot` as below. */
+enum bs_err operator_reference_add(struct operator_call *call, const struct operator_prediction *prediction,
+                                   struct store_reference *ret_reference, struct store_boot *ret_boot) BS_MUST_USE;
 /*
  * Makes it a release: from their next contact on, vaults under a signed policy open in it, on every device of the profile. REFUSED when
  * it is revoked, or another of the profile has the name.

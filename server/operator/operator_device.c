@@ -129,43 +129,12 @@ struct admission {
     struct operator_approved *result;
 };
 
-struct only_profile {
-    char name[STORE_NAME_SIZE];
-    size_t count;
-};
-
-static enum bs_err note_profile(void *context, const struct store_profile *profile)
-{
-    struct only_profile *only = context;
-    if (only->count++ == 0)
-        strcpy(only->name, profile->name);
-    return BS_OK;
-}
-
 static enum bs_err choose_profile(struct admission *a)
 {
-    struct store *store = a->call->server->store;
-    struct only_profile only = { .count = 0 };
-    struct store_profile profile;
-    const char *name = a->request->profile;
-    enum bs_err err = store_profile_each(store, note_profile, &only);
-    if (err != BS_OK)
-        return err;
-    if (!name && a->device.profile[0])
-        name = a->device.profile;
-    if (!name && a->call->server->config.default_profile[0])
-        name = a->call->server->config.default_profile;
-    if (!name && only.count == 1)
-        name = only.name;
-    if (!name)
-        return operator_fail(a->call, BS_ERR_INPUT, "%s: say which with --profile=NAME",
-                             only.count == 0 ? "there is no profile yet; apply one with bootsealctl profile apply FILE"
-                                             : "there are several profiles");
-    err = store_profile_get(store, name, &profile, NULL);
-    if (err == BS_ERR_NOT_FOUND)
-        return operator_fail(a->call, err, "there is no profile %.64s; see: bootsealctl profile list", name);
+    char name[STORE_NAME_SIZE];
+    enum bs_err err = operator_choose_profile(a->call, a->request->profile, a->device.profile, name);
     if (err == BS_OK)
-        memcpy(a->device.profile, profile.name, sizeof(a->device.profile));
+        memcpy(a->device.profile, name, sizeof(a->device.profile));
     return err;
 }
 

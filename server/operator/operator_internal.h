@@ -3,6 +3,8 @@
 
 #include "server/operator/operator.h"
 
+#define OPERATOR_NAME_RULE "a release's name is up to %d letters, digits, '.', '_' and '-', and begins with no dot"
+
 /* Writes the sentence into call->why and returns `err`. */
 enum bs_err operator_fail(struct operator_call *call, enum bs_err err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -15,6 +17,13 @@ enum bs_err operator_end(struct operator_call *call, enum bs_err err);
 
 /* The one device whose id begins so; says in call->why why there is none. */
 enum bs_err operator_find(struct operator_call *call, const char *device, struct store_device *ret_device);
+
+/*
+ * The profile that is meant: `wanted`, else (NULL) `own`, else (empty) the configured default, else the only one there is. Says in
+ * call->why why there is none.
+ */
+enum bs_err operator_choose_profile(struct operator_call *call, const char *wanted, const char *own,
+                                    char ret_name[STORE_NAME_SIZE]);
 
 /* A row of the audit log for an act. */
 #define OPERATOR_AUDIT(call, act, device, ...) \

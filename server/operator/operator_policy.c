@@ -50,6 +50,42 @@ enum bs_err operator_profile_apply(struct operator_call *call, struct bs_span te
     return err;
 }
 
+struct only_profile {
+    char name[STORE_NAME_SIZE];
+    size_t count;
+};
+
+static enum bs_err note_profile(void *context, const struct store_profile *profile)
+{
+    struct only_profile *only = context;
+    if (only->count++ == 0)
+        strcpy(only->name, profile->name);
+    return BS_OK;
+}
+
+enum bs_err operator_choose_profile(struct operator_call *call, const char *wanted, const char *own,
+                                    char ret_name[STORE_NAME_SIZE])
+{
+    struct store *store = call->server->store;
+    const char *standard = call->server->config.default_profile;
+    struct only_profile only = { .count = 0 };
+    struct store_profile profile;
+    enum bs_err err = store_profile_each(store, note_profile, &only);
+    if (err != BS_OK)
+        return err;
+    const char *name = wanted ? wanted : own[0] ? own : standard[0] ? standard : only.count == 1 ? only.name : NULL;
+    if (!name)
+        return operator_fail(call, BS_ERR_INPUT, "%s: say which with --profile=NAME",
+                             only.count == 0 ? "there is no profile yet; apply one with bootsealctl profile apply FILE"
+                                             : "there are several profiles");
+    err = store_profile_get(store, name, &profile, NULL);
+    if (err == BS_ERR_NOT_FOUND)
+        return operator_fail(call, err, "there is no profile %.64s; see: bootsealctl profile list", name);
+    if (err == BS_OK)
+        memcpy(ret_name, profile.name, sizeof(profile.name));
+    return err;
+}
+
 enum bs_err operator_profile_list(struct operator_call *call, store_profile_fn row, void *context)
 {
     return operator_store(call, store_profile_each(call->server->store, row, context));
@@ -148,9 +184,7 @@ enum bs_err operator_reference_release(struct operator_call *call, uint64_t id, 
 {
     call->why[0] = '\0';
     if (!profile_name_is_valid(name))
-        return operator_fail(call, BS_ERR_INPUT,
-                             "a release's name is up to %d letters, digits, '.', '_' and '-', and begins with no dot",
-                             PROFILE_NAME_MAX);
+        return operator_fail(call, BS_ERR_INPUT, OPERATOR_NAME_RULE, PROFILE_NAME_MAX);
     enum bs_err err = store_begin(call->server->store);
     if (err != BS_OK)
         return operator_store(call, err);

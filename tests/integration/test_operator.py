@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import lab
-from fleet import Fleet
+import tinyuki
+from fleet import OTHER_LOG, Fleet
 
 DOCUMENT = lab.REPOSITORY / "docs/json.md"
 
@@ -173,7 +174,7 @@ def test_bash_completes_what_the_table_has():
     assert complete("bootsealctl", "dev") == {"device"}
     assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "label", "move", "import"}
     assert complete("bootsealctl", "device", "re") == {"refuse", "revoke"}
-    assert complete("bootsealctl", "--json", "reference", "") == {"list", "show", "release", "revoke"}
+    assert complete("bootsealctl", "--json", "reference", "") == {"add", "list", "show", "release", "revoke"}
     assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
     assert "--learn" not in complete("bootsealctl", "device", "list", "--")
     assert "--since=" in complete("bootsealctl", "audit", "--s")
@@ -188,6 +189,40 @@ def test_zsh_takes_its_script():
     found = subprocess.run(["zsh", "-n", lab.BUILD / "server/completion.zsh"], capture_output=True, check=False) \
         if Path("/usr/bin/zsh").exists() else None
     assert found is None or found.returncode == 0, found.stderr
+
+
+def values(shown):
+    """{PCR: value} of an answer."""
+    return {row["pcr"]: row["value"] for row in shown["pcrs"]}
+
+
+def test_the_boot_of_an_image_is_foretold_before_it_ran(fleet, tmp_path):
+    """Image and firmware's log lead to a reference: 4, 9 and 11 are the image's, all others the machine's."""
+    image = tmp_path / "uki.efi"
+    image.write_bytes(tinyuki.uki())
+    words = ("reference", "add", "1.1", f"--uki={image}", f"--firmware={OTHER_LOG}", "--profile=demo", "--release")
+    added = fleet.server.json(*words)
+    real = dict(re.findall(r"^(\d+) ([0-9A-F]{64})", OTHER_LOG.with_suffix(".pcrs.sha256").read_text(), re.M))
+    shown = fleet.server.json("reference", "show", str(added["id"]))
+    assert (shown["name"], shown["release"], shown["device"]) == ("1.1", True, None)
+    assert values(shown) == values(added) and shown["events"][-1]["pcr"] in (5, 9)
+    for number, value in values(shown).items():
+        if number in (4, 9, 11):
+            assert value != real[str(number)].lower()
+        else:
+            assert value == real[str(number)].lower(), number
+    assert (values(shown)[9], values(shown)[11]) == (tinyuki.pcr9(), tinyuki.pcr11())
+    assert fleet.server.json(*words)["id"] == added["id"]  # as often as one likes
+    image.write_bytes(tinyuki.uki("other"))
+    again = fleet.server.ctl(*words, check=False)
+    assert again.returncode == 20 and "has the name 1.1" in again.stderr
+    for wrong, code, says in ((("reference", "add", "1.2"), 2, "--uki=FILE"),
+                              (("reference", "add", "1.2", f"--uki={__file__}"), 4, "this is no PE image"),
+                              (("reference", "add", "1.2", f"--uki={image}", "--uki=x"), 2, "named twice: --uki"),
+                              (("reference", "add", "1.2", f"--uki={image}", f"--firmware={image}", "--profile=demo"),
+                               4, "event log cannot be read")):
+        done = fleet.server.ctl(*wrong, check=False)
+        assert done.returncode == code and says in done.stderr, (wrong, done)
 
 
 def keys(value, prefix=""):
@@ -221,6 +256,8 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
     profile = tmp_path / "p.profile"
     profile.write_text('name = "third"; items = ({ name = "x"; kind = "file"; text = "y"; });')
     other = fleet.other_boot()
+    image = tmp_path / "uki.efi"
+    image.write_bytes(tinyuki.uki("json"))
     runs = {
         "device list": [("device", "list")],
         "device show": [("device", "show", fleet.good), ("device", "show", other), ("device", "show", fleet.revoked)],
@@ -238,6 +275,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
         "profile list": [("profile", "list")],
         "reference list": [("reference", "list")],
         "reference show": [("reference", "show", "1")],
+        "reference add": [("reference", "add", "2.0", f"--uki={image}", f"--firmware={OTHER_LOG}", "--profile=demo")],
         "reference release": [("reference", "release", "1", "--name=1.0")],
         "reference revoke": [("reference", "revoke", "1")],
         "audit": [("audit",)],

@@ -3,15 +3,16 @@
 
 #include "server/admin/admin_request.h"
 #include "server/operator/tpm_vendor.h"
+#include "unit/logmaker.h"
 
 #define EK_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-/* Arguments that make each act do its work on the scene of prepare(). ID: the device; a number: as it is. */
+/* Arguments that make each act do its work on the scene of prepare(). "device": its id; "LOG": a log; all else as it is. */
 static const struct scene {
     const char *act;
     struct {
         const char *name, *value;
-    } arguments[4];
+    } arguments[5];
 } scenes[] = {
     { "device list", { { NULL, NULL } } },
     { "device show", { { "ID", "device" } } },
@@ -27,6 +28,7 @@ static const struct scene {
     { "profile show", { { "NAME", "sensor" } } },
     { "reference list", { { NULL, NULL } } },
     { "reference show", { { "ID", "1" } } },
+    { "reference add", { { "NAME", "2.0" }, { "events", "LOG" }, { "firmware", "LOG" }, { "profile", "sensor" } } },
     { "reference release", { { "ID", "1" }, { "name", "1.0" } } },
     { "reference revoke", { { "ID", "1" } } },
     { "audit list", { { "since", "1d" }, { "device", "device" } } },
@@ -77,12 +79,16 @@ static int run(struct lab *lab, const struct admin_request *request, char why[OP
 
 static int play(struct lab *lab, const struct scene *scene, const struct softtpm *tpm, char why[OPERATOR_WHY_SIZE])
 {
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(LOGMAKER_MAX);
     struct admin_request request = { .act = bs_span_of_string(scene->act) };
+    read_vector("ovmf2M-uki-cloud-sha256only.bin", &log);
     for (size_t i = 0; i < COUNT(scene->arguments) && scene->arguments[i].name; i++) {
         const char *value = scene->arguments[i].value;
         request.arguments[request.count++] =
             (struct admin_argument){ bs_span_of_string(scene->arguments[i].name),
-                                     bs_span_of_string(strcmp(value, "device") == 0 ? lab_id(tpm) : value) };
+                                     strcmp(value, "LOG") == 0
+                                         ? bs_buf_span(&log)
+                                         : bs_span_of_string(strcmp(value, "device") == 0 ? lab_id(tpm) : value) };
     }
     return run(lab, &request, why);
 }

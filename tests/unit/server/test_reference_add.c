@@ -1,0 +1,320 @@
+/* References of boots that nobody has seen: which firmware they are for, and when none can be made. */
+#include "unit/server/lab.h"
+
+#include "core/uki.h"
+#include "server/policy.h"
+#include "unit/logmaker.h"
+
+#define RELEASE_PCRS (1u << 4 | 1u << 9 | 1u << 11)
+
+static void read_log(const char *name, struct bs_buf *out)
+{
+    *out = BS_BUF(LOGMAKER_MAX);
+    read_vector(name, out);
+}
+
+/* Events of an image, as bootsealctl sends them; `fill` makes another image. */
+static void make_events(uint8_t fill, struct bs_buf *out)
+{
+    *out = BS_BUF(LOGMAKER_MAX);
+    put_sha256_header(out);
+    put_event(out, 4, EVENTLOG_BOOT_APPLICATION, fill, BS_SPAN_NONE);
+    put_event(out, 11, EVENTLOG_IPL, fill, BS_SPAN("x", 1));
+    put_event(out, 4, EVENTLOG_BOOT_APPLICATION, fill, BS_SPAN_NONE);
+    put_event(out, 9, EVENTLOG_EVENT_TAG, fill, BS_SPAN("x", 1));
+}
+
+/* SHA-256(before ‖ digest). */
+static void extend(uint8_t value[32], const uint8_t *digest)
+{
+    const struct bs_span both[] = { BS_SPAN(value, 32), BS_SPAN(digest, 32) };
+    assert_ok(crypto_sha256(both, 2, value));
+}
+
+struct added {
+    struct store_reference reference;
+    struct store_boot boot;
+};
+
+static void added_free(struct added *added)
+{
+    store_boot_free(&added->boot);
+}
+#define ADDED(name) __attribute__((cleanup(added_free))) struct added name = { .boot = STORE_BOOT_INIT }
+
+static void add(struct lab *lab, const struct operator_prediction *prediction, struct added *ret_added)
+{
+    store_boot_free(&ret_added->boot);
+    if (operator_reference_add(&lab->call, prediction, &ret_added->reference, &ret_added->boot) != BS_OK)
+        fail_msg("%s", lab->call.why);
+}
+
+static void assert_refused(struct lab *lab, const struct operator_prediction *prediction, enum bs_err expected,
+                           const char *why)
+{
+    struct store_reference reference;
+    struct store_boot boot;
+    uint64_t rows = lab_audit_rows(lab);
+    assert_err(operator_reference_add(&lab->call, prediction, &reference, &boot), expected);
+    if (!strstr(lab->call.why, why))
+        fail_msg("\"%s\" does not say \"%s\"", lab->call.why, why);
+    assert_int_equal(lab_audit_rows(lab), rows);
+}
+
+/* The values that the log leads to, and untouched ones where it has no events. */
+static void read_boot(struct lab *lab, const struct bs_buf *bytes, struct store_boot *ret_boot)
+{
+    struct eventlog log;
+    struct eventlog_replay replay;
+    assert_ok(eventlog_open(bs_buf_span(bytes), &log, NULL));
+    assert_ok(eventlog_replay(&log, CRYPTO_SHA256, &replay));
+    *ret_boot = STORE_BOOT_INIT;
+    ret_boot->bank = CRYPTO_SHA256;
+    ret_boot->mask = config_quote_mask(&lab->server->config);
+    for (unsigned pcr = 0; pcr < 24; pcr++)
+        if (replay.mask & ret_boot->mask & 1u << pcr)
+            memcpy(ret_boot->pcrs[pcr], replay.values[pcr], 32);
+    assert_ok(bs_buf_append(&ret_boot->log, bytes->data, bytes->size));
+}
+
+/* Of one PCR fewer than the configuration demands: what was learned decides. */
+#define LEARNED_WITHOUT 2
+
+static uint64_t learn(struct lab *lab, const char *log, uint8_t device)
+{
+    struct store_boot boot;
+    struct store_reference reference = { .profile = "sensor", .created_by = "test", .device = { device } };
+    uint64_t id;
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(0);
+    read_log(log, &bytes);
+    read_boot(lab, &bytes, &boot);
+    boot.mask &= ~(1u << LEARNED_WITHOUT);
+    assert_ok(policy_boot_digest(&boot, reference.digest));
+    assert_ok(store_begin(lab->server->store));
+    assert_ok(store_reference_add(lab->server->store, &reference, &boot, &id));
+    assert_ok(store_commit(lab->server->store));
+    store_boot_free(&boot);
+    return id;
+}
+
+static void the_image_s_pcrs_are_foretold_and_the_others_are_the_firmware_s(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot real;
+    uint8_t digest[32], pcr4[32] = { 0 }, pcr9[32] = { 0 };
+    ADDED(added);
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    make_events(0xaa, &events);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    read_boot(lab, &log, &real);
+    add(lab,
+        &(struct operator_prediction){ .name = "2.0", .events = bs_buf_span(&events), .firmware = bs_buf_span(&log) },
+        &added);
+
+    assert_string_equal(added.reference.profile, "sensor");
+    assert_string_equal(added.reference.name, "2.0");
+    assert_false(added.reference.is_release);
+    assert_int_equal(added.boot.bank, real.bank);
+    assert_int_equal(added.boot.mask, real.mask);
+    assert_true(real.mask & RELEASE_PCRS & 1u << 9);
+    for (unsigned pcr = 0; pcr < 24; pcr++)
+        if (!(RELEASE_PCRS >> pcr & 1))
+            assert_memory_equal(added.boot.pcrs[pcr], real.pcrs[pcr], 32);
+    memset(digest, 0xaa, 32);
+    extend(pcr9, digest);
+    assert_memory_equal(added.boot.pcrs[9], pcr9, 32);
+    assert_memory_equal(added.boot.pcrs[11], pcr9, 32);
+    uint8_t of_firmware[32];
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string("Calling EFI Application from Boot Option"), of_firmware));
+    extend(pcr4, of_firmware);
+    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN("\0\0\0", 4), of_firmware));
+    extend(pcr4, of_firmware);
+    extend(pcr4, digest);
+    extend(pcr4, digest);
+    assert_memory_equal(added.boot.pcrs[4], pcr4, 32);
+    store_boot_free(&real);
+}
+
+static void what_was_foretold_is_good_when_it_comes(void **state)
+{
+    struct lab *lab = *state;
+    struct policy_result result;
+    struct refusal refusal = { 0 };
+    ADDED(added);
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    make_events(0xaa, &events);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    const struct operator_prediction prediction = { .name = "2.0",
+                                                    .events = bs_buf_span(&events),
+                                                    .firmware = bs_buf_span(&log) };
+    add(lab, &prediction, &added);
+    uint64_t id = added.reference.id;
+    assert_ok(policy_judge(lab->server->store, "sensor", &added.boot, &result, &refusal));
+    assert_int_equal(result.verdict, POLICY_GOOD);
+    assert_int_equal(result.reference, id);
+    add(lab, &prediction, &added);
+    assert_int_equal(added.reference.id, id);
+    assert_true(lab_audit_rows(lab) >= 2);
+}
+
+static void a_release_is_one(void **state)
+{
+    struct lab *lab = *state;
+    struct store_reference found;
+    ADDED(added);
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    make_events(0xaa, &events);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    struct operator_prediction prediction = { .name = "2.0",
+                                              .profile = "sensor",
+                                              .is_release = true,
+                                              .events = bs_buf_span(&events),
+                                              .firmware = bs_buf_span(&log) };
+    add(lab, &prediction, &added);
+    assert_ok(store_reference_named(lab->server->store, "sensor", "2.0", &found));
+    assert_true(found.is_release);
+    assert_int_equal(found.id, added.reference.id);
+}
+
+static void without_a_log_the_firmware_is_that_of_the_boot_learned_last(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot real;
+    ADDED(added);
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf other = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    make_events(0xaa, &events);
+    make_events(0xbb, &other);
+    struct operator_prediction prediction = { .name = "2.0", .events = bs_buf_span(&events) };
+    assert_refused(lab, &prediction, BS_ERR_INPUT, "--firmware=LOG gives the event log");
+
+    learn(lab, "arm64-aavmf-uki.bin", 1);
+    learn(lab, "ovmf2M-uki-cloud-sha256only.bin", 2);
+    learn(lab, "ovmf4M-uki-full.bin", 0); /* of nobody: foretold */
+    assert_ok(operator_reference_revoke(&lab->call, learn(lab, "ovmf-uki-cloud.bin", 3), &(size_t){ 0 }));
+    add(lab, &prediction, &added);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    read_boot(lab, &log, &real);
+    assert_true(real.mask >> LEARNED_WITHOUT & 1);
+    real.mask &= ~(1u << LEARNED_WITHOUT);
+    assert_int_equal(added.boot.mask, real.mask);
+    for (unsigned pcr = 0; pcr < 24; pcr++)
+        if (real.mask & ~RELEASE_PCRS & 1u << pcr)
+            assert_memory_equal(added.boot.pcrs[pcr], real.pcrs[pcr], 32);
+    store_boot_free(&real);
+
+    /* With a log it is that one. */
+    bs_buf_free(&log);
+    read_log("arm64-aavmf-uki.bin", &log);
+    read_boot(lab, &log, &real);
+    prediction =
+        (struct operator_prediction){ .name = "2.1", .events = bs_buf_span(&other), .firmware = bs_buf_span(&log) };
+    add(lab, &prediction, &added);
+    assert_memory_equal(added.boot.pcrs[0], real.pcrs[0], 32);
+    store_boot_free(&real);
+}
+
+static void a_boot_without_a_log_is_no_firmware(void **state)
+{
+    struct lab *lab = *state;
+    struct store_boot boot = STORE_BOOT_INIT;
+    struct store_reference reference = { .profile = "sensor", .created_by = "test", .device = { 1 } };
+    uint64_t id;
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    make_events(0xaa, &events);
+    learn(lab, "ovmf2M-uki-cloud-sha256only.bin", 2);
+    boot.bank = CRYPTO_SHA384;
+    assert_ok(store_begin(lab->server->store));
+    assert_ok(store_reference_add(lab->server->store, &reference, &boot, &id));
+    assert_ok(store_commit(lab->server->store));
+    ADDED(added);
+    add(lab, &(struct operator_prediction){ .name = "2.0", .events = bs_buf_span(&events) }, &added);
+    assert_int_equal(added.boot.bank, CRYPTO_SHA256);
+    store_boot_free(&boot);
+}
+
+static void names_are_given_once_and_never_again_after_a_revocation(void **state)
+{
+    struct lab *lab = *state;
+    ADDED(added);
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf other = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    make_events(0xaa, &events);
+    make_events(0xbb, &other);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    struct operator_prediction prediction = { .name = "2.0",
+                                              .events = bs_buf_span(&events),
+                                              .firmware = bs_buf_span(&log) };
+    add(lab, &prediction, &added);
+    prediction.events = bs_buf_span(&other);
+    assert_refused(lab, &prediction, BS_ERR_REFUSED, "has the name 2.0");
+    prediction.events = bs_buf_span(&events);
+    assert_ok(operator_reference_revoke(&lab->call, added.reference.id, &(size_t){ 0 }));
+    assert_refused(lab, &prediction, BS_ERR_REFUSED, "is revoked");
+    prediction.name = ".0";
+    assert_refused(lab, &prediction, BS_ERR_INPUT, "begins with no dot");
+}
+
+static void what_cannot_be_foretold_is_not_added(void **state)
+{
+    struct lab *lab = *state;
+    static uint8_t large[STORE_LOG_MAX + 1];
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf early = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf sha384 = BS_BUF(LOGMAKER_MAX);
+    static const uint16_t header[] = { CRYPTO_SHA384, 48, 0 };
+    make_events(0xaa, &events);
+    put_header(&sha384, header);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    read_log("ovmf2M-direct-kernel-cloud.bin", &early);
+    const struct operator_prediction good = { .name = "2.0",
+                                              .events = bs_buf_span(&events),
+                                              .firmware = bs_buf_span(&log) };
+    struct operator_prediction wrong = good;
+    wrong.profile = "nobody";
+    assert_refused(lab, &wrong, BS_ERR_NOT_FOUND, "bootsealctl profile list");
+    wrong = good;
+    wrong.unknown = "the stub is too new";
+    assert_refused(lab, &wrong, BS_ERR_INPUT, "PCR 9 cannot be foretold, and it is quoted: the stub is too new");
+    wrong = good;
+    wrong.firmware = BS_SPAN("no log", 6);
+    assert_refused(lab, &wrong, BS_ERR_INPUT, "the firmware's event log cannot be read: event 0 at byte 0");
+    wrong.firmware = BS_SPAN(large, sizeof(large));
+    assert_refused(lab, &wrong, BS_ERR_INPUT, "larger than 256 KiB");
+    wrong.firmware = bs_buf_span(&early);
+    assert_refused(lab, &wrong, BS_ERR_INPUT, "before its own part was over");
+    wrong = good;
+    wrong.events = BS_SPAN("no log", 6);
+    assert_refused(lab, &wrong, BS_ERR_INPUT, "what bootsealctl made of the image cannot be read");
+    /* An image without digests for the bank that is quoted. */
+    put_le32(&sha384, 11);
+    put_le32(&sha384, EVENTLOG_IPL);
+    put_le32(&sha384, 1);
+    put_le16(&sha384, CRYPTO_SHA384);
+    put_bytes(&sha384, large, 48);
+    put_le32(&sha384, 0);
+    wrong.events = bs_buf_span(&sha384);
+    assert_refused(lab, &wrong, BS_ERR_INPUT, "is not for the sha256 bank");
+}
+
+#define LAB_TEST(test) cmocka_unit_test_setup_teardown(test, lab_setup, lab_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(the_image_s_pcrs_are_foretold_and_the_others_are_the_firmware_s),
+        LAB_TEST(what_was_foretold_is_good_when_it_comes),
+        LAB_TEST(a_release_is_one),
+        LAB_TEST(without_a_log_the_firmware_is_that_of_the_boot_learned_last),
+        LAB_TEST(a_boot_without_a_log_is_no_firmware),
+        LAB_TEST(names_are_given_once_and_never_again_after_a_revocation),
+        LAB_TEST(what_cannot_be_foretold_is_not_added),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
