@@ -1,7 +1,7 @@
 /*
  * Unified kernel images (UAPI.5): systemd-stub with a kernel, its command line and initrd as sections of one PE image; and what their
- * boot extends PCRs 4, 9 and 11 with, before it happens. The stub decides that, so its version does: see uki_section_since() in uki.c
- * and docs/operations.md.
+ * boot extends PCRs 4, 9 and 11 with, before it happens. The stub decides that, so its version does: see the tables in uki.c and
+ * uki_kernel.c, and docs/operations.md.
  *
  * Events are foretold as an event log, so that everything that reads logs reads them too: uki_write_events() makes the part that is
  * the image's own, uki_splice() puts it behind the firmware's part of a real log.

@@ -3,6 +3,7 @@
 The tests of this file follow one device from boot to boot and stand in the order of its life.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -60,6 +61,7 @@ class Life:
         self.board.disks.more["tools"] = image.ext4(folder / "tools.img", "tools", 8, tools)
         self.device = tpm.ek_sha256()["secp384r1"]
         self.arrived = None
+        self.firmware_log = None
 
     def approve(self, reason):
         """Waits until the board waits for that reason, and approves it with its boot."""
@@ -132,6 +134,22 @@ def test_event_log_leads_to_the_pcrs_of_the_tpm(life):
     assert any(event["description"] == "contents of UKI section .cmdline" for event in log["events"])
 
 
+def foretell(life, name, number, log):
+    """The reference that the image of an ESP becomes, with the event log as the firmware's."""
+    return life.server.ctl_json("reference", "add", name, f"--uki={life.product.folder}/uki-{number}.efi", f"--firmware={log}")
+
+
+def test_image_foretells_what_its_boot_measured(life):
+    """Every PCR of the prediction is that of the boot: to the server it is the reference that was learned."""
+    measured = output(life.board, "base64 /sys/kernel/security/tpm0/binary_bios_measurements")
+    life.firmware_log = life.product.folder / "firmware.log"
+    life.firmware_log.write_bytes(base64.b64decode(measured))
+    learned = life.server.ctl_json("reference", "show", "1")
+    added = foretell(life, "1.0", 0, life.firmware_log)
+    assert added["id"] == learned["id"] and added["pcrs"] == learned["pcrs"]
+    assert {4, 9, 11} <= {row["pcr"] for row in added["pcrs"]}
+
+
 def test_cap_is_one_extend_of_its_pcr(life):
     assert pcr(life.board, CAP_PCR) == hashlib.sha256(bytes(32) + CAP_DIGEST).digest()
 
@@ -174,6 +192,9 @@ def test_changed_command_line_shuts_the_vault_until_it_is_approved(life):
     assert output(life.board, ARRIVED) == life.arrived
     made = report(life.board)
     assert made["source"] == "server" and "vault-boot-changed" in made["notes"]
+    known = [reference["id"] for reference in life.server.ctl_json("reference", "list")["references"]]
+    foretold = foretell(life, "1.1", 1, life.firmware_log)  # by the log of the boot before
+    assert len(known) == 2 and foretold["id"] == known[1]
     states = [cert["status"] for cert in life.server.ctl_json("device", "show", life.device)["certificates"]]
     assert sorted(states) == ["living", "revoked"]
 
