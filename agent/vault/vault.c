@@ -192,6 +192,23 @@ static bool is_tpm_failure(enum bs_err err)
            err != BS_ERR_TAMPERED;
 }
 
+/*
+ * The power was cut between the increment and the copy, or a sector went bad. What opened is whole and the server's, so the other
+ * slot becomes its copy now; where that fails, the next boot tries again.
+ */
+static void restore_copy(const char *dir, const struct slot_file *good, size_t to)
+{
+    SCOPED_SLOTS slots = SLOTS_NONE;
+    enum bs_err err = slots_open(dir, &slots);
+    if (err == BS_OK)
+        err = slots_write(&slots, to, bs_buf_span(&good->bytes));
+    if (err == BS_OK)
+        bs_info("vault", "%s is a copy of the other slot again", slots_name(to));
+    else
+        bs_warning("vault", "%s is not usable, and no copy of the other slot could be written to %s", slots_name(to),
+                   dir);
+}
+
 enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_policy *policy,
                        const struct cert_roots *roots, struct vault_opened *ret_opened,
                        struct vault_findings *ret_findings)
@@ -215,6 +232,8 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
     for (size_t i = 0; i < (is_copy ? 1 : VAULT_SLOTS); i++) {
         size_t index = (first + i) % VAULT_SLOTS;
         enum bs_err err = open_slot(&o, &files[index], ret_opened);
+        if (err == BS_OK && !is_copy)
+            restore_copy(dir, &files[index], 1 - index);
         if (err == BS_OK)
             return BS_OK;
         bs_debug("vault", "%s: %s", slots_name(index), bs_err_name(err));

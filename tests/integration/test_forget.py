@@ -111,6 +111,8 @@ def test_abandoned_slot_put_back_in_the_middle_of_a_forget_does_not_open(enrolle
     # What this is about: one increment is what the abandoned slot waits for.
     enrolled.tpm.stop()
     shutil.copytree(enrolled.folder / "state", tmp_path / "state")
+    assert enrolled.slots[0].read_bytes() == kept  # the open put it right; somebody puts it back
+    enrolled.slots[0].write_bytes(abandoned)
     enrolled.power_on()
     enrolled.tpm.increment(COUNTER)
     assert opens(enrolled)
