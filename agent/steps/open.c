@@ -1,5 +1,6 @@
 /* open: the vault, if this is the boot that it was sealed in and what is in it is the server's. */
 #include "agent/steps/steps.h"
+#include "agent/unconfirmed.h"
 #include "core/file.h"
 
 #include <inttypes.h>
@@ -45,6 +46,14 @@ static bool is_due(const struct bundle *bundle)
     return bundle->renew_after > 0 && bs_clock_is_known() && (uint64_t)bs_clock_now() >= bundle->renew_after;
 }
 
+/* Why the server is asked although the vault is open; empty: it is not. */
+static const char *why_renew(const char *dir, const struct bundle *bundle)
+{
+    if (is_due(bundle))
+        return ", due for renewal";
+    return unconfirmed_is_set(dir) ? ", of which the server has not heard yet" : "";
+}
+
 enum bs_err step_open(struct boot *boot)
 {
     BS_OWN(string) dir = NULL;
@@ -66,11 +75,12 @@ enum bs_err step_open(struct boot *boot)
         return err;
     }
 
+    const char *why = why_renew(dir, &boot->held.bundle);
     boot->is_held = true;
-    boot->is_renewing = is_due(&boot->held.bundle);
+    boot->is_renewing = *why != '\0';
     boot->report.source = "vault";
     bs_hex(boot->held.bundle.device, boot->report.device);
     bs_notice(STATE, "the vault is open: generation %" PRIu64 ", bundle %" PRIu64 "%s", boot->held.generation,
-              boot->held.bundle.serial, boot->is_renewing ? ", due for renewal" : "");
+              boot->held.bundle.serial, why);
     return BS_OK;
 }

@@ -1,5 +1,6 @@
 /* seal: what was received goes into the vault, for the boots to come; then the server hears that it is durable. */
 #include "agent/steps/steps.h"
+#include "agent/unconfirmed.h"
 #include "agent/vault/keys.h"
 #include "core/file.h"
 
@@ -44,12 +45,15 @@ static enum bs_err post_confirm(struct boot *boot)
     return err;
 }
 
-/* Best effort: the credentials are good whether or not the server knows that they are kept. */
-static void confirm(struct boot *boot)
+/* Best effort: the credentials are good whether or not the server knows that they are kept. It hears it at the next boot else. */
+static void confirm(struct boot *boot, const char *dir)
 {
     enum bs_err err = boot->exchange.is_open ? post_confirm(boot) : BS_ERR_UNREACHABLE;
+    if (err == BS_OK)
+        err = unconfirmed_clear(dir);
     if (err != BS_OK)
-        bs_info(STATE, "the server could not be told that the vault is sealed (%s)", bs_err_name(err));
+        bs_info(STATE, "the server could not be told that the vault is sealed (%s): the next boot tells it",
+                bs_err_name(err));
 }
 
 /* What was received is what the boot goes on with. */
@@ -66,6 +70,19 @@ static enum bs_err hold(struct boot *boot)
         return boot_fail(boot, err, STATE, "the device key cannot be prepared for the real root (%s)",
                          bs_err_name(err));
     return BS_OK;
+}
+
+/* A new generation, and before it the word that the server has not heard of it: the power may be cut right after it. */
+static enum bs_err commit(struct boot *boot, const char *dir, uint64_t *ret_generation)
+{
+    struct vault_policy policy = boot_policy(boot);
+    const struct bundle *bundle = &boot->fresh.bundle;
+    const struct vault_share share = { bundle->serial, bundle->share, bundle->device };
+    const struct vault_request request = { dir, &policy, &boot->fresh.contents,
+                                           bundle->share.size > 0 ? &share : NULL };
+    if (unconfirmed_set(dir) != BS_OK) /* where nothing can be written, the commit says so */
+        bs_debug(STATE, "%s/%s cannot be written", boot->config->vault.dir, UNCONFIRMED_NAME);
+    return vault_commit(boot->tpm, &request, ret_generation);
 }
 
 /* Where nothing measures the boot there is nothing to seal to: the credentials then hold for this boot, and the next one asks again. */
@@ -95,13 +112,8 @@ enum bs_err step_seal(struct boot *boot)
                          bs_err_name(err));
     }
 
-    struct vault_policy policy = boot_policy(boot);
-    const struct bundle *bundle = &boot->fresh.bundle;
-    const struct vault_share share = { bundle->serial, bundle->share, bundle->device };
-    const struct vault_request request = { dir, &policy, &boot->fresh.contents,
-                                           bundle->share.size > 0 ? &share : NULL };
     uint64_t generation = 0;
-    err = vault_commit(boot->tpm, &request, &generation);
+    err = commit(boot, dir, &generation);
     if (can_do_without(boot, err)) {
         bs_warning(STATE, "this boot is not measured: nothing is sealed, and every boot will ask the server");
         return hold(boot);
@@ -115,6 +127,6 @@ enum bs_err step_seal(struct boot *boot)
     bs_notice(STATE, "sealed for the next boots as generation %" PRIu64, generation);
     err = hold(boot);
     if (err == BS_OK)
-        confirm(boot);
+        confirm(boot, dir);
     return err;
 }

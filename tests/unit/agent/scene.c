@@ -205,6 +205,8 @@ static enum bs_err serve(const char *path, struct bs_span body, struct bs_buf *a
         scene.proves++;
         check_proof(body);
         decide(&answer, &encrypted);
+    } else if (scene.loses_confirms) {
+        return BS_ERR_UNREACHABLE;
     } else {
         scene.confirms++;
         take_confirm(body);

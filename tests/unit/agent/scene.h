@@ -23,7 +23,8 @@ struct scene {
     unsigned attests, proves, confirms;
     unsigned pending; /* so many times, before it approves */
     bool refuses;
-    bool is_known; /* the pair is proven: no challenge */
+    bool loses_confirms; /* they do not arrive */
+    bool is_known;       /* the pair is proven: no challenge */
     uint64_t renew_after;
     uint64_t time;                        /* that it tells; 0: some day */
     void (*spoil)(struct bundle *bundle); /* changes what is signed; NULL: nothing */

@@ -226,6 +226,29 @@ static void a_renewal_that_fails_anywhere_keeps_what_was_opened(void **state)
     assert_int_equal(fake_device.waits, 0);
 }
 
+static void a_confirmation_that_was_lost_is_made_up_for_by_the_next_boot_that_has_a_network(void **state)
+{
+    (void)state;
+    scene.loses_confirms = true;
+    assert_ok(scene_boot());
+    assert_true(scene_has("/var/lib/bootseal/unconfirmed"));
+    scene_reboot(0);
+    fake_net.refuse_connects = 1;
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "vault");
+    assert_int_equal(fake_device.waits, 0);
+    scene_reboot(0);
+    scene.loses_confirms = false;
+    assert_ok(scene_boot());
+    assert_int_equal(scene.held_serial, 1);
+    assert_int_equal(scene.confirms, 1);
+    assert_int_equal(fake_tpm.device_keys, 1);
+    assert_false(scene_has("/var/lib/bootseal/unconfirmed"));
+    scene_reboot(0);
+    assert_ok(scene_boot());
+    assert_int_equal(fake_net.connects, 0);
+}
+
 static void a_refused_renewal_hands_nothing_over(void **state)
 {
     (void)state;
@@ -453,6 +476,7 @@ int main(void)
         scene_test(a_bundle_that_the_server_did_not_sign_is_not_used),
         scene_test(a_renewal_replaces_the_bundle),
         scene_test(a_renewal_that_fails_anywhere_keeps_what_was_opened),
+        scene_test(a_confirmation_that_was_lost_is_made_up_for_by_the_next_boot_that_has_a_network),
         scene_test(a_refused_renewal_hands_nothing_over),
         scene_test(an_old_bundle_does_not_replace_a_newer_one),
         scene_test(every_tpm_failure_ends_capped_or_says_that_it_is_not),

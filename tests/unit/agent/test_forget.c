@@ -54,10 +54,10 @@ static void assert_opens_nothing(void)
 static void assert_opens(void)
 {
     scene_reboot(0);
-    scene.refuses = true;
+    fake_net.refuse_connects = 100;
     assert_ok(scene_boot());
     assert_string_equal(scene.boot.report.source, "vault");
-    scene.refuses = false;
+    fake_net.refuse_connects = 0;
 }
 
 /* A commit whose increment failed: leaves a slot for the next value of the counter, as a power cut would. */
