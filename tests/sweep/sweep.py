@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""Cuts the power of a device right before and right after each thing that its agent does, and looks that it recovers.
+
+The real static agent, a real swtpm, a real bootseald. For each path that changes state an uncut run is counted; then for each
+effect the run is repeated and cut there: agent and TPM are killed, what was not made durable is thrown away, and the machine is
+switched on again. It has to reach the end that the uncut run reached.
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from world import CUT, World, lab, programs, work_folder  # the paths to the others come with it
+
+from end import Broken, check_boot, check_disk, need, objects
+from paths import PATHS
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run is cut."""
+
+    path: str
+    number: int
+    side: str  # before, after
+    is_lost: bool  # what was not durable
+
+    def words(self):
+        """To cut just there again."""
+        return f"--path={self.path} --cut={self.number} --side={self.side}" + ("" if self.is_lost else " --lost=no")
+
+
+class Sweep:
+    """One path, prepared once."""
+
+    def __init__(self, world, kind):
+        self.world = world
+        self.path = kind(world)
+        self.name = kind.name
+        world.put_back("new")
+        world.server.start()
+        world.device.later = 0
+        self.path.prepare()
+        world.keep(self.name)
+        self.effects = self._run_uncut()
+
+    def _begin(self):
+        """The machine is on, the path about to begin."""
+        self.world.put_back(self.name)
+        self.world.server.start(self.path.later)
+        self.world.device.later = self.path.later
+        self.world.device.power_on(self.path.log)
+
+    def _run_uncut(self):
+        """What the path does, which is counted, and what it leaves in the TPM."""
+        self._begin()
+        code, said, effects = self.world.device.watch(self.path.words)
+        need(code == 0, f"{self.name}: the run without a cut ended with {code}:\n{said}")
+        self.path.check_order(effects)
+        self.path.clean = objects(self.world.device.tpm)
+        check_boot(self.world, self.path.source)
+        self.path.check_end()
+        return effects
+
+    def points(self):
+        """All of them. Where nothing would be thrown away a cut that throws nothing away is the same."""
+        for effect in self.effects:
+            for side, is_dirty in (("before", effect.is_dirty_before), ("after", effect.is_dirty_after)):
+                yield Point(self.name, effect.number, side, True)
+                if is_dirty:
+                    yield Point(self.name, effect.number, side, False)
+
+    def prove_bite(self):
+        """A disk that keeps nothing has to be noticed, or a cut that survives says nothing. Right after the commit it is."""
+        commits = [effect.number for effect in self.effects if effect.text == "NV_Increment"]
+        if not commits:
+            return
+        try:
+            self.cut(Point(self.name, commits[-1], "after", True), "--deaf")
+        except Broken as error:
+            need("the vault did not open" in str(error), f"{self.name}: a vault that was never durable: {error}")
+            return
+        raise RuntimeError(f"{self.name}: a vault that was never durable is said to have survived")
+
+    def cut(self, point, *more):
+        """Cuts there and lets the machine come up again; Broken when something does not hold."""
+        self._begin()
+        device = self.world.device
+        options = [f"--at={point.number}", f"--side={point.side}", f"--lost={'yes' if point.is_lost else 'no'}"]
+        code, said, effects = device.watch(self.path.words, *options, *more)
+        need(code == CUT, f"the run was not cut but ended with {code}:\n{said}")
+        check_disk(self.world)
+        self.path.run_again(effects)
+
+
+def say(text):
+    """At once."""
+    print(text, flush=True)
+
+
+def try_point(sweep, point):
+    """Whether it survived; says what did not hold and how to see it again."""
+    try:
+        sweep.cut(point)
+        return True
+    except (Broken, AssertionError, OSError, LookupError, ValueError, RuntimeError) as error:
+        effect = sweep.effects[point.number - 1]
+        say(f"\n{point.path}: cut {point.side} {point.number}, {effect.kind} {effect.text}"
+            f"{'' if point.is_lost else ', nothing thrown away'}\n  does not hold: {type(error).__name__}: {error}\n"
+            f"  again: ./dev sweep {point.words()}\n")
+        return False
+
+
+def sweep_all(sweeps):
+    """Every point of every path: whether all survived."""
+    total = good = 0
+    for sweep in sweeps:
+        begin, points = time.monotonic(), list(sweep.points())
+        survived = sum(try_point(sweep, point) for point in points)
+        say(f"{sweep.name}: {len(sweep.effects)} effects, {len(points)} cut points, {survived} survived "
+            f"({time.monotonic() - begin:.0f} s)")
+        total, good = total + len(points), good + survived
+    say(f"{total} cut points, {good} survived")
+    return good == total
+
+
+def sweep_sample(sweeps, seconds, seed):
+    """So many points as fit in the time, drawn with the seed."""
+    drawn = [(sweep, point) for sweep in sweeps for point in sweep.points()]
+    random.Random(seed).shuffle(drawn)
+    say(f"seed {seed}")
+    end, done, survived = time.monotonic() + seconds, {sweep.name: 0 for sweep in sweeps}, 0
+    for sweep, point in drawn:
+        if time.monotonic() > end:
+            break
+        survived += try_point(sweep, point)
+        done[sweep.name] += 1
+    total = sum(done.values())
+    parts = ", ".join(f"{name} {count}" for name, count in done.items())
+    say(f"{total} cut points of {len(drawn)} ({parts}), {survived} survived")
+    return survived == total > 0
+
+
+def sweep_one(sweeps, options):
+    """A point by hand."""
+    (sweep,) = sweeps
+    if not 1 <= options.cut <= len(sweep.effects):
+        raise SystemExit(f"--cut: {sweep.name} has the effects 1 to {len(sweep.effects)}")
+    for effect in sweep.effects[max(0, options.cut - 3):options.cut + 2]:
+        say(f"{'>' if effect.number == options.cut else ' '} {effect.number} {effect.kind} {effect.text}")
+    is_good = try_point(sweep, Point(sweep.name, options.cut, options.side, options.lost == "yes"))
+    say(f"1 cut point, {int(is_good)} survived")
+    return is_good
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="./dev sweep", description=__doc__.splitlines()[0])
+    parser.add_argument("--path", choices=sorted(PATHS), help="this path only")
+    parser.add_argument("--cut", type=int, metavar="N", help="cut at this effect only; needs --path")
+    parser.add_argument("--side", choices=("before", "after"), default="before")
+    parser.add_argument("--lost", choices=("yes", "no"), default="yes", help="whether the cut takes what was not durable")
+    parser.add_argument("--sample", type=float, metavar="SECONDS", help="as many points as fit, drawn with --seed")
+    parser.add_argument("--seed", metavar="HEX", help="default: drawn, and shown")
+    parser.add_argument("--list", action="store_true", help="shows what the paths do, cuts nothing")
+    options = parser.parse_args()
+    if options.cut is not None and not options.path:
+        parser.error("--cut needs --path")
+    return options
+
+
+def run(options):
+    """Whether everything survived."""
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bootseal-sweep-", dir=work_folder()) as folder:
+        world = World(folder)
+        try:
+            world.keep("new")
+            sweeps = [Sweep(world, kind) for name, kind in PATHS.items() if options.path in (None, name)]
+            if options.list:
+                for sweep in sweeps:
+                    for effect in sweep.effects:
+                        say(f"{sweep.name} {effect.number} {effect.kind} {effect.text}")
+                return True
+            for sweep in sweeps:
+                sweep.prove_bite()
+            if options.cut is not None:
+                return sweep_one(sweeps, options)
+            if options.sample is not None:
+                return sweep_sample(sweeps, options.sample, options.seed or os.urandom(8).hex())
+            is_good = sweep_all(sweeps)
+            say(f"in {time.monotonic() - begin:.0f} s")
+            return is_good
+        finally:
+            world.stop()
+
+
+def main():
+    """0 when every point survived."""
+    options = arguments()
+    for program in (programs.agent(), lab.BUILD / "bootseald", lab.BUILD / "bootsealctl", lab.BUILD / "cut"):
+        if not Path(program).exists():
+            print(f"{program} is not built: ./dev sweep builds it", file=sys.stderr)
+            return 2
+    return 0 if run(options) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
