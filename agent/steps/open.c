@@ -20,6 +20,11 @@ static void note_findings(struct boot *boot, const struct vault_findings *findin
         report_note(report, BS_NOTE_VAULT_CORRUPT);
         bs_warning(STATE, "a slot of the vault in %s is damaged", boot->config->vault.dir);
     }
+    if (findings->is_answer_changed) {
+        report_note(report, BS_NOTE_TPM_ANSWER_CHANGED);
+        bs_warning(STATE, "an answer of the TPM was changed on its way, or is an older one: it is not used; "
+                          "look for something between processor and TPM");
+    }
     if (findings->is_forgotten) {
         report_note(report, BS_NOTE_VAULT_FORGOTTEN);
         bs_warning(STATE, "the vault in %s was being forgotten when the power was cut: nothing of it is opened",

@@ -179,6 +179,12 @@ static enum bs_err unseal_under_own(struct tpm *tpm, const struct wire_name *nam
     return wire_name_equal(&tpm->srk.name, named) ? unseal_under(tpm, &srk, request, ret_secret) : BS_ERR_BOOT;
 }
 
+/* A blob that is not this parent's is the TPM's own word; a changed response is somebody's on the bus. */
+static bool is_changed(const struct tpm *tpm, enum bs_err err)
+{
+    return err == BS_ERR_TAMPERED && tpm->is_stale;
+}
+
 enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request, struct bs_secret **ret_secret)
 {
     struct tpm_key named = {
@@ -200,10 +206,10 @@ enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request
         return err;
     if (!tpm->srk.is_known) {
         err = unseal_under_named(tpm, &named, request, ret_secret);
-        /* A blob that is not this parent's is the TPM's own word; a changed response is somebody's on the bus. */
-        bool is_changed = err == BS_ERR_TAMPERED && tpm->is_stale;
-        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT || err == BS_ERR_UNTRUSTED || is_changed)
+        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT || err == BS_ERR_UNTRUSTED ||
+            is_changed(tpm, err))
             return err;
     }
-    return unseal_under_own(tpm, &named.name, request, ret_secret);
+    err = unseal_under_own(tpm, &named.name, request, ret_secret);
+    return err == BS_ERR_TAMPERED && !is_changed(tpm, err) ? BS_ERR_INPUT : err;
 }

@@ -203,9 +203,9 @@ enum bs_err tpm_seal(struct tpm *tpm, const struct tpm_policy *policy, const str
 
 /*
  * Unseals in a policy session salted to the SRK, the response encrypted. BOOT when PCRs or counter are not those of the
- * policy, or not those of the approval, or the SRK is another one; TAMPERED when the blob is not of this TPM's SRK; UNTRUSTED
- * when the approval is not signed by its key, or that is none for the TPM. PCR_CHANGED in between (IMA extends PCR 10) is
- * answered with a new session, a few times.
+ * policy, or not those of the approval, or the SRK is another one; INPUT when the blob is not of this TPM's SRK; TAMPERED when
+ * a response is not what its session vouches for; UNTRUSTED when the approval is not signed by its key, or that is none for
+ * the TPM. PCR_CHANGED in between (IMA extends PCR 10) is answered with a new session, a few times.
  *
  * Nothing is read from the TPM first: the SRK is believed to be `srk` until the session proves it, for only the TPM that
  * has its private part gives an answer that verifies; then tpm_srk() tells it, too. Where it does not prove right the

@@ -112,6 +112,7 @@ struct opening {
     struct tpm *tpm;
     const struct vault_policy *policy;
     const struct cert_roots *roots;
+    struct vault_findings *findings;
 };
 
 static enum bs_err open_slot(const struct opening *o, const struct slot_file *file, struct vault_opened *ret_opened)
@@ -136,8 +137,9 @@ static enum bs_err open_slot(const struct opening *o, const struct slot_file *fi
         .sealed = &header->sealed,
     };
     err = tpm_unseal(o->tpm, &request, &key);
+    o->findings->is_answer_changed |= err == BS_ERR_TAMPERED;
     if (err != BS_OK)
-        return err == BS_ERR_TAMPERED ? BS_ERR_INPUT : err; /* not a key of this SRK: damaged, or from elsewhere */
+        return err == BS_ERR_TAMPERED ? BS_ERR_TPM : err; /* the slot may be as good as ever */
 
     struct vault_opened opened = { .generation = header->generation };
     err = slot_open(&file->slot, key, &opened.plain);
@@ -225,7 +227,7 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
      * What was committed lies in both slots: what one of them says, the other one says, too. Else the younger one is the likelier:
      * the power was cut between its increment and the copy, or, more rarely, before the increment.
      */
-    const struct opening o = { .tpm = tpm, .policy = policy, .roots = roots };
+    const struct opening o = { .tpm = tpm, .policy = policy, .roots = roots, .findings = ret_findings };
     bool is_copy = files[0].err == BS_OK && bs_span_equal(bs_buf_span(&files[0].bytes), bs_buf_span(&files[1].bytes));
     size_t first = younger_slot(files);
     enum bs_err tpm_err = BS_OK;

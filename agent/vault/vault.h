@@ -44,10 +44,11 @@ struct vault_policy {
 
 /* Why a slot did not open, for the report. */
 struct vault_findings {
-    bool is_tampered;     /* opened, but the bundle or the key is not what the server signed for this TPM */
-    bool is_corrupt;      /* damaged, or of another format */
-    bool is_boot_changed; /* sealed to another boot, an older counter or another TPM */
-    bool is_forgotten;    /* a vault_forget that was cut off was found, and gone on with before anything else */
+    bool is_tampered;       /* opened, but the bundle or the key is not what the server signed for this TPM */
+    bool is_corrupt;        /* damaged, or of another format */
+    bool is_boot_changed;   /* sealed to another boot, an older counter or another TPM */
+    bool is_answer_changed; /* what the TPM said was changed on its way, or is an older answer */
+    bool is_forgotten;      /* a vault_forget that was cut off was found, and gone on with before anything else */
     unsigned slots_seen;
 };
 

@@ -39,6 +39,7 @@
 #define BS_NOTE_VAULT_CORRUPT "vault-corrupt"           /* a slot is damaged */
 #define BS_NOTE_VAULT_BOOT_CHANGED "vault-boot-changed" /* the slots are sealed to another boot */
 #define BS_NOTE_VAULT_FORGOTTEN "vault-forgotten"       /* a forget that was cut off was gone on with */
+#define BS_NOTE_TPM_ANSWER_CHANGED "tpm-answer-changed" /* what the TPM answered is not what arrived */
 #define BS_NOTE_CLOCK_UNKNOWN "clock-unknown"           /* the clock was below the floor */
 #define BS_NOTE_LOCKOUT "tpm-lockout"                   /* the TPM is in dictionary-attack lockout */
 #define BS_NOTE_UNAUTHENTICATED_ROOT "unauthenticated-root"

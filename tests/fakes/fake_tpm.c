@@ -420,6 +420,8 @@ enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request
     if (!fake_tpm.has_counter || request->counter_value != fake_tpm.counter || !is_our_srk(request->srk))
         return BS_ERR_BOOT;
     if (blob->private_area.size != 1 || blob->private_area.buffer[0] >= fake_tpm.sealed_count)
+        return BS_ERR_INPUT;
+    if (fake_tpm.changes_answers)
         return BS_ERR_TAMPERED;
     struct tpm_counter counter;
     describe_counter(&counter);

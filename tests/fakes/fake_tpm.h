@@ -22,6 +22,7 @@ struct fake_tpm {
     size_t sealed_count;
     uint8_t srk_seed; /* another one: the owner hierarchy was cleared */
     bool in_lockout;
+    bool changes_answers; /* to an unseal */
     uint16_t bank;
 
     bool is_open;

@@ -182,17 +182,17 @@ static void an_old_generation_never_opens_again(void **state)
     bs_secret_free(sealed.secret);
 }
 
-static void a_blob_that_is_not_ours_is_tampered(void **state)
+static void a_blob_that_is_not_ours_is_refused(void **state)
 {
     BS_OWN(tpm) tpm = lab_open(*state, true);
     struct sealed sealed, changed;
     seal_one(tpm, &sealed);
     changed = sealed;
     changed.blob.private_area.buffer[40] ^= 1;
-    stays_shut(tpm, &changed, BS_ERR_TAMPERED);
+    stays_shut(tpm, &changed, BS_ERR_INPUT);
     changed = sealed;
     changed.blob.public_area.publicArea.authPolicy.buffer[0] ^= 1;
-    stays_shut(tpm, &changed, BS_ERR_TAMPERED);
+    stays_shut(tpm, &changed, BS_ERR_INPUT);
     NOTHING_LOADED(*state);
     opens(tpm, &sealed);
     bs_secret_free(sealed.secret);
@@ -493,7 +493,7 @@ int main(void)
         TEST(the_cap_shuts_it_in_every_bank),
         TEST(a_cap_that_does_not_take_is_an_error),
         TEST(an_old_generation_never_opens_again),
-        TEST(a_blob_that_is_not_ours_is_tampered),
+        TEST(a_blob_that_is_not_ours_is_refused),
         TEST(a_pcr_that_changes_in_between_costs_another_session),
         TEST(a_boot_that_nobody_measured_is_not_sealed_to),
         TEST(policy_digest_is_the_tpms),

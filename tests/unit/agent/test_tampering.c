@@ -187,6 +187,23 @@ static void a_slot_that_is_whole_and_holds_garbage_is_tampering_not_damage(void 
     assert_false(scene_has_note(BS_NOTE_VAULT_CORRUPT));
 }
 
+static void an_answer_that_was_changed_on_the_bus_is_told_and_the_vault_stays(void **state)
+{
+    (void)state;
+    assert_ok(scene_boot());
+    scene_reboot(0);
+    fake_tpm.changes_answers = true;
+    scene.refuses = true;
+    assert_err(scene_boot(), BS_ERR_REFUSED);
+    assert_true(scene_has_note(BS_NOTE_TPM_ANSWER_CHANGED));
+    assert_false(scene_has_note(BS_NOTE_VAULT_CORRUPT));
+    assert_false(scene_has_note(BS_NOTE_VAULT_TAMPERED));
+    scene_reboot(0);
+    fake_tpm.changes_answers = false;
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "vault");
+}
+
 static void a_cleared_tpm_asks_the_server_again(void **state)
 {
     (void)state;
@@ -238,6 +255,7 @@ int main(void)
         scene_test(a_forged_slot_is_reported_as_tampering_and_not_used),
         scene_test(a_slot_with_the_servers_bundle_for_another_key_is_tampering),
         scene_test(a_slot_that_is_whole_and_holds_garbage_is_tampering_not_damage),
+        scene_test(an_answer_that_was_changed_on_the_bus_is_told_and_the_vault_stays),
         scene_test(a_cleared_tpm_asks_the_server_again),
         scene_test(an_opened_generation_never_opens_again),
         scene_test(a_foreign_increment_during_the_commit_costs_one_more_round),
