@@ -11,8 +11,8 @@ static enum bs_err load_key(struct tpm *tpm, const TPMT_PUBLIC *key, struct tpm_
     const TPM2B_PUBLIC area = { .publicArea = *key };
     ESYS_TR tr;
     /* A hierarchy has to be named, for a ticket of none is worth nothing. */
-    TSS2_RC rc = Esys_LoadExternal(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &area, ESYS_TR_RH_OWNER,
-                                   &tr);
+    TSS2_RC rc =
+        Esys_LoadExternal(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &area, ESYS_TR_RH_OWNER, &tr);
     enum bs_err err = tpm_check(tpm, rc, "TPM2_LoadExternal");
     if (err == BS_OK)
         tpm_hold(tpm, tr, true, ret_loaded);
