@@ -17,6 +17,8 @@
 #define PCRS_OF_THIS_BOOT (BIT(4) | BIT(9) | BIT(11))
 
 /* What the file says, as core/conf.h hands it over. */
+#define MEMORY_MIN (1 << 20) /* the largest of requests, twice */
+
 struct config_file {
     const char *listen;
     struct conf_strings names;
@@ -27,7 +29,8 @@ struct config_file {
     const char *default_profile;
     int64_t pending_max, retry_after;
     int64_t device_days, server_days;
-    int64_t connections, connections_per_address, handshake_ms, header_ms, body_ms, idle_ms, threads, memory;
+    int64_t connections, connections_per_address, handshake_ms, header_ms, body_ms, idle_ms, threads, memory,
+        memory_per_address;
     const char *metrics_listen;
 };
 
@@ -80,12 +83,22 @@ static const struct conf_key keys[] = {
     KEY("limits.body_ms", CONF_INTEGER, body_ms, .minimum = 100, .maximum = 600000),
     KEY("limits.idle_ms", CONF_INTEGER, idle_ms, .minimum = 100, .maximum = 3600000),
     KEY("limits.threads", CONF_INTEGER, threads, .minimum = 1, .maximum = 64, .help = "event loops"),
-    KEY("limits.memory", CONF_INTEGER, memory, .minimum = 1 << 20, .maximum = INT32_MAX, .help = "bytes"),
+    KEY("limits.memory", CONF_INTEGER, memory, .minimum = MEMORY_MIN, .maximum = INT32_MAX, .help = "bytes"),
+    KEY("limits.memory_per_address", CONF_INTEGER, memory_per_address, .minimum = MEMORY_MIN, .maximum = INT32_MAX,
+        .help = "bytes"),
     KEY("metrics.listen", CONF_STRING, metrics_listen, .maximum = CONFIG_NAME_SIZE - 1,
         .help = "ADDRESS:PORT of the loopback"),
 };
 static const struct conf_schema schema = { keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct config_file),
                                            &file_defaults };
+
+/* A quarter, if that holds the largest of requests. */
+static uint32_t memory_per_address(const struct config_file *file)
+{
+    if (file->memory_per_address > 0)
+        return (uint32_t)file->memory_per_address;
+    return file->memory / 4 > MEMORY_MIN ? (uint32_t)(file->memory / 4) : MEMORY_MIN;
+}
 
 static enum bs_err fill(const struct config_file *file, struct config *ret_config)
 {
@@ -117,7 +130,8 @@ static enum bs_err fill(const struct config_file *file, struct config *ret_confi
                                        .body_ms = (uint32_t)file->body_ms,
                                        .idle_ms = (uint32_t)file->idle_ms,
                                        .threads = (uint32_t)file->threads,
-                                       .memory = (uint32_t)file->memory };
+                                       .memory = (uint32_t)file->memory,
+                                       .memory_per_address = memory_per_address(file) };
     strcpy(c.metrics_listen, file->metrics_listen);
     *ret_config = c;
     return BS_OK;

@@ -31,6 +31,7 @@ struct config_limits {
     uint32_t idle_ms;
     uint32_t threads; /* event loops; 0: one for each core */
     uint32_t memory;  /* bytes for unfinished bodies and unanswered challenges, together */
+    uint32_t memory_per_address;
 };
 
 struct config {

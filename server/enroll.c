@@ -19,9 +19,7 @@ static void forget_challenge(struct enroll_session *session)
 {
     evidence_free(BS_TAKE(session->evidence));
     bs_secret_free(BS_TAKE(session->secret));
-    if (session->held > 0)
-        limit_memory_give(session->memory, session->held);
-    session->held = 0;
+    limit_purse_give(&session->purse);
 }
 
 void enroll_session_free(struct enroll_session *session)
@@ -80,11 +78,12 @@ static enum bs_err give_challenge(struct exchange *x, const struct evidence *evi
 static bool hold(struct exchange *x, const struct evidence *evidence)
 {
     uint64_t size = sizeof(*evidence) + evidence->body.capacity + evidence->boot.log.capacity;
-    if (!limit_memory_take(&x->server->memory, size, x->server->config.limits.memory))
-        return false;
-    x->session->memory = &x->server->memory;
-    x->session->held = size;
-    return true;
+    const struct config_limits *limits = &x->server->config.limits;
+    x->session->purse = (struct limit_purse){ .all = &x->server->memory,
+                                              .address = x->session->peer.address_memory,
+                                              .most = limits->memory,
+                                              .most_address = limits->memory_per_address };
+    return limit_purse_take(&x->session->purse, size);
 }
 
 static void challenge(struct exchange *x, struct evidence **evidence)

@@ -15,10 +15,11 @@
 
 /* The connection as TLS sees it. */
 struct enroll_peer {
-    uint8_t channel[32];            /* RFC 9266 exporter */
-    uint8_t server_cert_sha256[32]; /* of the certificate (DER) that this connection was opened with */
-    char address[64];               /* for the log */
-    bool may_hold;                  /* whoever serves the connection calls enroll_settled() */
+    uint8_t channel[32];                 /* RFC 9266 exporter */
+    uint8_t server_cert_sha256[32];      /* of the certificate (DER) that this connection was opened with */
+    char address[64];                    /* for the log */
+    struct limit_memory *address_memory; /* what is held for all from there; NULL: not counted */
+    bool may_hold;                       /* whoever serves the connection calls enroll_settled() */
 };
 
 /* State of one TLS connection; one statement each. Made after the handshake, freed (and wiped) with the connection. */

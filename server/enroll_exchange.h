@@ -24,11 +24,10 @@ struct held_answer {
 
 struct enroll_session {
     struct enroll_peer peer;
-    bool has_statement;          /* one a connection, whatever became of it */
-    struct evidence *evidence;   /* verified, while its challenge is not answered */
-    struct bs_secret *secret;    /* what the TPM must give back */
-    struct limit_memory *memory; /* that `held` is taken from while there is evidence */
-    uint64_t held;
+    bool has_statement;         /* one a connection, whatever became of it */
+    struct evidence *evidence;  /* verified, while its challenge is not answered */
+    struct bs_secret *secret;   /* what the TPM must give back */
+    struct limit_purse purse;   /* while there is evidence */
     struct held_answer *answer; /* for the next change: NULL unless peer.may_hold */
     bool is_held;               /* it is in use */
     uint8_t

@@ -65,3 +65,27 @@ void limit_memory_give(struct limit_memory *memory, uint64_t size)
     assert(held >= size);
     (void)held;
 }
+
+bool limit_purse_take(struct limit_purse *purse, uint64_t size)
+{
+    assert(purse->held == 0);
+    if (purse->address && !limit_memory_take(purse->address, size, purse->most_address))
+        return false;
+    if (!limit_memory_take(purse->all, size, purse->most)) {
+        if (purse->address)
+            limit_memory_give(purse->address, size);
+        return false;
+    }
+    purse->held = size;
+    return true;
+}
+
+void limit_purse_give(struct limit_purse *purse)
+{
+    if (purse->held == 0)
+        return;
+    limit_memory_give(purse->all, purse->held);
+    if (purse->address)
+        limit_memory_give(purse->address, purse->held);
+    purse->held = 0;
+}

@@ -40,3 +40,17 @@ struct limit_memory {
 /* False, and nothing taken, when there would be more than `most`. What was taken has to be given back. */
 bool limit_memory_take(struct limit_memory *memory, uint64_t size, uint64_t most);
 void limit_memory_give(struct limit_memory *memory, uint64_t size);
+
+/* What one connection takes of it: counted with all others, and with those from its address. */
+struct limit_purse {
+    struct limit_memory *all;
+    struct limit_memory *address; /* NULL: not counted */
+    uint64_t most;
+    uint64_t most_address;
+    uint64_t held;
+};
+
+/* False, and nothing taken, when either would have too much. Of an empty purse. */
+bool limit_purse_take(struct limit_purse *purse, uint64_t size);
+/* Gives back what it holds, which may be nothing. */
+void limit_purse_give(struct limit_purse *purse);

@@ -5,6 +5,7 @@
 #include "server/admin/admin.h"
 #include "core/log.h"
 #include "server/admin/admin_request.h"
+#include "server/listen/accept_pause.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -27,6 +28,8 @@
 struct admin {
     struct server *server;
     struct evconnlistener *accepting;
+    struct accept_pause pause;
+    struct limit accept_errors;
     char *path;
 };
 
@@ -184,6 +187,32 @@ static enum bs_err bind_to(const char *path, int *ret_fd)
     return BS_OK;
 }
 
+static void on_accept_error(struct evconnlistener *accepting, void *context)
+{
+    struct admin *admin = context;
+
+    (void)accepting;
+    accept_pause_begin(&admin->pause);
+}
+
+static enum bs_err accept_on(struct admin *admin, struct event_base *base, int fd)
+{
+    enum bs_err err;
+
+    admin->accepting =
+        evconnlistener_new(base, on_accept, admin, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
+    if (admin->accepting == NULL) {
+        (void)close(fd);
+        return BS_ERR_NOMEM;
+    }
+    admin->pause = (struct accept_pause){ .accepting = admin->accepting, .lines = &admin->accept_errors };
+    evconnlistener_set_error_cb(admin->accepting, on_accept_error);
+    err = accept_pause_open(&admin->pause, base);
+    if (err != BS_OK)
+        evconnlistener_free(admin->accepting);
+    return err;
+}
+
 enum bs_err admin_start(struct event_base *base, struct server *server, struct admin **ret_admin)
 {
     struct admin *admin = calloc(1, sizeof(*admin));
@@ -196,11 +225,8 @@ enum bs_err admin_start(struct event_base *base, struct server *server, struct a
     err = server_path(server->dir, CONFIG_SOCKET, &admin->path);
     if (err == BS_OK)
         err = bind_to(admin->path, &fd);
-    if (err == BS_OK) {
-        admin->accepting =
-            evconnlistener_new(base, on_accept, admin, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
-        err = admin->accepting != NULL ? BS_OK : BS_ERR_NOMEM;
-    }
+    if (err == BS_OK)
+        err = accept_on(admin, base, fd);
     if (err != BS_OK) {
         /* Not admin_free(): the socket of another bootseald is not ours to remove. */
         free(admin->path);
@@ -215,6 +241,7 @@ void admin_free(struct admin *admin)
 {
     if (admin == NULL)
         return;
+    accept_pause_close(&admin->pause);
     evconnlistener_free(admin->accepting);
     (void)unlink(admin->path);
     free(admin->path);

@@ -27,7 +27,7 @@ struct connection {
     enum phase phase;
     struct http http;
     struct route_connection peer;
-    uint64_t held; /* of the server's memory, for a body that is coming */
+    struct limit_purse purse; /* for a body that is coming */
     struct bs_buf client_cert;
     struct bs_buf in; /* came while an answer could not be sent */
     struct bs_buf out;
@@ -96,16 +96,9 @@ void connection_list_remove(struct connection **list, struct connection *connect
         connection->next->link = connection->link;
 }
 
-static void release_body(struct connection *connection)
-{
-    if (connection->held > 0)
-        limit_memory_give(&connection->options.server->memory, connection->held);
-    connection->held = 0;
-}
-
 static void destroy(struct connection *connection)
 {
-    release_body(connection);
+    limit_purse_give(&connection->purse);
     leave_held(connection);
     if (connection->readable != NULL)
         event_free(connection->readable);
@@ -224,7 +217,7 @@ static void respond(struct connection *connection, const struct route_response *
         connection->is_last = true;
     }
     http_next(&connection->http);
-    release_body(connection);
+    limit_purse_give(&connection->purse);
 }
 
 static void respond_answer(struct connection *connection)
@@ -248,14 +241,7 @@ static void answer(struct connection *connection)
 /* A body that does not come with its head is waited for: only as many as there is memory for. */
 static bool hold_body(struct connection *connection)
 {
-    struct server *server = connection->options.server;
-
-    if (connection->held > 0)
-        return true;
-    if (!limit_memory_take(&server->memory, connection->http.announced, server->config.limits.memory))
-        return false;
-    connection->held = connection->http.announced;
-    return true;
+    return connection->purse.held > 0 || limit_purse_take(&connection->purse, connection->http.announced);
 }
 
 static void turn_away(struct connection *connection)
@@ -331,6 +317,7 @@ static enum step handshake(struct connection *connection)
         return close_now(connection);
     }
     peer.may_hold = true;
+    peer.address_memory = connection->options.address_memory;
     memcpy(peer.server_cert_sha256, connection->cert_sha256, sizeof(peer.server_cert_sha256));
     (void)snprintf(peer.address, sizeof(peer.address), "%s", connection->address);
     if (tls_finished(connection->session, peer.channel, &connection->client_cert) != BS_OK ||
@@ -450,6 +437,10 @@ enum bs_err connection_open(const struct connection_options *options, struct con
         return BS_ERR_NOMEM;
     }
     connection->options = *options;
+    connection->purse = (struct limit_purse){ .all = &options->server->memory,
+                                              .address = options->address_memory,
+                                              .most = options->server->config.limits.memory,
+                                              .most_address = options->server->config.limits.memory_per_address };
     connection->in = BS_BUF(READ_SIZE);
     connection->out = BS_BUF(OUT_MAX);
     connection->answer = BS_BUF(OUT_MAX);

@@ -17,7 +17,8 @@ struct connection_options {
     void (*closed)(void *context, struct connection *connection); /* called once, before the connection is freed */
     void (*held)(void *context, struct connection *connection);   /* its answer waits for connection_settled() */
     void *context;
-    uint32_t address_key; /* the listener's own, see connection_address_key() */
+    uint32_t address_key;                /* the listener's own, see connection_address_key() */
+    struct limit_memory *address_memory; /* what is held for all from this address */
 };
 
 enum bs_err connection_open(const struct connection_options *options, struct connection **ret_connection) BS_MUST_USE;

@@ -1,5 +1,6 @@
 #include "server/listen/listen_metrics.h"
 #include "core/log.h"
+#include "server/listen/accept_pause.h"
 #include "server/listen/http.h"
 #include "server/listen/listen.h"
 
@@ -19,6 +20,8 @@
 struct metrics_listener {
     struct server *server;
     struct evconnlistener *accepting;
+    struct accept_pause pause;
+    struct limit accept_errors;
     struct caller *callers;
     unsigned count;
 };
@@ -134,6 +137,14 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, stru
     (void)bufferevent_enable(caller->stream, EV_READ | EV_WRITE);
 }
 
+static void on_accept_error(struct evconnlistener *accepting, void *context)
+{
+    struct metrics_listener *listener = context;
+
+    (void)accepting;
+    accept_pause_begin(&listener->pause);
+}
+
 enum bs_err listen_metrics_start(struct event_base *base, struct server *server, struct metrics_listener **ret_listener)
 {
     struct metrics_listener *listener;
@@ -155,6 +166,13 @@ enum bs_err listen_metrics_start(struct event_base *base, struct server *server,
         return BS_ERR_NOMEM;
     }
     listener->server = server;
+    listener->pause = (struct accept_pause){ .accepting = listener->accepting, .lines = &listener->accept_errors };
+    evconnlistener_set_error_cb(listener->accepting, on_accept_error);
+    err = accept_pause_open(&listener->pause, base);
+    if (err != BS_OK) {
+        listen_metrics_free(listener);
+        return err;
+    }
     *ret_listener = listener;
     return BS_OK;
 }
@@ -165,6 +183,7 @@ void listen_metrics_free(struct metrics_listener *listener)
         return;
     while (listener->callers != NULL)
         hang_up(listener->callers);
+    accept_pause_close(&listener->pause);
     evconnlistener_free(listener->accepting);
     free(listener);
 }

@@ -6,7 +6,6 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
-#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,7 +15,6 @@
 #include <unistd.h>
 
 #define BACKLOG 1024
-#define ACCEPT_PAUSE_SECONDS 1
 /* A turn ends early when so many answers are held, or the first of them for so long. */
 #define HELD_MAX 64
 #define HELD_MAX_US 20000
@@ -76,19 +74,21 @@ static bool count_in(struct loop *loop, uint32_t bucket)
     struct loop_shared *shared = loop->shared;
     const struct config_limits *limits = &shared->server->config.limits;
 
-    if (!take_place(&shared->buckets[bucket], limits->connections_per_address)) {
+    if (!take_place(&shared->buckets[bucket].count, limits->connections_per_address)) {
         metrics_connection(&shared->server->metrics, METRICS_OVER_ADDRESS_LIMIT);
         return false;
     }
     if (take_place(&shared->count, limits->connections))
         return true;
     /* Another loop was quicker. */
-    atomic_fetch_sub(&shared->buckets[bucket], 1);
+    atomic_fetch_sub(&shared->buckets[bucket].count, 1);
     return false;
 }
 
-static void accept_again(struct loop *loop)
+static void accept_again(void *context)
 {
+    struct loop *loop = context;
+
     if (loop->accepting != NULL && !loop->is_draining && !is_full(loop->shared))
         (void)evconnlistener_enable(loop->accepting);
 }
@@ -97,7 +97,7 @@ static void count_out(struct loop *loop, uint32_t bucket)
 {
     struct loop_shared *shared = loop->shared;
 
-    atomic_fetch_sub(&shared->buckets[bucket], 1);
+    atomic_fetch_sub(&shared->buckets[bucket].count, 1);
     if (atomic_fetch_sub(&shared->count, 1) != shared->server->config.limits.connections)
         return;
     for (size_t i = 0; i < shared->loop_count; i++)
@@ -169,7 +169,8 @@ static void open_connection(struct loop *loop, int fd, const struct sockaddr *ad
                                                       .closed = on_closed,
                                                       .held = on_held,
                                                       .context = loop,
-                                                      .address_key = bucket },
+                                                      .address_key = bucket,
+                                                      .address_memory = &loop->shared->buckets[bucket].memory },
                         &connection) != BS_OK) {
         count_out(loop, bucket);
         return;
@@ -195,25 +196,12 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, stru
     }
 }
 
-/* Out of file descriptors, most likely: without a pause this would be said for ever, and nothing else done. */
 static void on_accept_error(struct evconnlistener *accepting, void *context)
 {
     struct loop *loop = context;
-    struct timeval moment = { .tv_sec = ACCEPT_PAUSE_SECONDS };
-    int code = errno;
-    unsigned missed;
 
-    if (limit_allows(&loop->shared->accept_errors, 1, now_us() / 1000000, &missed))
-        bs_warning("listen", "cannot accept: %s; trying again in %d s", strerror(code), ACCEPT_PAUSE_SECONDS);
-    if (event_add(loop->pause, &moment) == 0)
-        (void)evconnlistener_disable(accepting);
-}
-
-static void on_pause_over(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    accept_again(context);
+    (void)accepting;
+    accept_pause_begin(&loop->pause);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
@@ -258,15 +246,17 @@ static enum bs_err add_events(struct loop *loop)
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->wake_fd < 0)
         return BS_ERR_IO;
-    loop->pause = evtimer_new(loop->base, on_pause_over, loop);
     loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
-    if (loop->pause == NULL || loop->wake == NULL || event_add(loop->wake, NULL) != 0)
+    if (loop->wake == NULL || event_add(loop->wake, NULL) != 0)
         return BS_ERR_NOMEM;
     loop->accepting = evconnlistener_new(loop->base, on_accept, loop, LEV_OPT_CLOSE_ON_EXEC, BACKLOG, loop->shared->fd);
     if (loop->accepting == NULL)
         return BS_ERR_IO;
     evconnlistener_set_error_cb(loop->accepting, on_accept_error);
-    return BS_OK;
+    loop->pause = (struct accept_pause){
+        .accepting = loop->accepting, .lines = &loop->shared->accept_errors, .over = accept_again, .context = loop
+    };
+    return accept_pause_open(&loop->pause, loop->base);
 }
 
 enum bs_err loop_open(struct loop *loop, struct loop_shared *shared, struct event_base *base)
@@ -320,8 +310,7 @@ void loop_close(struct loop *loop)
         connection_close(loop->connections);
     if (loop->accepting != NULL)
         evconnlistener_free(loop->accepting);
-    if (loop->pause != NULL)
-        event_free(loop->pause);
+    accept_pause_close(&loop->pause);
     if (loop->wake != NULL)
         event_free(loop->wake);
     if (loop->wake_fd >= 0)

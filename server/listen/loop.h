@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/err.h"
+#include "server/listen/accept_pause.h"
 #include "server/listen/tls.h"
 #include "server/server.h"
 
@@ -15,15 +16,20 @@ struct event;
 struct evconnlistener;
 struct connection;
 
-/* Connections are counted per address in so many buckets, chosen by a keyed hash; two addresses in one bucket share its limit. */
+/* Connections and memory are counted per address in so many buckets, chosen by a keyed hash; two addresses in one share its limits. */
 #define LOOP_BUCKETS 4096
+
+struct loop_bucket {
+    atomic_uint count;
+    struct limit_memory memory;
+};
 
 /* What the loops have in common. */
 struct loop_shared {
     struct server *server;
     int fd; /* all accept from it: who has time takes the next */
     atomic_uint count;
-    atomic_uint buckets[LOOP_BUCKETS];
+    struct loop_bucket buckets[LOOP_BUCKETS];
     uint8_t bucket_key[32];
     struct limit accept_errors; /* lines in the log about them */
     atomic_uint generation;     /* rises when there is a new server certificate */
@@ -38,7 +44,7 @@ struct loop {
     struct tls tls;
     unsigned generation; /* of `tls` */
     struct evconnlistener *accepting;
-    struct event *pause; /* ends a pause in accepting */
+    struct accept_pause pause;
     struct event *wake;
     int wake_fd; /* eventfd: something in `shared` changed */
     struct connection *connections;

@@ -58,10 +58,10 @@ class Server(lab.Server):
         self._process.stdout.close()
         self._process = None
 
-    def connect(self):
-        """A TLS connection, as anybody can make one."""
+    def connect(self, source="127.0.0.1"):
+        """A TLS connection, as anybody can make one, from an address of this machine."""
         context = ssl.create_default_context(cafile=self.folder / "image/server-ca.pem")
-        line = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
         try:
             return context.wrap_socket(line, server_hostname="localhost")
         except (OSError, ssl.SSLError):

@@ -1,5 +1,6 @@
 """The listener against those who do not speak as they should: framing, slowness, floods. Real sockets, bounded memory."""
 
+import os
 import resource
 import select
 import socket
@@ -309,6 +310,34 @@ def test_a_flood_of_connections_from_one_address_leaves_others_served(tmp_path):
     assert grown < bound(16 * 64 + 4096)
     assert value(server.ctl("metrics"), "bootseald_connections_refused_by_address_total") > 3000
     server.stop()
+
+
+def cpu_seconds(pid):
+    """What a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("which", ["admin socket", "metrics port"])
+def test_ports_of_operators_rest_too_without_file_descriptors(server, which):
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    begin = server.log.text.count("cannot accept")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        family = socket.AF_UNIX if which == "admin socket" else socket.AF_INET
+        address = str(server.folder / "admin.sock") if family == socket.AF_UNIX else ("127.0.0.1", server.metrics_port)
+        with socket.socket(family) as line:
+            line.connect(address)
+            lab.wait_until(lambda: server.log.text.count("cannot accept") > begin, 10, "it cannot accept")
+            before, when = cpu_seconds(server.pid), time.monotonic()
+            lab.wait_until(lambda: server.log.text.count("cannot accept") > begin + 1, 10, "it tries again")
+            assert cpu_seconds(server.pid) - before < (time.monotonic() - when) / 4
+    finally:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+    lab.wait_until(lambda: server.ctl("metrics", check=False).returncode == 0, 10, "operators are served again")
+    with socket.create_connection(("127.0.0.1", server.metrics_port), timeout=10) as line:
+        line.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert statuses(receive(line)) == [200]
 
 
 def test_metrics_are_on_a_loopback_port_and_nowhere_else(tmp_path):

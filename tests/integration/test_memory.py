@@ -30,9 +30,9 @@ def fill(server):
     return lines
 
 
-def turned_away(server):
+def turned_away(server, source="127.0.0.1"):
     """The answer to one more body; empty when it is waited for."""
-    with server.connect() as line:
+    with server.connect(source) as line:
         line.settimeout(1)
         line.sendall(HEAD)
         try:
@@ -52,6 +52,21 @@ def test_bodies_above_the_limit_are_turned_away_and_room_comes_back(fleet):
     lab.wait_until(lambda: turned_away(fleet.server) == b"", 20, "there is room for one again")
     for line in lines:
         line.close()
+
+
+def test_one_address_cannot_take_all_of_it(fleet):
+    server = fleet.server
+    server.stop()
+    conf = server.folder / "bootseald.conf"
+    conf.write_text(conf.read_text().replace("memory = 1048576;", "memory = 4194304; memory_per_address = 1048576;"))
+    server.start()
+    lines = fill(server)
+    assert turned_away(server).startswith(b"HTTP/1.1 503 ")
+    assert fleet.enroll("--patience=0", check=False).busy
+    assert turned_away(server, source="127.0.0.2") == b""
+    for line in lines:
+        line.close()
+    lab.wait_until(lambda: turned_away(server) == b"", 20, "there is room again")
 
 
 def test_devices_are_told_to_come_back_while_challenges_have_no_room(fleet):

@@ -63,6 +63,27 @@ static void the_image_holds_configuration_and_server_ca_and_nothing_else(void **
     assert_non_null(strstr(text, "pcrs = [0, 2, 4, 7, 9, 11]"));
 }
 
+static void memory_is_counted_with_all_and_with_those_from_one_address(void **state)
+{
+    (void)state;
+    struct limit_memory all = { 0 }, here = { 0 }, there = { 0 };
+    struct limit_purse a = { .all = &all, .address = &here, .most = 100, .most_address = 60 }, b = a, c = a;
+    c.address = &there;
+    assert_true(limit_purse_take(&a, 50));
+    assert_false(limit_purse_take(&b, 20)); /* too much from here */
+    assert_false(limit_purse_take(&c, 51)); /* too much of all */
+    assert_int_equal(there.held, 0);
+    assert_true(limit_purse_take(&c, 50));
+    assert_int_equal(all.held, 100);
+    limit_purse_give(&a);
+    limit_purse_give(&a);
+    assert_int_equal(here.held, 0);
+    assert_true(limit_purse_take(&b, 20));
+    limit_purse_give(&b);
+    limit_purse_give(&c);
+    assert_int_equal(all.held, 0);
+}
+
 static void init_replaces_nothing(void **state)
 {
     struct lab *lab = *state;
@@ -256,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(keys_and_database_are_for_their_owner_alone),
         LAB_TEST(the_image_holds_configuration_and_server_ca_and_nothing_else),
+        cmocka_unit_test(memory_is_counted_with_all_and_with_those_from_one_address),
         LAB_TEST(init_replaces_nothing),
         LAB_TEST(one_server_to_a_folder),
         LAB_TEST(the_two_roots_do_not_know_each_other),
