@@ -56,6 +56,7 @@ void boot_end(struct boot *boot)
 struct vault_policy boot_policy(const struct boot *boot)
 {
     return (struct vault_policy){
+        .kind = boot->config->seal.policy == CONFIG_SEAL_SIGNED ? VAULT_SIGNED : VAULT_PCR,
         .bank = boot->config->measure.bank,
         .boot_mask = boot->config->measure.pcrs,
         .cap_pcr = (uint32_t)boot->config->cap.pcr,

@@ -59,6 +59,7 @@ struct boot {
     bool is_capped;
     uint64_t failures; /* in a row, this one included; set by step_failed */
     struct bs_buf eventlog;
+    struct tpm_pcrs pcrs; /* those of the vault's policy and the cap's, as step_discover read them */
     struct cert_roots *roots;
 
     struct vault_opened held; /* verified credentials */

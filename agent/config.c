@@ -30,7 +30,7 @@
 static const char *const pq_words[] = { "prefer", "require", NULL };
 static const char *const measure_words[] = { "required", "optional", NULL };
 static const char *const bank_words[] = { "sha256", "sha384", "sha512", NULL };
-static const char *const policy_words[] = { "pcr", NULL };
+static const char *const policy_words[] = { "pcr", "signed", NULL };
 static const char *const on_failure_words[] = { "reboot", "halt", "continue", NULL };
 static const char *const format_words[] = { "text", "kv", NULL };
 static const char *const level_words[] = { "error", "warning", "notice", "info", "debug", NULL };
@@ -62,6 +62,7 @@ static const struct agent_config defaults = {
              .persist = true,
              .timeout_s = 30 },
     .measure = { .pcrs = BIT(0) | BIT(2) | BIT(4) | BIT(7) | BIT(9) | BIT(11) },
+    .seal = { .approvals = "" },
     .cap = { .pcr = BS_CAP_PCR_DEFAULT },
     .vault = { .dir = "/var/lib/bootseal" },
     .net = { .up = { default_up, 1 }, .proxy = "", .deadline_s = 30 },
@@ -100,6 +101,7 @@ static const struct conf_key keys[] = {
     KEY("measure.bank", CONF_WORD, measure.bank_word, .words = bank_words),
     KEY("measure.pcrs", CONF_PCRS, measure.pcrs, .minimum = 1, .help = "PCRs that are quoted and sealed to"),
     KEY("seal.policy", CONF_WORD, seal.policy, .words = policy_words),
+    KEY("seal.approvals", CONF_STRING, seal.approvals, .help = "file with approvals of boots; \"\": none"),
     KEY("cap.pcr", CONF_INTEGER, cap.pcr, .maximum = 23),
     KEY("vault.dir", CONF_STRING, vault.dir, .minimum = 2),
     KEY("net.up", CONF_STRINGS, net.up,
@@ -139,6 +141,7 @@ static const struct {
 } path_keys[] = {
     { "server.ca", AT(server.ca), false },
     { "tpm.eventlog", AT(tpm.eventlog), true },
+    { "seal.approvals", AT(seal.approvals), true },
     { "vault.dir", AT(vault.dir), false },
     { "boot.watchdog", AT(boot.watchdog), true },
     { "token.file", AT(token.file), true },

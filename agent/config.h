@@ -7,9 +7,10 @@
 #define CONFIG_PATH_ETC "/etc/bootseal/bootseal.conf"
 #define CONFIG_PATH_USR "/usr/lib/bootseal/bootseal.conf"
 
-/* Index into the words of tls.pq, measure.boot, boot.on_failure, log.format. */
+/* Index into the words of tls.pq, measure.boot, seal.policy, boot.on_failure, log.format. */
 enum config_pq { CONFIG_PQ_PREFER, CONFIG_PQ_REQUIRE };
 enum config_measure { CONFIG_MEASURE_REQUIRED, CONFIG_MEASURE_OPTIONAL };
+enum config_seal { CONFIG_SEAL_PCR, CONFIG_SEAL_SIGNED };
 enum config_on_failure { CONFIG_ON_FAILURE_REBOOT, CONFIG_ON_FAILURE_HALT, CONFIG_ON_FAILURE_CONTINUE };
 
 /* Element of handover.files: an item of the bundle becomes a plain file. */
@@ -51,6 +52,7 @@ struct agent_config {
     } measure;
     struct {
         int policy;
+        const char *approvals; /* "": none */
     } seal;
     struct {
         int64_t pcr;

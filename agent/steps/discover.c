@@ -168,6 +168,7 @@ static enum bs_err discover(struct boot *boot)
     err = check_capped(boot, &pcrs);
     if (err != BS_OK || boot->problem)
         return err;
+    boot->pcrs = pcrs;
     err = check_measured(boot, &pcrs);
     if (err == BS_OK)
         err = load_roots(boot);

@@ -59,6 +59,22 @@ static const char *why_renew(const char *dir, const struct bundle *bundle)
     return unconfirmed_is_set(dir) ? ", of which the server has not heard yet" : "";
 }
 
+/* That there is no such file is no fault: it lies beside some images and not beside others. */
+static void read_approvals(const struct boot *boot, struct bs_buf *out)
+{
+    BS_OWN(string) path = NULL;
+    if (*boot->config->seal.approvals == '\0' || boot->config->seal.policy == CONFIG_SEAL_PCR)
+        return;
+    enum bs_err err = bs_path_under(boot->root, boot->config->seal.approvals, &path);
+    if (err == BS_OK)
+        err = bs_file_read(path, out);
+    if (err != BS_OK && err != BS_ERR_NOT_FOUND)
+        bs_warning(STATE, "seal.approvals: %s cannot be read (%s); it is not used", boot->config->seal.approvals,
+                   bs_err_name(err));
+    if (err != BS_OK)
+        bs_buf_reset(out);
+}
+
 enum bs_err step_open(struct boot *boot)
 {
     BS_OWN(string) dir = NULL;
@@ -68,7 +84,10 @@ enum bs_err step_open(struct boot *boot)
 
     struct vault_policy policy = boot_policy(boot);
     struct vault_findings findings;
-    err = vault_open(dir, boot->tpm, &policy, boot->roots, &boot->held, &findings);
+    BS_SCOPED_BUF struct bs_buf approvals = BS_BUF(APPROVALS_SIZE_MAX);
+    read_approvals(boot, &approvals);
+    const struct vault_open_request request = { dir, &policy, boot->roots, &boot->pcrs, bs_buf_span(&approvals) };
+    err = vault_open(boot->tpm, &request, &boot->held, &findings);
     note_findings(boot, &findings);
     if (err == BS_OK) {
         bs_clock_raise_floor((int64_t)boot->held.contents.time_floor);

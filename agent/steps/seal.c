@@ -1,4 +1,5 @@
 /* seal: what was received goes into the vault, for the boots to come; then the server hears that it is durable. */
+#include "agent/steps/signer.h"
 #include "agent/steps/steps.h"
 #include "agent/unconfirmed.h"
 #include "agent/vault/keys.h"
@@ -73,13 +74,13 @@ static enum bs_err hold(struct boot *boot)
 }
 
 /* A new generation, and before it the word that the server has not heard of it: the power may be cut right after it. */
-static enum bs_err commit(struct boot *boot, const char *dir, uint64_t *ret_generation)
+static enum bs_err commit(struct boot *boot, const char *dir, const struct vault_policy *policy,
+                          const struct vault_signer *signer, uint64_t *ret_generation)
 {
-    struct vault_policy policy = boot_policy(boot);
     const struct bundle *bundle = &boot->fresh.bundle;
     const struct vault_share share = { bundle->serial, bundle->share, bundle->device };
-    const struct vault_request request = { dir, &policy, &boot->fresh.contents,
-                                           bundle->share.size > 0 ? &share : NULL };
+    const struct vault_request request = { dir, policy, &boot->fresh.contents, bundle->share.size > 0 ? &share : NULL,
+                                           policy->kind == VAULT_PCR ? NULL : signer };
     if (unconfirmed_set(dir) != BS_OK) /* where nothing can be written, the commit says so */
         bs_debug(STATE, "%s/%s cannot be written", boot->config->vault.dir, UNCONFIRMED_NAME);
     return vault_commit(boot->tpm, &request, ret_generation);
@@ -112,8 +113,18 @@ enum bs_err step_seal(struct boot *boot)
                          bs_err_name(err));
     }
 
+    struct vault_policy policy = boot_policy(boot);
+    BS_SCOPED_BUF struct bs_buf approvals = BS_BUF(APPROVALS_SIZE_MAX);
+    struct signer signer = { .vault = { .policy_ref = BS_SPAN_NONE } };
+    if (policy.kind != VAULT_PCR) {
+        err = signer_find(boot, &policy, &approvals, &signer);
+        if (err != BS_OK) {
+            go_back(boot);
+            return err;
+        }
+    }
     uint64_t generation = 0;
-    err = commit(boot, dir, &generation);
+    err = commit(boot, dir, &policy, &signer.vault, &generation);
     if (can_do_without(boot, err)) {
         bs_warning(STATE, "this boot is not measured: nothing is sealed, and every boot will ask the server");
         return hold(boot);

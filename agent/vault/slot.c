@@ -76,11 +76,11 @@ static enum bs_err put_policy(const struct slot_header *header, struct bs_buf *o
     if (err == BS_OK)
         err = put_public(&header->srk, out);
     if (err == BS_OK)
-        err = put_sized(header->approved.policy_ref, 2, out);
+        err = put_sized(header->signer.policy_ref, 2, out);
     if (err == BS_OK)
-        err = put_public(&header->approved.policy_key, out);
+        err = put_public(&header->signer.key, out);
     if (err == BS_OK)
-        err = put_sized(header->approved.approvals, 4, out);
+        err = put_sized(header->signer.approvals, 4, out);
     return err;
 }
 
@@ -217,15 +217,15 @@ static bool take_public(struct bs_reader *r, TPMT_PUBLIC *ret_area)
 /* Nothing of what another kind needs may stand there; what this one needs must. */
 static bool is_as_its_kind_needs(const struct slot_header *header)
 {
-    const struct slot_signed *approved = &header->approved;
-    bool has_key = !is_no_key(&approved->policy_key) && approved->approvals.size > 0;
+    const struct vault_signer *signer = &header->signer;
+    bool has_key = !is_no_key(&signer->key) && signer->approvals.size > 0;
     switch (header->policy.kind) {
     case VAULT_PCR:
-        return is_no_key(&approved->policy_key) && approved->approvals.size == 0 && approved->policy_ref.size == 0;
+        return is_no_key(&signer->key) && signer->approvals.size == 0 && signer->policy_ref.size == 0;
     case VAULT_SIGNED:
-        return has_key && approved->policy_ref.size == CRYPTO_SHA256_SIZE;
+        return has_key && signer->policy_ref.size == CRYPTO_SHA256_SIZE;
     case VAULT_SIGNED_UKI:
-        return has_key && approved->policy_ref.size == 0;
+        return has_key && signer->policy_ref.size == 0;
     }
     return false;
 }
@@ -247,8 +247,8 @@ static bool take_policy(struct bs_reader *r, struct slot_header *header)
     struct bs_span name;
     return take_numbers(r, header) && take_sized(r, 2, WIRE_NAME_MAX, &name) &&
            wire_name_from_span(name, &header->counter_name) == BS_OK && take_public(r, &header->srk) &&
-           !is_no_key(&header->srk) && take_sized(r, 2, REF_MAX, &header->approved.policy_ref) &&
-           take_public(r, &header->approved.policy_key) && take_sized(r, 4, SLOT_MAX, &header->approved.approvals) &&
+           !is_no_key(&header->srk) && take_sized(r, 2, REF_MAX, &header->signer.policy_ref) &&
+           take_public(r, &header->signer.key) && take_sized(r, 4, SLOT_MAX, &header->signer.approvals) &&
            is_as_its_kind_needs(header);
 }
 

@@ -9,13 +9,6 @@
 #define SLOT_MAX (256 * 1024)
 #define SLOT_KEY_SIZE CRYPTO_AEAD_KEY
 
-/* What a policy that somebody signs needs; all empty for VAULT_PCR. */
-struct slot_signed {
-    struct bs_span policy_ref; /* at most a digest */
-    TPMT_PUBLIC policy_key;
-    struct bs_span approvals;
-};
-
 /* The vault's key a second time, wrapped for the recovery share of a bundle; all zero when there is none. */
 struct slot_share {
     uint64_t serial; /* of the bundle that brought the share */
@@ -30,7 +23,7 @@ struct slot_header {
     uint32_t counter_index;
     struct wire_name counter_name;
     TPMT_PUBLIC srk;
-    struct slot_signed approved;
+    struct vault_signer signer; /* all empty for VAULT_PCR */
     struct tpm_key_blob sealed;
     struct slot_share share;
     uint8_t nonce[CRYPTO_AEAD_NONCE];

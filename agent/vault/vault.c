@@ -3,6 +3,8 @@
 #include "agent/vault/forget.h"
 #include "agent/vault/keys.h"
 #include "agent/vault/slot.h"
+#include "agent/vault/unseal.h"
+#include "agent/vault/verify.h"
 #include "core/log.h"
 
 #include <string.h>
@@ -78,40 +80,10 @@ static bool is_sealed_here(const struct slot_header *header, const struct vault_
            wire_name_equal(&header->counter_name, &counter->name);
 }
 
-/*
- * That the slot opened says only that somebody with this TPM sealed it. The server's signature, the Name of this TPM's SRK in what is
- * signed, and the certificate of the key beside it say that it is ours; and of keys that the device made, those that were enrolled are the enrolled ones.
- */
-static enum bs_err verify(struct tpm *tpm, const struct cert_roots *roots, struct vault_opened *opened)
-{
-    enum bs_err err = bundle_verify(opened->contents.sign1, roots, &opened->bundle);
-    if (err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL)
-        return BS_ERR_TAMPERED;
-    if (err != BS_OK)
-        return err;
-
-    const TPMT_PUBLIC *srk_public;
-    const struct wire_name *srk_name;
-    err = tpm_srk(tpm, &srk_public, &srk_name);
-    if (err != BS_OK)
-        return err;
-    if (!bs_span_equal(wire_name_span(srk_name), opened->bundle.srk_name))
-        return BS_ERR_TAMPERED;
-
-    TPM2B_PUBLIC device;
-    struct cert_info leaf;
-    if (opened->bundle.chain_count == 0 || wire_public2b_decode(opened->contents.device_public, &device) != BS_OK ||
-        cert_parse(opened->bundle.chain[0], &leaf) != BS_OK || !cert_key_equals(&leaf, &device.publicArea) ||
-        !vault_keys_fit(opened))
-        return BS_ERR_TAMPERED;
-    return BS_OK;
-}
-
 /* What vault_open needs in every slot. */
 struct opening {
     struct tpm *tpm;
-    const struct vault_policy *policy;
-    const struct cert_roots *roots;
+    const struct vault_open_request *request;
     struct vault_findings *findings;
 };
 
@@ -124,19 +96,11 @@ static enum bs_err open_slot(const struct opening *o, const struct slot_file *fi
     enum bs_err err = tpm_counter_expect(o->tpm, header->generation, &counter);
     if (err != BS_OK)
         return err;
-    if (!is_sealed_here(header, o->policy, &counter))
+    if (!is_sealed_here(header, o->request->policy, &counter))
         return BS_ERR_BOOT;
 
     BS_OWN(secret) key = NULL;
-    const struct tpm_unseal_request request = {
-        .srk = &header->srk,
-        .bank = o->policy->bank,
-        .boot_mask = o->policy->boot_mask,
-        .cap_pcr = o->policy->cap_pcr,
-        .counter_value = header->generation,
-        .sealed = &header->sealed,
-    };
-    err = tpm_unseal(o->tpm, &request, &key);
+    err = unseal_slot(o->tpm, o->request, header, &key);
     o->findings->is_answer_changed |= err == BS_ERR_TAMPERED;
     if (err != BS_OK)
         return err == BS_ERR_TAMPERED ? BS_ERR_TPM : err; /* the slot may be as good as ever */
@@ -149,7 +113,7 @@ static enum bs_err open_slot(const struct opening *o, const struct slot_file *fi
     err = slot_contents(opened.plain, &opened.contents);
     err = err == BS_ERR_INPUT ? BS_ERR_TAMPERED : err;
     if (err == BS_OK)
-        err = verify(o->tpm, o->roots, &opened);
+        err = verify_opened(o->tpm, o->request->roots, header, &opened);
     if (err != BS_OK) {
         vault_opened_clear(&opened);
         return err;
@@ -211,23 +175,22 @@ static void restore_copy(const char *dir, const struct slot_file *good, size_t t
                    dir);
 }
 
-enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_policy *policy,
-                       const struct cert_roots *roots, struct vault_opened *ret_opened,
+enum bs_err vault_open(struct tpm *tpm, const struct vault_open_request *request, struct vault_opened *ret_opened,
                        struct vault_findings *ret_findings)
 {
     *ret_findings = (struct vault_findings){ 0 };
-    enum bs_err forget_err = forget_finish(dir, tpm, &ret_findings->is_forgotten);
+    enum bs_err forget_err = forget_finish(request->dir, tpm, &ret_findings->is_forgotten);
     if (ret_findings->is_forgotten)
         return forget_err == BS_OK ? BS_ERR_NOT_FOUND : forget_err;
 
     SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
-    slot_files_read(dir, files);
+    slot_files_read(request->dir, files);
 
     /*
      * What was committed lies in both slots: what one of them says, the other one says, too. Else the younger one is the likelier:
      * the power was cut between its increment and the copy, or, more rarely, before the increment.
      */
-    const struct opening o = { .tpm = tpm, .policy = policy, .roots = roots, .findings = ret_findings };
+    const struct opening o = { .tpm = tpm, .request = request, .findings = ret_findings };
     bool is_copy = files[0].err == BS_OK && bs_span_equal(bs_buf_span(&files[0].bytes), bs_buf_span(&files[1].bytes));
     size_t first = younger_slot(files);
     enum bs_err tpm_err = BS_OK;
@@ -235,7 +198,7 @@ enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_poli
         size_t index = (first + i) % VAULT_SLOTS;
         enum bs_err err = open_slot(&o, &files[index], ret_opened);
         if (err == BS_OK && !is_copy)
-            restore_copy(dir, &files[index], 1 - index);
+            restore_copy(request->dir, &files[index], 1 - index);
         if (err == BS_OK)
             return BS_OK;
         bs_debug("vault", "%s: %s", slots_name(index), bs_err_name(err));
@@ -303,6 +266,11 @@ static enum bs_err seal_generation(struct tpm *tpm, const struct vault_request *
         .counter_index = counter->public_area.nvIndex,
         .counter_name = counter->name,
     };
+    struct tpm_approver approver;
+    if (request->signer) {
+        header.signer = *request->signer;
+        approver = (struct tpm_approver){ &header.signer.key, header.signer.policy_ref };
+    }
     BS_OWN(secret) key = NULL;
     const TPMT_PUBLIC *srk;
     const struct wire_name *srk_name;
@@ -321,6 +289,8 @@ static enum bs_err seal_generation(struct tpm *tpm, const struct vault_request *
     struct tpm_policy policy;
     if (err == BS_OK)
         err = tpm_policy_now(tpm, want->bank, want->boot_mask, want->cap_pcr, counter, header.generation, &policy);
+    if (err == BS_OK && request->signer)
+        policy.approver = &approver;
     if (err == BS_OK)
         err = tpm_seal(tpm, &policy, key, &header.sealed);
     if (err == BS_OK)

@@ -42,11 +42,18 @@ struct vault_policy {
     uint32_t cap_pcr;
 };
 
+/* Who says which boots a vault opens in that is not VAULT_PCR. */
+struct vault_signer {
+    TPMT_PUBLIC key;
+    struct bs_span policy_ref; /* VAULT_SIGNED: 32 bytes, of device and epoch; else empty */
+    struct bs_span approvals;  /* VAULT_SIGNED: core/approval.h, encoded */
+};
+
 /* Why a slot did not open, for the report. */
 struct vault_findings {
     bool is_tampered;       /* opened, but the bundle or the key is not what the server signed for this TPM */
     bool is_corrupt;        /* damaged, or of another format */
-    bool is_boot_changed;   /* sealed to another boot, an older counter or another TPM */
+    bool is_boot_changed;   /* sealed to another boot, an older counter or another TPM; or nobody approved this boot */
     bool is_answer_changed; /* what the TPM said was changed on its way, or is an older answer */
     bool is_forgotten;      /* a vault_forget that was cut off was found, and gone on with before anything else */
     unsigned slots_seen;
@@ -68,9 +75,23 @@ void vault_opened_clear(struct vault_opened *opened); /* wipes and frees the sec
  * NOT_FOUND: no slot, or no counter. BOOT, TAMPERED, INPUT: the worst of what the slots were, details in *ret_findings (always
  * set). TPM and TIMEOUT when the TPM fails.
  */
-enum bs_err vault_open(const char *dir, struct tpm *tpm, const struct vault_policy *policy,
-                       const struct cert_roots *roots, struct vault_opened *ret_opened,
+struct vault_open_request {
+    const char *dir;
+    const struct vault_policy *policy;
+    const struct cert_roots *roots;
+    const struct tpm_pcrs
+        *pcrs;                /* those of the policy, as this boot read them before; NULL: they are read when needed */
+    struct bs_span approvals; /* beside those in the slots; may be empty, and need not be trusted */
+};
+enum bs_err vault_open(struct tpm *tpm, const struct vault_open_request *request, struct vault_opened *ret_opened,
                        struct vault_findings *ret_findings) BS_MUST_USE;
+
+/*
+ * Whether a vault that is sealed under this signer would open in the boot of now. NOT_FOUND when no approval is for it, UNTRUSTED when
+ * none of those that are is signed by the signer's key.
+ */
+enum bs_err vault_is_approved(struct tpm *tpm, const struct vault_policy *policy,
+                              const struct vault_signer *signer) BS_MUST_USE;
 
 /*
  * Seals a new generation and commits it. After BS_OK it is durable and the only one that opens. IO when the disk fails, before
@@ -80,7 +101,8 @@ struct vault_request {
     const char *dir;
     const struct vault_policy *policy;
     const struct vault_contents *contents;
-    const struct vault_share *share; /* that opens the slots without the TPM; NULL: none does */
+    const struct vault_share *share;   /* that opens the slots without the TPM; NULL: none does */
+    const struct vault_signer *signer; /* NULL for VAULT_PCR */
 };
 enum bs_err vault_commit(struct tpm *tpm, const struct vault_request *request, uint64_t *ret_generation) BS_MUST_USE;
 

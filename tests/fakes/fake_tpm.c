@@ -1,6 +1,7 @@
 #include "fakes/fake_tpm.h"
 
 #include "bootseal/cap.h"
+#include "core/approval.h"
 
 #include <assert.h>
 #include <string.h>
@@ -342,16 +343,23 @@ static void values_digest(uint32_t mask, uint8_t ret_digest[32])
 
 static void policy_digest(const struct tpm_policy *policy, uint8_t ret_digest[32])
 {
-    uint8_t numbers[18];
+    uint8_t numbers[18], boot[CRYPTO_SHA256_SIZE];
+    struct wire_name key;
+    memcpy(boot, policy->boot_digest, sizeof(boot));
+    if (policy->approver) {
+        must(wire_public_name(policy->approver->key, &key));
+        const struct bs_span who[] = { wire_name_span(&key), policy->approver->policy_ref };
+        must(crypto_sha256(who, 2, boot));
+    }
     for (size_t i = 0; i < 4; i++)
-        numbers[i] = (uint8_t)(policy->boot_mask >> (8 * i));
+        numbers[i] = policy->approver ? 0 : (uint8_t)(policy->boot_mask >> (8 * i));
     for (size_t i = 0; i < 8; i++)
         numbers[4 + i] = (uint8_t)(policy->counter_value >> (8 * i));
     numbers[12] = (uint8_t)policy->cap_pcr;
     numbers[13] = (uint8_t)policy->bank;
     for (size_t i = 0; i < 4; i++)
         numbers[14 + i] = fake_tpm.srk_seed;
-    struct bs_span pieces[] = { BS_SPAN(numbers, sizeof(numbers)), BS_SPAN(policy->boot_digest, 32),
+    struct bs_span pieces[] = { BS_SPAN(numbers, sizeof(numbers)), BS_SPAN(boot, sizeof(boot)),
                                 BS_SPAN(policy->cap_digest, 32), wire_name_span(&policy->counter->name) };
     must(crypto_sha256(pieces, 4, ret_digest));
 }
@@ -411,12 +419,35 @@ static bool is_our_srk(const TPMT_PUBLIC *named)
     return wire_name_equal(&name, own_name);
 }
 
+/* What VerifySignature and PolicyAuthorize would say. */
+static enum bs_err check_approval(const struct tpm_unseal_request *request)
+{
+    const struct tpm_approval *approval = request->approval;
+    const TPMS_SIGNATURE_ECC *ecc = &approval->signature.signature.ecdsa;
+    struct message_pcrs now = { .bank = request->bank, .mask = request->boot_mask };
+    struct crypto_point point;
+    uint8_t hash[CRYPTO_SHA256_SIZE], policy[CRYPTO_SHA256_SIZE];
+    for (unsigned i = 0; i < TPM_PCRS; i++)
+        if (now.mask >> i & 1)
+            now.values[i] = BS_SPAN(fake_tpm.pcrs[i], CRYPTO_SHA256_SIZE);
+    must(approval_policy(&now, policy));
+    must(approval_hash(approval->policy, approval->by.policy_ref, hash));
+    must(wire_public_point(approval->by.key, &point));
+    if (crypto_ecdsa_verify(&point, BS_SPAN(hash, sizeof(hash)), BS_SPAN(ecc->signatureR.buffer, ecc->signatureR.size),
+                            BS_SPAN(ecc->signatureS.buffer, ecc->signatureS.size)) != BS_OK)
+        return BS_ERR_UNTRUSTED;
+    return memcmp(policy, approval->policy, sizeof(policy)) == 0 ? BS_OK : BS_ERR_BOOT;
+}
+
 enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request, struct bs_secret **ret_secret)
 {
     (void)tpm;
     COMMAND();
     fake_tpm.unseals++;
     const struct tpm_key_blob *blob = request->sealed;
+    enum bs_err err = request->approval ? check_approval(request) : BS_OK;
+    if (err != BS_OK)
+        return err;
     if (!fake_tpm.has_counter || request->counter_value != fake_tpm.counter || !is_our_srk(request->srk))
         return BS_ERR_BOOT;
     if (blob->private_area.size != 1 || blob->private_area.buffer[0] >= fake_tpm.sealed_count)
@@ -429,7 +460,8 @@ enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request
                                  .boot_mask = request->boot_mask,
                                  .cap_pcr = request->cap_pcr,
                                  .counter = &counter,
-                                 .counter_value = fake_tpm.counter };
+                                 .counter_value = fake_tpm.counter,
+                                 .approver = request->approval ? &request->approval->by : NULL };
     values_digest(policy.boot_mask, policy.boot_digest);
     values_digest(UINT32_C(1) << policy.cap_pcr, policy.cap_digest);
     uint8_t digest[CRYPTO_SHA256_SIZE];

@@ -275,6 +275,7 @@ token = {{ file = "/token"; }};
 log = {{ level = "{level}"; }};
 cap = {{ pcr = {cap}; }};
 measure = {{ pcrs = [ {pcrs} ]; {measure} }};
+seal = {{ {seal} }};
 device = {{ serial_file = "/serial"; }};
 handover = {{
     unauthenticated_root = true;
@@ -302,7 +303,7 @@ class Device:
         (self.root / "serial").write_text(f"SN-{self.folder.name}\n")
         self.log = (LOGS / log).read_bytes() if isinstance(log, str) else log
         self.settings = {"wait": 40, "cap": 12, "level": "debug", "pcrs": ", ".join(map(str, QUOTED)), "up": "",
-                         "proxy": "", "measure": "", "timeout": 30, "chip": ""}
+                         "proxy": "", "measure": "", "seal": "", "timeout": 30, "chip": ""}
         self.environment = {}
 
     def power_on(self, log=None):
@@ -389,6 +390,17 @@ def enroll(device, server):
     name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
     server.ctl("device", "approve", name, "--learn", "--profile=demo")
     assert boot.end() == 0, boot.console.text
+
+
+def at_time(text):
+    """The environment in which a program sees another time; a sanitizer's library has to come first."""
+    preload = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+    assert os.path.exists(preload), "faketime is not installed"
+    linked = subprocess.run(["ldd", BUILD / "bootseal"], capture_output=True, text=True, check=False).stdout
+    for line in linked.splitlines():
+        if "libasan" in line:
+            preload = line.split("=> ")[1].split()[0] + ":" + preload
+    return {"LD_PRELOAD": preload, "FAKETIME": text, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def _free_port():

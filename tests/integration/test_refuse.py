@@ -1,9 +1,7 @@
 """What must not get through: each of these fails if the check that it is about is taken out."""
 
-import os
 import re
 import shutil
-import subprocess
 
 import pytest
 
@@ -123,18 +121,6 @@ def test_unreachable_server_is_no_hang(new_device, server):
     refused(device, server, console)
 
 
-def at_time(text):
-    """The environment in which a program sees another time; a sanitizer's library has to come first."""
-    preload = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-    if not os.path.exists(preload):
-        pytest.fail("faketime is not installed")
-    linked = subprocess.run(["ldd", lab.BUILD / "bootseal"], capture_output=True, text=True, check=False).stdout
-    for line in linked.splitlines():
-        if "libasan" in line:
-            preload = line.split("=> ")[1].split()[0] + ":" + preload
-    return {"LD_PRELOAD": preload, "FAKETIME": text, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-
 def test_revoked_device_that_is_due_for_renewal_hands_nothing_over(enrolled, server):
     server.stop()
     conf = server.folder / "bootseald.conf"
@@ -143,11 +129,11 @@ def test_revoked_device_that_is_due_for_renewal_hands_nothing_over(enrolled, ser
     for slot in enrolled.slots:
         slot.unlink()
     assert enrolled.boot()[0] == 0
-    enrolled.environment = at_time("+21d")
+    enrolled.environment = lab.at_time("+21d")
     assert enrolled.boot()[0] == 0
     assert enrolled.report["source"] == "server"
     server.ctl("device", "revoke", enrolled.id, "--because=stolen")
-    enrolled.environment = at_time("+42d")
+    enrolled.environment = lab.at_time("+42d")
     code, console = enrolled.boot(wait=3)
     assert code == 20 and "blocked" in console, console
     refused(enrolled, server, console)
@@ -156,7 +142,7 @@ def test_revoked_device_that_is_due_for_renewal_hands_nothing_over(enrolled, ser
 def test_clock_at_1970_with_a_younger_server_certificate(enrolled):
     for slot in enrolled.slots:
         slot.unlink()
-    enrolled.environment = at_time("@1970-01-02 00:00:00")
+    enrolled.environment = lab.at_time("@1970-01-02 00:00:00")
     code, console = enrolled.boot()
     assert code == 0, console
     assert "clock-unknown" in enrolled.report["notes"]

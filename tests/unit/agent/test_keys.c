@@ -316,11 +316,14 @@ static void a_vault_with_other_keys_than_the_enrolled_ones_is_tampering(void **s
     assert_ok(bs_file_read(scene_path("/etc/bootseal/server-ca.pem"), &pem));
     assert_ok(cert_roots_from_pem(bs_buf_span(&pem), &roots));
     fake_tpm.is_open = true;
-    assert_ok(vault_open(scene_path("/var/lib/bootseal"), NULL, &policy, roots, &opened, &findings));
+    const struct vault_open_request open = { .dir = scene_path("/var/lib/bootseal"),
+                                             .policy = &policy,
+                                             .roots = roots };
+    assert_ok(vault_open(NULL, &open, &opened, &findings));
     uint8_t known[64] = { 1 };
     uint64_t generation;
     opened.contents.keys[0].private_half = BS_SPAN(known, sizeof(known));
-    const struct vault_request request = { scene_path("/var/lib/bootseal"), &policy, &opened.contents, NULL };
+    const struct vault_request request = { scene_path("/var/lib/bootseal"), &policy, &opened.contents, NULL, NULL };
     assert_ok(vault_commit(NULL, &request, &generation));
     vault_opened_clear(&opened);
     fake_tpm.is_open = false;

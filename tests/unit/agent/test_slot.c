@@ -164,17 +164,17 @@ static void what_a_signed_policy_needs_comes_back(void **state)
     struct slot slot;
     static const uint8_t ref[32] = { 7 };
     header.policy.kind = VAULT_SIGNED;
-    header.approved.policy_ref = BS_SPAN(ref, sizeof(ref));
-    wire_template_device(&header.approved.policy_key);
-    fill_unique(&header.approved.policy_key);
-    header.approved.approvals = bs_span_of_string("approvals");
+    header.signer.policy_ref = BS_SPAN(ref, sizeof(ref));
+    wire_template_device(&header.signer.key);
+    fill_unique(&header.signer.key);
+    header.signer.approvals = bs_span_of_string("approvals");
     assert_ok(encode_again(&slot));
     assert_int_equal(slot.header.policy.kind, VAULT_SIGNED);
-    assert_true(bs_span_equal(slot.header.approved.policy_ref, header.approved.policy_ref));
-    assert_span_text(slot.header.approved.approvals, "approvals");
+    assert_true(bs_span_equal(slot.header.signer.policy_ref, header.signer.policy_ref));
+    assert_span_text(slot.header.signer.approvals, "approvals");
     struct wire_name in, out;
-    assert_ok(wire_public_name(&header.approved.policy_key, &in));
-    assert_ok(wire_public_name(&slot.header.approved.policy_key, &out));
+    assert_ok(wire_public_name(&header.signer.key, &in));
+    assert_ok(wire_public_name(&slot.header.signer.key, &out));
     assert_true(wire_name_equal(&in, &out));
 
     BS_OWN(secret) plain = NULL;
@@ -208,16 +208,16 @@ static void fields_that_are_not_of_the_kind_are_refused(void **state)
     for (size_t i = 0; i < COUNT(wrong); i++) {
         struct slot slot;
         header.policy.kind = wrong[i].kind;
-        header.approved = (struct slot_signed){ .policy_ref = BS_SPAN(ref, wrong[i].ref_size),
-                                                .approvals = bs_span_of_string(wrong[i].approvals) };
+        header.signer = (struct vault_signer){ .policy_ref = BS_SPAN(ref, wrong[i].ref_size),
+                                               .approvals = bs_span_of_string(wrong[i].approvals) };
         if (wrong[i].has_key) {
-            wire_template_device(&header.approved.policy_key);
-            fill_unique(&header.approved.policy_key);
+            wire_template_device(&header.signer.key);
+            fill_unique(&header.signer.key);
         }
         assert_err(encode_again(&slot), BS_ERR_INPUT);
     }
     header.policy.kind = VAULT_PCR;
-    header.approved = (struct slot_signed){ 0 };
+    header.signer = (struct vault_signer){ 0 };
     struct slot slot;
     assert_ok(encode_again(&slot));
 }
