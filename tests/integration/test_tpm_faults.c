@@ -231,6 +231,27 @@ static void silence_is_a_timeout_and_the_next_call_works(void **state)
     }
 }
 
+/* What comes after the time is over belongs to nothing: least of all to the next command. */
+static void an_answer_after_the_timeout_is_none(void **state)
+{
+    static const uint32_t commands[] = { TPM2_CC_Load, TPM2_CC_StartAuthSession, TPM2_CC_Unseal };
+    struct bench *bench = *state;
+    const struct tpm_options options = options_of(bench);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        BS_OWN(secret) secret = NULL;
+        BS_OWN(tpm) tpm = NULL;
+        OK(tpm_open(&options, &tpm));
+        lab_fault(bench->lab, LAB_DELAY, commands[i], TIMEOUT_MS + TIMEOUT_MS / 2, 1);
+        int64_t start = bs_clock_monotonic_ms();
+        FAILS(open_flow(bench, tpm, &secret), BS_ERR_TIMEOUT);
+        assert_true(bs_clock_monotonic_ms() - start >= TIMEOUT_MS);
+        assert_true(bs_clock_monotonic_ms() - start < 10 * TIMEOUT_MS);
+        OK(open_flow(bench, tpm, &secret));
+        assert_memory_equal(bs_secret_view(secret), bs_secret_view(bench->secret), 32);
+        NOTHING_LOADED(bench->lab);
+    }
+}
+
 static void a_tpm_that_vanishes_is_an_error_and_may_come_back(void **state)
 {
     struct bench *bench = *state;
@@ -291,6 +312,28 @@ static void a_changed_response_to_unseal_is_noticed(void **state)
     }
 }
 
+/* Nonces: an answer is good for its session and command alone (Part 1 §18.4). */
+static void a_replayed_response_is_noticed(void **state)
+{
+    static const uint32_t opening[] = { TPM2_CC_Unseal }, enrolling[] = { TPM2_CC_ActivateCredential, TPM2_CC_Create };
+    struct bench *bench = *state;
+    for (size_t f = 0; f < 2; f++) {
+        OK(attempt(bench, flows[f]));
+        lab_record(bench->lab);
+        OK(attempt(bench, flows[f]));
+        proxy_keep_tape(lab_proxy(bench->lab));
+        for (size_t i = 0; i < f + 1; i++) {
+            /* Of the two objects that are created the second one is sealed. */
+            unsigned after = f == 1 && enrolling[i] == TPM2_CC_Create ? 1 : 0;
+            const struct proxy_fault fault = { LAB_REPLAY, f == 0 ? opening[i] : enrolling[i], 0, after, 1 };
+            proxy_fault(lab_proxy(bench->lab), &fault);
+            FAILS(attempt(bench, flows[f]), BS_ERR_TAMPERED);
+        }
+    }
+    OK(attempt(bench, open_flow));
+    NOTHING_LOADED(bench->lab);
+}
+
 static void a_changed_name_of_a_loaded_object_is_noticed(void **state)
 {
     struct bench *bench = *state;
@@ -321,10 +364,12 @@ int main(void)
         cmocka_unit_test(asking_again_for_ever_ends_in_time),
         cmocka_unit_test(an_error_at_any_command_leaves_nothing_loaded),
         cmocka_unit_test(silence_is_a_timeout_and_the_next_call_works),
+        cmocka_unit_test(an_answer_after_the_timeout_is_none),
         cmocka_unit_test(a_tpm_that_vanishes_is_an_error_and_may_come_back),
         cmocka_unit_test(nonsense_does_no_harm),
         cmocka_unit_test(a_flipped_bit_never_gives_another_secret),
         cmocka_unit_test(a_changed_response_to_unseal_is_noticed),
+        cmocka_unit_test(a_replayed_response_is_noticed),
         cmocka_unit_test(a_changed_name_of_a_loaded_object_is_noticed),
         cmocka_unit_test(no_tpm_is_told_from_a_wrong_name),
     };
