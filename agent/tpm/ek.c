@@ -64,7 +64,16 @@ static bool has_index(const TPML_HANDLE *indices, TPM2_HANDLE index)
     return false;
 }
 
-/* A certificate that cannot be read is as good as none; errors are the connection's. */
+/*
+ * The connection broke, or the TPM could not just then: that must not be taken for a key or certificate that is not there, for
+ * with another EK this would be another device.
+ */
+static bool is_undecided(const struct tpm *tpm, enum bs_err err)
+{
+    return err != BS_OK && (tpm->is_stale || tpm->has_warned);
+}
+
+/* A certificate that cannot be read is as good as none. */
 static enum bs_err read_cert(struct tpm *tpm, const TPML_HANDLE *indices, TPM2_HANDLE index, TPMA_NV needed,
                              struct tpm_ek *ek)
 {
@@ -74,7 +83,7 @@ static enum bs_err read_cert(struct tpm *tpm, const TPML_HANDLE *indices, TPM2_H
     enum bs_err err = tpm_nv_read(tpm, index, needed, &data);
     if (err == BS_OK)
         return take_certs(skip_header(bs_buf_span(&data)), 1, ek);
-    return tpm->is_stale ? err : BS_OK;
+    return is_undecided(tpm, err) ? err : BS_OK;
 }
 
 static enum bs_err read_chain(struct tpm *tpm, const TPML_HANDLE *indices, struct tpm_ek *ek)
@@ -85,7 +94,7 @@ static enum bs_err read_chain(struct tpm *tpm, const TPML_HANDLE *indices, struc
         if (index < CHAIN_FIRST || index > CHAIN_LAST)
             continue;
         enum bs_err err = tpm_nv_read(tpm, index, 0, &data);
-        if (err != BS_OK && tpm->is_stale)
+        if (is_undecided(tpm, err))
             return err;
         if (err != BS_OK)
             break; /* what comes after a gap is no certificate */
@@ -147,7 +156,7 @@ static enum bs_err choose_by_cert(struct tpm *tpm, const TPML_HANDLE *indices, T
             continue;
         if (err == BS_OK)
             err = try_key(tpm, order[i], key);
-        if (tpm->is_stale || (err == BS_OK && cert_is_for(ek, &key->public_area)))
+        if (is_undecided(tpm, err) || (err == BS_OK && cert_is_for(ek, &key->public_area)))
             return err;
         release_certs(ek);
     }
@@ -159,7 +168,7 @@ static enum bs_err choose_any(struct tpm *tpm, struct tpm_ek *ek, struct tpm_key
     for (size_t i = 0; i < ORDER_COUNT; i++) {
         ek->kind = order[i];
         enum bs_err err = try_key(tpm, order[i], key);
-        if (err == BS_OK || tpm->is_stale)
+        if (err == BS_OK || is_undecided(tpm, err))
             return err;
     }
     return BS_ERR_TPM;

@@ -23,8 +23,16 @@ bool tpm_rc_is_parameter(TSS2_RC rc)
     return tpm_rc_base(rc) != 0 && (rc & RC_FORMAT_ONE) && (rc & RC_PARAMETER);
 }
 
+/* Part 2 §6.6.3: memory, lockout, NV that cannot be reached just then, and the like. */
+static bool is_warning(TSS2_RC rc)
+{
+    uint32_t base = tpm_rc_base(rc);
+    return !(base & RC_FORMAT_ONE) && (base & TPM2_RC_WARN) == TPM2_RC_WARN;
+}
+
 enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command)
 {
+    tpm->has_warned = is_warning(rc);
     if (rc == TSS2_RC_SUCCESS)
         return BS_OK;
 

@@ -127,6 +127,30 @@ static void ek_is_the_first_kind_with_a_certificate(void **state)
     }
 }
 
+/* At whatever command the TPM says that it cannot just now: no other key and no other certificates are taken in its place. */
+static void a_tpm_that_is_out_of_memory_for_once_keeps_its_ek(void **state)
+{
+    static const uint32_t codes[] = { TPM2_RC_OBJECT_MEMORY, TPM2_RC_NV_UNAVAILABLE, TPM2_RC_LOCKOUT };
+    lab_record(*state);
+    ek_is(*state, false, WIRE_EK_P384, 1);
+    unsigned commands = lab_commands(*state), failed = 0;
+    for (unsigned i = 0; i < commands; i++) {
+        BS_OWN(tpm) tpm = lab_open(*state, false);
+        const struct tpm_ek *ek;
+        lab_fault_at(*state, LAB_CODE, i, codes[i % 3]);
+        enum bs_err err = tpm_ek(tpm, &ek);
+        lab_fault(*state, LAB_NONE, 0, 0, 0);
+        failed += err != BS_OK;
+        if (err != BS_OK)
+            FAILS(err, BS_ERR_TPM);
+        OK(tpm_ek(tpm, &ek));
+        assert_int_equal(ek->kind, WIRE_EK_P384);
+        assert_int_equal(ek->cert_count, 1);
+        NOTHING_LOADED(*state);
+    }
+    assert_true(failed >= 4);
+}
+
 /* Another EK would be another device: what the owner writes must not decide on it, beside what the maker wrote. */
 static void planted_certificates_do_not_change_the_ek(void **state)
 {
@@ -528,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(state_tells_banks_and_maker),
         TEST(ek_is_the_first_kind_with_a_certificate),
+        TEST(a_tpm_that_is_out_of_memory_for_once_keeps_its_ek),
         TEST(planted_certificates_do_not_change_the_ek),
         TEST(ek_certificate_is_for_the_ek),
         TEST(a_certificate_behind_the_header_of_tpm_1_2_is_found),

@@ -169,6 +169,7 @@ class Bench:
         # A replayed answer to the cap is the interposer's of the threat model.
         need(case.kind == "replay" or not report["capped"] or self.device.is_capped() or self.device.is_capped(twice=True),
              f"says capped, and is not\n{console}")
+        need(case.kind != "code" or code != 20, f"refused, because the TPM said that it cannot\n{console}")
         if case.kind == "code" and case.value in AGAIN.values() and case.times == 1:
             need(code == 0, f"the TPM asked to have it sent again, and the boot ended with {code}\n{console}")
 
