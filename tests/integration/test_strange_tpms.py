@@ -1,5 +1,6 @@
 """TPMs that are not as they were, or never were as they should be: told in a sentence, and good again after it is followed."""
 
+import contextlib
 import hashlib
 import struct
 
@@ -45,15 +46,28 @@ def set_owner_password(tpm, password, old=b""):
     command(tpm, 0x129, [OWNER], struct.pack(">H", len(password)) + password, password=old)
 
 
-def leave_foreign_key(tpm, handle):
-    """An RSA key of the owner's hierarchy, made persistent at this handle: what another tool may have left there."""
+@contextlib.contextmanager
+def foreign_key(tpm):
+    """An RSA key of the owner's hierarchy, loaded while the block lasts."""
     public = struct.pack(">HHIH", 0x0001, 0x000B, 0x00030072, 0) + struct.pack(">HHH", 6, 128, 0x43)
     public += struct.pack(">HHI", 0x0010, 2048, 0) + struct.pack(">H", 0)
     rest = command(tpm, 0x131, [OWNER],
                    struct.pack(">HHH", 4, 0, 0) + struct.pack(">H", len(public)) + public + struct.pack(">HI", 0, 0))
-    foreign = struct.unpack_from(">I", rest)[0]
-    command(tpm, 0x120, [OWNER, foreign], struct.pack(">I", handle))  # TPM2_EvictControl
-    tpm.command(0x165, struct.pack(">I", foreign), sessions=False)
+    yield struct.unpack_from(">I", rest)[0]
+    tpm.command(0x165, rest[:4], sessions=False)
+
+
+def persist(tpm, key, handle, wanted=(0,)):
+    """TPM2_EvictControl: the response code, one of those that are wanted."""
+    code, _ = tpm.command(0x120, struct.pack(">II", OWNER, key) + lab.PASSWORD_SESSION + struct.pack(">I", handle))
+    assert code in wanted, hex(code)
+    return code
+
+
+def leave_foreign_key(tpm, handle):
+    """What another tool may have left there."""
+    with foreign_key(tpm) as key:
+        persist(tpm, key, handle)
 
 
 def test_a_cleared_tpm_is_refused_until_an_operator_says_so(enrolled, server):
