@@ -51,9 +51,10 @@ class Server:
         """How the guest reaches it."""
         return f"https://{HOST_ADDRESS}:{self.port}"
 
-    def start(self):
-        """Starts it and waits until it takes connections."""
+    def start(self, environment=None):
+        """Starts it and waits until it takes connections; environment: more of it, from now on."""
         assert self._process is None, "the server runs"
+        self._environment.update(environment or {})
         self._process = subprocess.Popen([programs.bootseald(), self.folder], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                          env=self._environment)
