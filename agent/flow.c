@@ -53,7 +53,7 @@ enum flow_state flow_next(enum flow_state state, enum bs_err err, const struct f
     if (err == BS_OK)
         return facts->is_renewing && row->renewal ? row->renewal : row->next;
     /* What is at hand outlives a dead network and a sick TPM, but not the server's no: a revoked device learns it here. */
-    if (facts->is_renewing && row->held && err != BS_ERR_REFUSED)
+    if (facts->is_renewing && row->held && err != BS_ERR_REFUSED && err != BS_ERR_WIPED)
         return row->held;
     if (bs_err_blame(err) == BS_BLAME_WAIT && row->again && !facts->is_time_up)
         return row->again;

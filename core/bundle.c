@@ -5,20 +5,16 @@
 #include "core/credential.h"
 #include "core/log.h"
 #include "core/shape.h"
+#include "core/sign1.h"
 
 #include <string.h>
 
-/* Registered numbers (IANA COSE; RFC 9052 §3.1 and table 2, RFC 9053 tables 1 and 5, RFC 9360 §2). */
+/* Registered numbers (IANA COSE; RFC 9052 §3.1 and table 2, RFC 9053 table 5). */
 #define COSE_TAG_ENCRYPT0 16
-#define COSE_TAG_SIGN1 18
 #define COSE_HEADER_ALG 1
 #define COSE_HEADER_IV 5
-#define COSE_HEADER_X5CHAIN 33
-#define COSE_ALG_ES256 (-7)
 #define COSE_ALG_A256GCM 3
 
-#define SIGNATURE_SIZE 64
-#define PROTECTED_MAX (BS_CERT_MAX + 16)
 /* What COSE_Encrypt0 adds is 41 bytes. */
 #define SIGN1_MAX (BS_BUNDLE_MAX - 64)
 
@@ -139,173 +135,23 @@ bool bundle_item_name_is_valid(struct bs_span name)
     return true;
 }
 
-/* The public key of a P-256 certificate: a SubjectPublicKeyInfo of one possible form (RFC 5480 §2). */
-static enum bs_err cert_point(struct bs_span cert, struct crypto_point *ret_point)
-{
-    static const uint8_t head[] = {
-        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-        0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
-    };
-    struct cert_info info;
-    enum bs_err err = cert_parse(cert, &info);
-    if (err != BS_OK)
-        return err;
-    if (info.spki.size != sizeof(head) + 64 || memcmp(info.spki.data, head, sizeof(head)) != 0)
-        return BS_ERR_UNTRUSTED;
-
-    *ret_point = (struct crypto_point){ .curve = CRYPTO_P256 };
-    memcpy(ret_point->x, info.spki.data + sizeof(head), 32);
-    memcpy(ret_point->y, info.spki.data + sizeof(head) + 32, 32);
-    return BS_OK;
-}
-
-/*
- * Sig_structure of RFC 9052 §4.4, hashed without a copy of the payload, which holds secrets. The label keeps signatures
- * of this key apart from whatever else such a key may ever sign.
- */
-static enum bs_err digest_to_sign(struct bs_span protected, struct bs_span payload,
-                                  uint8_t ret_digest[CRYPTO_SHA256_SIZE])
-{
-    BS_SCOPED_BUF struct bs_buf before = BS_BUF(PROTECTED_MAX + 128);
-    struct cbor_writer w;
-    cbor_write_begin(&w, &before);
-    cbor_write_array(&w, 4);
-    cbor_write_string(&w, "Signature1");
-    cbor_write_bytes(&w, protected);
-    cbor_write_bytes(&w, BS_SPAN(BS_LABEL_BUNDLE_SIGNED, sizeof(BS_LABEL_BUNDLE_SIGNED)));
-    cbor_write_bytes_head(&w, payload.size);
-    enum bs_err err = cbor_write_end(&w);
-    if (err != BS_OK)
-        return err;
-
-    const struct bs_span pieces[] = { bs_buf_span(&before), payload };
-    return crypto_sha256(pieces, 2, ret_digest);
-}
-
-/* A certificate of another key would make bundles that no device takes: better said here. */
-static enum bs_err check_key_of(struct crypto_key *key, struct bs_span cert)
-{
-    struct crypto_point ours, theirs;
-    enum bs_err err = crypto_key_public(key, &ours);
-    if (err == BS_OK)
-        err = cert_point(cert, &theirs);
-    if (err != BS_OK)
-        return err;
-    const bool is_same =
-        ours.curve == theirs.curve && memcmp(ours.x, theirs.x, 32) == 0 && memcmp(ours.y, theirs.y, 32) == 0;
-    return is_same ? BS_OK : BS_ERR_INPUT;
-}
-
-static enum bs_err write_sign1(struct bs_span protected, struct bs_span payload, const uint8_t *signature,
-                               struct bs_buf *out)
-{
-    struct cbor_writer w;
-    cbor_write_begin(&w, out);
-    cbor_write_tag(&w, COSE_TAG_SIGN1);
-    cbor_write_array(&w, 4);
-    cbor_write_bytes(&w, protected);
-    cbor_write_map(&w, 0);
-    cbor_write_bytes(&w, payload);
-    cbor_write_bytes(&w, BS_SPAN(signature, SIGNATURE_SIZE));
-    return cbor_write_end(&w);
-}
+static const struct sign1_use bundle_use = { BS_LABEL_BUNDLE_SIGNED, BS_OID_EKU_BUNDLE, SIGN1_MAX };
 
 enum bs_err bundle_sign(const struct bundle *bundle, struct crypto_key *key, struct bs_span cert, struct bs_buf *out)
 {
-    BS_SCOPED_BUF struct bs_buf protected = BS_BUF(PROTECTED_MAX);
-    BS_SCOPED_BUF struct bs_buf payload = BS_BUF(SIGN1_MAX - PROTECTED_MAX - SIGNATURE_SIZE - 32);
+    BS_SCOPED_BUF struct bs_buf payload = BS_BUF(SIGN1_MAX - SIGN1_OVERHEAD);
     struct bundle scratch = { 0 };
-    struct cbor_writer w;
-
-    enum bs_err err = check_key_of(key, cert);
-    if (err == BS_OK)
-        err = shape_encode(&bundle_shape, bundle, SIGN1_MAX, &payload, &scratch);
-    if (err != BS_OK)
-        return err;
-
-    cbor_write_begin(&w, &protected);
-    cbor_write_map(&w, 2);
-    cbor_write_uint(&w, COSE_HEADER_ALG);
-    cbor_write_int(&w, COSE_ALG_ES256);
-    cbor_write_uint(&w, COSE_HEADER_X5CHAIN);
-    cbor_write_bytes(&w, cert);
-    err = cbor_write_end(&w);
-
-    uint8_t digest[CRYPTO_SHA256_SIZE], signature[SIGNATURE_SIZE];
-    if (err == BS_OK)
-        err = digest_to_sign(bs_buf_span(&protected), bs_buf_span(&payload), digest);
-    if (err == BS_OK)
-        err = crypto_key_sign(key, digest, signature);
-    if (err == BS_OK)
-        err = write_sign1(bs_buf_span(&protected), bs_buf_span(&payload), signature, out);
-    return err;
-}
-
-struct sign1 {
-    struct bs_span protected;
-    struct bs_span cert;
-    struct bs_span payload;
-    struct bs_span signature;
-};
-
-static bool read_sign1(struct bs_span in, struct sign1 *ret_sign1)
-{
-    struct cbor_reader r;
-    cbor_read_begin(&r, in);
-    cbor_read_tag(&r, COSE_TAG_SIGN1);
-    if (cbor_read_array(&r, 4) != 4)
-        cbor_read_fail(&r);
-    ret_sign1->protected = cbor_read_bytes(&r, 1, PROTECTED_MAX);
-    (void)cbor_read_map(&r, 0);
-    ret_sign1->payload = cbor_read_bytes(&r, 1, SIGN1_MAX);
-    ret_sign1->signature = cbor_read_bytes(&r, SIGNATURE_SIZE, SIGNATURE_SIZE);
-    if (cbor_read_end(&r) != BS_OK)
-        return false;
-
-    uint64_t last = UINT64_MAX;
-    cbor_read_begin(&r, ret_sign1->protected);
-    if (cbor_read_map(&r, 2) != 2 || cbor_read_key(&r, &last) != COSE_HEADER_ALG ||
-        cbor_read_int(&r) != COSE_ALG_ES256 || cbor_read_key(&r, &last) != COSE_HEADER_X5CHAIN)
-        cbor_read_fail(&r);
-    ret_sign1->cert = cbor_read_bytes(&r, 1, BS_CERT_MAX);
-    return cbor_read_end(&r) == BS_OK;
-}
-
-static enum bs_err check_signature(const struct sign1 *sign1, const struct cert_roots *roots)
-{
-    const char *why = NULL;
-    struct crypto_point point;
-    uint8_t digest[CRYPTO_SHA256_SIZE];
-
-    enum bs_err err = cert_chain_verify(&sign1->cert, 1, roots, BS_OID_EKU_BUNDLE, &why);
-    if (err != BS_OK) {
-        bs_debug("bundle", "the signer's certificate is not good: %s", why ? why : bs_err_name(err));
-        return err;
-    }
-    err = cert_point(sign1->cert, &point);
-    if (err == BS_OK)
-        err = digest_to_sign(sign1->protected, sign1->payload, digest);
-    if (err == BS_OK)
-        err = crypto_ecdsa_verify(&point, BS_SPAN(digest, sizeof(digest)), BS_SPAN(sign1->signature.data, 32),
-                                  BS_SPAN(sign1->signature.data + 32, 32));
-    return err;
+    enum bs_err err = shape_encode(&bundle_shape, bundle, SIGN1_MAX, &payload, &scratch);
+    return err == BS_OK ? sign1_make(&bundle_use, bs_buf_span(&payload), key, cert, out) : err;
 }
 
 enum bs_err bundle_verify(struct bs_span sign1, const struct cert_roots *roots, struct bundle *ret_bundle)
 {
-    struct sign1 parts;
-    if (sign1.size > SIGN1_MAX || !read_sign1(sign1, &parts))
-        return BS_ERR_UNTRUSTED;
-
-    /* Until the signature holds, whatever cannot be read was not the server's. */
-    enum bs_err err = check_signature(&parts, roots);
-    if (err == BS_ERR_PROTOCOL || err == BS_ERR_INPUT)
-        err = BS_ERR_UNTRUSTED;
-    if (err != BS_OK)
-        return err;
-
+    struct bs_span payload;
     struct bundle bundle = { 0 };
-    err = shape_decode(&bundle_shape, parts.payload, SIGN1_MAX, &bundle);
+    enum bs_err err = sign1_verify(&bundle_use, sign1, roots, &payload);
+    if (err == BS_OK)
+        err = shape_decode(&bundle_shape, payload, SIGN1_MAX, &bundle);
     if (err == BS_OK)
         *ret_bundle = bundle;
     return err;
@@ -394,7 +240,7 @@ static enum bs_err read_encrypt0(struct bs_span in, struct bs_span *ret_nonce, s
     cbor_read_tag(&r, COSE_TAG_ENCRYPT0);
     if (cbor_read_array(&r, 3) != 3)
         cbor_read_fail(&r);
-    const struct bs_span protected = cbor_read_bytes(&r, 1, PROTECTED_MAX);
+    const struct bs_span protected = cbor_read_bytes(&r, 1, sizeof(encrypt0_protected));
     if (!bs_span_equal(protected, BS_SPAN(encrypt0_protected, sizeof(encrypt0_protected))))
         cbor_read_fail(&r);
     if (cbor_read_map(&r, 1) != 1 || cbor_read_key(&r, &last) != COSE_HEADER_IV)

@@ -19,6 +19,7 @@ static const struct meaning meanings[] = {
     [BS_ERR_TIMEOUT] = { "timeout", BS_BLAME_WAIT, BS_EXIT_RETRY },
 
     [BS_ERR_REFUSED] = { "refused", BS_BLAME_PEER, BS_EXIT_REFUSED },
+    [BS_ERR_WIPED] = { "wiped", BS_BLAME_PEER, BS_EXIT_WIPED },
     [BS_ERR_UNTRUSTED] = { "untrusted", BS_BLAME_PEER, BS_EXIT_UNTRUSTED },
     [BS_ERR_PROTOCOL] = { "protocol", BS_BLAME_PEER, BS_EXIT_INPUT },
 

@@ -13,6 +13,7 @@ enum bs_err {
 
     /* the other side */
     BS_ERR_REFUSED,   /* it judged and said no */
+    BS_ERR_WIPED,     /* it said no, and ordered to forget */
     BS_ERR_UNTRUSTED, /* it could not prove who it is, or a signature is not its own */
     BS_ERR_PROTOCOL,  /* it sent what the protocol does not allow */
 

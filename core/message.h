@@ -124,6 +124,7 @@ enum message_kind {
     MESSAGE_REFUSED = 4,   /* no */
     MESSAGE_CONFIRMED = 5, /* noted */
     MESSAGE_BUSY = 6,      /* come back in retry_after seconds */
+    MESSAGE_WIPE = 7,      /* no, and forget what you have */
 };
 
 /* One thing that was found wrong with a boot; every field but the text may be absent. */
@@ -140,15 +141,16 @@ struct message_finding {
 struct message_answer {
     enum message_kind kind;
     uint64_t time;                   /* server's seconds since 1970 */
-    struct bs_span id_object;        /* prove, approved: TPM2B_ID_OBJECT */
-    struct bs_span encrypted_secret; /* prove, approved: TPM2B_ENCRYPTED_SECRET */
+    struct bs_span id_object;        /* prove, approved, wipe: TPM2B_ID_OBJECT */
+    struct bs_span encrypted_secret; /* prove, approved, wipe: TPM2B_ENCRYPTED_SECRET */
     struct bs_span bundle;           /* approved: COSE_Encrypt0 */
     uint32_t retry_after;            /* pending, busy: seconds, 1 to BS_RETRY_MAX */
-    struct bs_span reason;           /* pending, refused: stable name, e.g. "unknown-device" */
-    struct bs_span text;             /* pending, refused: a sentence for the console */
-    struct bs_span device;           /* pending, refused after the proof: device id, 32 bytes; else empty */
+    struct bs_span reason;           /* pending, refused, wipe: stable name, e.g. "unknown-device" */
+    struct bs_span text;             /* pending, refused, wipe: a sentence for the console */
+    struct bs_span device;           /* the same after the proof: device id, 32 bytes; else empty */
     struct message_finding findings[MESSAGE_FINDINGS_MAX]; /* pending, refused */
     size_t finding_count;
+    struct bs_span order; /* wipe: COSE_Sign1, see core/wipe.h */
 };
 
 enum bs_err message_answer_encode(const struct message_answer *m, struct bs_buf *out) BS_MUST_USE;

@@ -14,7 +14,7 @@ static const struct shape_field finding_fields[] = {
 static const struct shape finding_shape = SHAPE_OF(finding_fields, NULL);
 
 /* Groups of members: an answer has exactly those that its kind says, and each whole. */
-enum { CREDENTIAL = 1 << 0, BUNDLE = 1 << 1, RETRY = 1 << 2, REASON = 1 << 3 };
+enum { CREDENTIAL = 1 << 0, BUNDLE = 1 << 1, RETRY = 1 << 2, REASON = 1 << 3, ORDER = 1 << 4 };
 
 static unsigned groups_of_kind(enum message_kind kind)
 {
@@ -31,6 +31,8 @@ static unsigned groups_of_kind(enum message_kind kind)
         return 0;
     case MESSAGE_BUSY:
         return RETRY;
+    case MESSAGE_WIPE:
+        return CREDENTIAL | REASON | ORDER;
     }
     return 0;
 }
@@ -50,13 +52,15 @@ static bool answer_is_sound(const void *from)
         groups |= RETRY;
     if (m->reason.size > 0)
         groups |= REASON;
+    if (m->order.size > 0)
+        groups |= ORDER;
     return groups == groups_of_kind(m->kind) && (m->encrypted_secret.size > 0) == (m->id_object.size > 0) &&
            (m->text.size > 0) == (m->reason.size > 0) && (!has_details || (groups & REASON));
 }
 
 #define ANSWER struct message_answer
 static const struct shape_field answer_fields[] = {
-    { 1, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(ANSWER, kind), SHAPE_SIZE(MESSAGE_PROVE, MESSAGE_BUSY) },
+    { 1, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(ANSWER, kind), SHAPE_SIZE(MESSAGE_PROVE, MESSAGE_WIPE) },
     { 2, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(ANSWER, time), SHAPE_SIZE(0, BS_TIME_MAX) },
     { 3, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(ANSWER, id_object), SHAPE_SIZE(1, BS_TPM_MAX) },
     { 4, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(ANSWER, encrypted_secret), SHAPE_SIZE(1, BS_TPM_MAX) },
@@ -66,7 +70,7 @@ static const struct shape_field answer_fields[] = {
     { 8, SHAPE_TEXT, SHAPE_OPTIONAL, SHAPE_MEMBER(ANSWER, text), SHAPE_SIZE(1, BS_TEXT_MAX) },
     { 9, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(ANSWER, device), SHAPE_SIZE(32, 32) },
     { 10, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(ANSWER, findings, finding_count), .shape = &finding_shape },
-    /* 11 signed policies are reserved */
+    { 11, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(ANSWER, order), SHAPE_SIZE(1, BS_ORDER_MAX) },
 };
 static const struct shape answer_shape = SHAPE_OF(answer_fields, answer_is_sound);
 

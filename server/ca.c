@@ -4,6 +4,7 @@
 #include "core/bundle.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/wipe.h"
 #include "server/ca_files.h"
 
 #include <pthread.h>
@@ -186,6 +187,14 @@ enum bs_err ca_bundle_sign(struct ca *ca, const struct bundle *bundle, struct bs
 {
     pthread_mutex_lock(&ca->lock);
     enum bs_err err = bundle_sign(bundle, ca->pairs[CA_BUNDLE].key, bs_buf_span(&ca->pairs[CA_BUNDLE].der), out);
+    pthread_mutex_unlock(&ca->lock);
+    return err;
+}
+
+enum bs_err ca_wipe_sign(struct ca *ca, const struct wipe_order *order, struct bs_buf *out)
+{
+    pthread_mutex_lock(&ca->lock);
+    enum bs_err err = wipe_sign(order, ca->pairs[CA_BUNDLE].key, bs_buf_span(&ca->pairs[CA_BUNDLE].der), out);
     pthread_mutex_unlock(&ca->lock);
     return err;
 }

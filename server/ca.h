@@ -61,6 +61,10 @@ enum bs_err ca_device_cert(struct ca *ca, const struct ca_device_request *reques
 struct bundle;
 enum bs_err ca_bundle_sign(struct ca *ca, const struct bundle *bundle, struct bs_buf *out) BS_MUST_USE;
 
+/* Signs an order to forget, with the bundle key too; see wipe_sign(). */
+struct wipe_order;
+enum bs_err ca_wipe_sign(struct ca *ca, const struct wipe_order *order, struct bs_buf *out) BS_MUST_USE;
+
 /* r ‖ s of the policy key over what approval_hash() gave. NOT_FOUND where there is no such key yet. */
 enum bs_err ca_policy_sign(struct ca *ca, const uint8_t hash[CRYPTO_SHA256_SIZE],
                            uint8_t ret_signature[64]) BS_MUST_USE;

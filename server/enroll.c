@@ -48,6 +48,11 @@ static void give_verdict(struct exchange *x, const struct evidence *evidence, bo
     if (verdict.kind == MESSAGE_APPROVED) {
         memcpy(x->session->issued_to, evidence->device, WIRE_ID_SIZE);
         x->session->issued_serial = verdict.issue.serial;
+    } else if (verdict.kind == MESSAGE_WIPE) {
+        memcpy(x->session->issued_to, evidence->device, WIRE_ID_SIZE);
+        memcpy(x->session->wipe_key, verdict.wipe.confirm_key, sizeof(x->session->wipe_key));
+        x->session->issued_serial = verdict.wipe.serial;
+        x->session->is_wipe = true;
     }
     enroll_answer_verdict(x, evidence, &verdict);
     verdict_free(&verdict);
@@ -207,11 +212,31 @@ void enroll_prove(struct server *server, struct enroll_session *session, struct 
     forget_challenge(session);
 }
 
+static enum bs_err check_confirm_mac(struct exchange *x, const struct message_confirm *m, const uint8_t key[32],
+                                     struct refusal *refusal)
+{
+    uint8_t expected[CRYPTO_SHA256_SIZE];
+    enum bs_err err = message_confirm_mac(BS_SPAN(key, CRYPTO_SHA256_SIZE),
+                                          BS_SPAN(x->session->peer.channel, BS_CHANNEL_SIZE), m, expected);
+    if (err == BS_OK && !(m->mac.size == sizeof(expected) && bs_equal_ct(m->mac.data, expected, sizeof(expected))))
+        err = refuse(refusal, BS_REASON_CONFIRM_MAC, "the confirmation is not made with the key of what was issued");
+    return err;
+}
+
+/* The device has forgotten. */
+static enum bs_err confirm_wipe(struct exchange *x, const struct message_confirm *m, struct refusal *refusal)
+{
+    struct store_device device;
+    enum bs_err err = store_device_get(x->server->store, m->device.data, &device);
+    if (err == BS_OK)
+        err = check_confirm_mac(x, m, x->session->wipe_key, refusal);
+    return err == BS_OK ? wipe_issue_obeyed(x->server, &device, m->serial) : err;
+}
+
 static enum bs_err confirm(struct exchange *x, const struct message_confirm *m, struct refusal *refusal)
 {
     struct store_device device;
     struct store_bundle bundle;
-    uint8_t expected[CRYPTO_SHA256_SIZE];
     enum bs_err err = store_device_get(x->server->store, m->device.data, &device);
     if (err == BS_OK)
         err = store_bundle_get(x->server->store, m->device.data, &bundle);
@@ -219,10 +244,7 @@ static enum bs_err confirm(struct exchange *x, const struct message_confirm *m, 
         return refuse(refusal, BS_REASON_CONFIRM_UNKNOWN, "no such bundle was issued");
     if (err != BS_OK)
         return err;
-    err = message_confirm_mac(BS_SPAN(bundle.confirm_key, sizeof(bundle.confirm_key)),
-                              BS_SPAN(x->session->peer.channel, BS_CHANNEL_SIZE), m, expected);
-    if (err == BS_OK && !(m->mac.size == sizeof(expected) && bs_equal_ct(m->mac.data, expected, sizeof(expected))))
-        err = refuse(refusal, BS_REASON_CONFIRM_MAC, "the confirmation is not made with the key of that bundle");
+    err = check_confirm_mac(x, m, bundle.confirm_key, refusal);
     if (err == BS_OK)
         err = issue_confirmed(x->server, &device, &bundle, "confirmed");
     bs_wipe(&bundle, sizeof(bundle));
@@ -252,7 +274,7 @@ void enroll_confirm(struct server *server, struct enroll_session *session, struc
         enroll_answer_trouble(&x, "a confirmation", err);
         return;
     }
-    err = confirm(&x, &m, &refusal);
+    err = session->is_wipe ? confirm_wipe(&x, &m, &refusal) : confirm(&x, &m, &refusal);
     if (err == BS_OK)
         err = ticket ? store_commit_later(server->store, ticket) : store_commit(server->store);
     else

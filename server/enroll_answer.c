@@ -26,6 +26,8 @@ static int status_of(const struct message_answer *answer)
         return HTTP_PENDING;
     case MESSAGE_BUSY:
         return HTTP_BUSY;
+    case MESSAGE_WIPE:
+        return HTTP_FORBIDDEN;
     case MESSAGE_REFUSED:
         break;
     }
@@ -45,8 +47,8 @@ void enroll_write(struct exchange *x, struct message_answer *answer)
         *x->result = (struct enroll_result){ .status = HTTP_BUSY, .retry_after = BUSY_RETRY_AFTER, .close = true };
         return;
     }
-    bool goes_on =
-        answer->kind == MESSAGE_PROVE || answer->kind == MESSAGE_APPROVED || answer->kind == MESSAGE_CONFIRMED;
+    bool goes_on = answer->kind == MESSAGE_PROVE || answer->kind == MESSAGE_APPROVED ||
+                   answer->kind == MESSAGE_CONFIRMED || answer->kind == MESSAGE_WIPE;
     *x->result =
         (struct enroll_result){ .status = status_of(answer), .retry_after = answer->retry_after, .close = !goes_on };
 }
@@ -148,6 +150,10 @@ static void tell(const struct exchange *x, const struct news *news)
         metrics_verdict(&x->server->metrics, "approved", "");
         bs_info("approved", "%s: device %.16s, bundle %" PRIu64, x->session->peer.address, id, news->serial);
         break;
+    case MESSAGE_WIPE:
+        metrics_verdict(&x->server->metrics, "wipe", news->reason);
+        bs_notice("wipe", "%s: device %.16s is told to forget", x->session->peer.address, id);
+        break;
     case MESSAGE_PENDING:
     case MESSAGE_REFUSED:
         metrics_verdict(&x->server->metrics, is_pending ? "pending" : "refused", news->reason);
@@ -191,6 +197,11 @@ static void write_verdict(struct exchange *x, const struct evidence *evidence, c
         answer.retry_after = verdict->kind == MESSAGE_PENDING ? x->server->config.retry_after : 0;
         answer.device = BS_SPAN(evidence->device, WIRE_ID_SIZE);
         fill_refusal(&verdict->refusal, &words, &answer);
+    }
+    if (verdict->kind == MESSAGE_WIPE) {
+        answer.id_object = bs_buf_span(&verdict->wipe.id_object);
+        answer.encrypted_secret = bs_buf_span(&verdict->wipe.encrypted_secret);
+        answer.order = bs_buf_span(&verdict->wipe.order);
     }
     enroll_write(x, &answer);
 }

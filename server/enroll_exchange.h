@@ -8,7 +8,7 @@
 
 /* What is counted and logged about an answer when it goes out. */
 struct news {
-    enum message_kind kind; /* approved, pending, refused of a device; confirmed */
+    enum message_kind kind; /* approved, pending, refused, wipe of a device; confirmed */
     const char *reason;     /* static text */
     uint8_t device[WIRE_ID_SIZE];
     uint64_t serial; /* of the bundle */
@@ -33,6 +33,8 @@ struct enroll_session {
     uint8_t
         issued_to[WIRE_ID_SIZE]; /* what was issued on this connection, and may be confirmed on it; serial 0: nothing */
     uint64_t issued_serial;
+    bool is_wipe; /* what was issued is an order to forget, to be confirmed with this key */
+    uint8_t wipe_key[CRYPTO_SHA256_SIZE];
 };
 
 /* One request on its way. */

@@ -214,6 +214,14 @@ static enum bs_err load_profile(struct server *server, const char *name, struct 
     return profile_parse(bs_buf_span(&text), ret_profile, &problem) == BS_OK ? BS_OK : BS_ERR_IO;
 }
 
+uint64_t issue_next_serial(struct store_device *device, const struct evidence *evidence)
+{
+    uint64_t held = evidence->statement.held_serial;
+    if (held > device->bundle_serial && held < HELD_SERIAL_MAX)
+        device->bundle_serial = held;
+    return ++device->bundle_serial;
+}
+
 enum bs_err issue_make(struct server *server, const struct issue_request *request, struct issue *ret_issue,
                        char why[256])
 {
@@ -221,16 +229,13 @@ enum bs_err issue_make(struct server *server, const struct issue_request *reques
     struct profile profile = { 0 };
     struct profile_items items = { .count = 0 };
     struct issue issue = ISSUE_INIT;
-    uint64_t held = request->evidence->statement.held_serial;
     enum bs_err err = load_profile(server, device->profile, &profile);
     if (err == BS_OK)
         err = confirm_held(server, request);
     if (err == BS_OK)
         err = profile_items_make(server->store, &profile, device, server->now(), &items, why);
     if (err == BS_OK) {
-        if (held > device->bundle_serial && held < HELD_SERIAL_MAX)
-            device->bundle_serial = held;
-        issue.serial = ++device->bundle_serial;
+        issue.serial = issue_next_serial(device, request->evidence);
         err = make(server, request, &items, &issue);
     }
     profile_items_free(&items);

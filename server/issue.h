@@ -28,6 +28,9 @@ struct issue_request {
 enum bs_err issue_make(struct server *server, const struct issue_request *request, struct issue *ret_issue,
                        char why[256]) BS_MUST_USE;
 
+/* Raises the device's serial above all that it was sent or says it holds, and returns it. */
+uint64_t issue_next_serial(struct store_device *device, const struct evidence *evidence);
+
 /*
  * The device has made bundle `serial` durable: its certificate lives, all others of the device are revoked. Inside a transaction; what
  * was confirmed before stays so.

@@ -17,6 +17,8 @@ static const char *kind_name(enum message_kind kind)
         return "pending";
     case MESSAGE_REFUSED:
         return "refused";
+    case MESSAGE_WIPE:
+        return "wipe";
     case MESSAGE_PROVE:
     case MESSAGE_CONFIRMED:
     case MESSAGE_BUSY:
@@ -33,10 +35,16 @@ static bool is_same_verdict(const struct turn *turn)
            memcmp(device->verdict_question, turn->evidence->question, STORE_DIGEST) == 0;
 }
 
+/* Something was issued under a serial of its own: that is never left unwritten. */
+static bool is_issue(const struct turn *turn)
+{
+    return turn->verdict->kind == MESSAGE_APPROVED || turn->verdict->kind == MESSAGE_WIPE;
+}
+
 /* Worth a row in the audit log. */
 static bool is_news(const struct turn *turn)
 {
-    if (turn->verdict->kind == MESSAGE_APPROVED || !is_same_verdict(turn))
+    if (is_issue(turn) || !is_same_verdict(turn))
         return true;
     return turn->verdict->kind == MESSAGE_REFUSED && turn->now - turn->before.seen >= SEEN_GRAIN;
 }
@@ -85,7 +93,7 @@ enum bs_err turn_record_boot(struct turn *turn)
 
 bool turn_is_quiet(const struct turn *turn)
 {
-    return turn->is_known && turn->verdict->kind != MESSAGE_APPROVED && turn->device.status == turn->before.status &&
+    return turn->is_known && !is_issue(turn) && turn->device.status == turn->before.status &&
            wire_name_equal(&turn->device.ak_name, &turn->before.ak_name) &&
            turn->device.reset_count == turn->before.reset_count && is_same_verdict(turn) &&
            turn->now - turn->before.seen < SEEN_GRAIN;

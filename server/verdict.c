@@ -8,6 +8,7 @@
 void verdict_free(struct verdict *verdict)
 {
     issue_free(&verdict->issue);
+    wipe_issue_free(&verdict->wipe);
 }
 
 enum bs_err verdict_pair(struct server *server, const struct evidence *evidence, enum verdict_pair *ret_pair)
@@ -36,6 +37,25 @@ static void check_endorsed(struct turn *turn)
     else
         TURN_SAY(turn, MESSAGE_REFUSED, BS_REASON_EK_NO_CERT,
                  "the TPM has no EK certificate, and the device was not registered; import it by the hash of its EK");
+}
+
+/* Before all else that may be said of a known device: whatever it booted, and whether it is let in again later. */
+static enum bs_err check_wipe(struct turn *turn)
+{
+    const struct wipe_issue_request request = { turn->evidence, &turn->device, turn->request->channel };
+    switch (turn->device.wipe) {
+    case STORE_WIPE_NONE:
+        return BS_OK;
+    case STORE_WIPE_DONE:
+        TURN_SAY(turn, MESSAGE_REFUSED, BS_REASON_WIPED, "this device was wiped by order of an operator");
+        return BS_OK;
+    case STORE_WIPE_ORDERED:
+        break;
+    }
+    enum bs_err err = wipe_issue_make(turn->server, &request, &turn->verdict->wipe);
+    if (err == BS_OK)
+        TURN_SAY(turn, MESSAGE_WIPE, BS_REASON_WIPED, "an operator ordered this device to forget what it has");
+    return err;
 }
 
 static void check_blocked(struct turn *turn)
@@ -115,9 +135,10 @@ static enum bs_err issue(struct turn *turn)
 static enum bs_err judge(struct turn *turn)
 {
     static enum bs_err (*const steps[])(struct turn *) = { check_key, turn_admit };
-    enum bs_err err = BS_OK;
-    check_blocked(turn);
-    if (!turn_is_said(turn))
+    enum bs_err err = check_wipe(turn);
+    if (err == BS_OK && !turn_is_said(turn))
+        check_blocked(turn);
+    if (err == BS_OK && !turn_is_said(turn))
         check_reset(turn);
     for (size_t i = 0; i < 2 && err == BS_OK && !turn_is_said(turn); i++)
         err = steps[i](turn);
@@ -178,7 +199,7 @@ static enum bs_err commit(struct server *server, struct store_ticket *ticket)
 
 enum bs_err verdict_make(struct server *server, const struct verdict_request *request, struct verdict *ret_verdict)
 {
-    struct verdict verdict = { .issue = ISSUE_INIT };
+    struct verdict verdict = { .issue = ISSUE_INIT, .wipe = WIPE_ISSUE_INIT };
     struct turn turn = {
         .server = server, .request = request, .evidence = request->evidence, .now = server->now(), .verdict = &verdict
     };

@@ -6,6 +6,7 @@
 
 #include "server/evidence.h"
 #include "server/issue.h"
+#include "server/wipe_issue.h"
 
 struct verdict_request {
     const struct evidence *evidence;
@@ -15,11 +16,12 @@ struct verdict_request {
 };
 
 struct verdict {
-    enum message_kind kind; /* approved, pending, refused or busy */
+    enum message_kind kind; /* approved, pending, refused, wipe or busy */
     bool names_device;      /* the answer may carry the device id */
     bool is_held;           /* durable when the ticket says so, and not to be answered before */
-    struct refusal refusal; /* pending, refused */
+    struct refusal refusal; /* pending, refused, wipe */
     struct issue issue;     /* approved */
+    struct wipe_issue wipe; /* wipe */
 };
 void verdict_free(struct verdict *verdict);
 

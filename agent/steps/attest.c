@@ -1,6 +1,7 @@
 /* attest: a statement and a quote, bound to this connection, and the server's verdict on them. */
 #include "agent/machine.h"
 #include "agent/steps/steps.h"
+#include "agent/steps/wipe.h"
 #include "agent/vault/keys.h"
 #include "core/file.h"
 
@@ -373,6 +374,8 @@ static enum bs_err verdict(struct boot *boot)
         return busy(boot, boot->exchange.answer.retry_after);
     case MESSAGE_REFUSED:
         return refused(boot);
+    case MESSAGE_WIPE:
+        return wipe_obey(boot);
     case MESSAGE_PROVE:
     case MESSAGE_CONFIRMED:
         break;

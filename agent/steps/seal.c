@@ -1,4 +1,5 @@
 /* seal: what was received goes into the vault, for the boots to come; then the server hears that it is durable. */
+#include "agent/steps/confirm.h"
 #include "agent/steps/signer.h"
 #include "agent/steps/steps.h"
 #include "agent/unconfirmed.h"
@@ -9,47 +10,23 @@
 #include <string.h>
 
 #define STATE BS_STATE_SEAL
-#define CONFIRM_MAX 4096
-#define CONFIRM_MS 5000 /* a boot that has its credentials is not held up */
 
-static enum bs_err post_confirm(struct boot *boot)
+static enum bs_err send_confirm(struct boot *boot)
 {
-    struct boot_exchange *exchange = &boot->exchange;
     const struct bundle *bundle = &boot->held.bundle;
-    uint8_t channel[BS_CHANNEL_SIZE], mac[CRYPTO_SHA256_SIZE];
-    net_channel(exchange->connection, channel);
     struct vault_key_list list;
     enum bs_err err = vault_keys_list(&boot->held.contents, bundle->device, &list);
     if (err != BS_OK)
         return err;
-    struct message_confirm m = {
-        .device = bundle->device, .serial = bundle->serial, .mac = BS_SPAN(mac, sizeof(mac)), .key_count = list.count
-    };
+    struct message_confirm m = { .device = bundle->device, .serial = bundle->serial, .key_count = list.count };
     memcpy(m.keys, list.keys, list.count * sizeof(list.keys[0]));
-    err = message_confirm_mac(BS_SPAN(exchange->confirm_key, sizeof(exchange->confirm_key)),
-                              BS_SPAN(channel, sizeof(channel)), &m, mac);
-    BS_SCOPED_BUF struct bs_buf body = BS_BUF(CONFIRM_MAX);
-    if (err == BS_OK)
-        err = message_confirm_encode(&m, &body);
-    if (err != BS_OK)
-        return err;
-
-    struct net_answer http;
-    struct message_answer answer;
-    bs_buf_reset(&exchange->answer_bytes);
-    net_hurry(exchange->connection, bs_deadline_in(CONFIRM_MS));
-    err = net_post(exchange->connection, BS_PATH_CONFIRM, bs_buf_span(&body), &exchange->answer_bytes, &http);
-    if (err == BS_OK)
-        err = message_answer_decode(bs_buf_span(&exchange->answer_bytes), &answer);
-    if (err == BS_OK && answer.kind != MESSAGE_CONFIRMED)
-        err = BS_ERR_PROTOCOL;
-    return err;
+    return confirm_send(boot, &m);
 }
 
 /* Best effort: the credentials are good whether or not the server knows that they are kept. It hears it at the next boot else. */
 static void confirm(struct boot *boot, const char *dir)
 {
-    enum bs_err err = boot->exchange.is_open ? post_confirm(boot) : BS_ERR_UNREACHABLE;
+    enum bs_err err = send_confirm(boot);
     if (err == BS_OK)
         err = unconfirmed_clear(dir);
     if (err != BS_OK)

@@ -66,8 +66,10 @@ static void __attribute__((noinline)) scrub_stack(void)
 static void wipe_copies(void *block, const void *secret, size_t size)
 {
     uint8_t *at = block, *end = at + malloc_usable_size(block);
-    while ((at = memmem(at, (size_t)(end - at), secret, size)) != NULL)
+    while ((at = memmem(at, (size_t)(end - at), secret, size)) != NULL) {
         bs_wipe(at, size);
+        at += size; /* who chose the secret may have chosen zeros */
+    }
 }
 
 /*

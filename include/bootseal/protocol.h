@@ -12,6 +12,7 @@
 #define BS_ANSWER_MAX (192 * 1024)
 #define BS_BUNDLE_MAX (128 * 1024)
 #define BS_EVENTLOG_MAX (200 * 1024)
+#define BS_ORDER_MAX 8192   /* what the server signs besides: an order to forget */
 #define BS_CERT_MAX 4096    /* one DER certificate */
 #define BS_ITEM_NAME_MAX 64 /* [A-Za-z0-9._-], not beginning with a dot */
 #define BS_ITEM_DATA_MAX (64 * 1024)
@@ -52,6 +53,8 @@
 #define BS_LABEL_BUNDLE_KEY "bootseal bundle v1"     /* HKDF info: content key of the bundle */
 #define BS_LABEL_POLICY_REF "bootseal policy v1"     /* policyRef of approvals: whose they are */
 #define BS_LABEL_CONFIRM_KEY "bootseal confirm v1"   /* HKDF info: key of the confirmation */
+#define BS_LABEL_WIPE_SIGNED "bootseal wipe v1"      /* external_aad of an order to forget */
+#define BS_LABEL_WIPED_KEY "bootseal wiped v1"       /* HKDF info: key of the confirmation that it was obeyed */
 #define BS_LABEL_SHARE_KEY "bootseal share v1"       /* HKDF info, then the serial: key that wraps a vault's key */
 #define BS_LABEL_COMMITMENT "bootseal commitment v1" /* HMAC under random bytes that a device made */
 

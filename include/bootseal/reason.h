@@ -51,6 +51,7 @@
 #define BS_REASON_AWAITING_OPERATOR "awaiting-operator" /* pending: known, but an operator has to decide */
 #define BS_REASON_NO_PROFILE "no-profile"               /* pending: approved, but nobody said what it gets */
 #define BS_REASON_BLOCKED "blocked"                     /* an operator refused or revoked this device */
+#define BS_REASON_WIPED "wiped"                         /* an operator ordered this device to forget */
 #define BS_REASON_TOKEN_INVALID "token-invalid"         /* unknown, expired, used up or another's; never said which */
 #define BS_REASON_PAIR_MISMATCH "pair-mismatch"         /* the AK is proven for another EK */
 #define BS_REASON_RESET_COUNT "reset-count"             /* the TPM counts fewer resets than in the last proven quote */

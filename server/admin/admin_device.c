@@ -18,7 +18,7 @@ static enum bs_err list_row(void *context, const struct store_device *device)
 
     document_row(document, 7);
     document_cell_hex(document, id_span(device->id));
-    document_cell_text(document, store_status_name(device->status));
+    document_cell_text(document, store_device_state(device));
     document_cell_text(document, device->profile);
     document_cell_text(document, store_device_serial(device));
     document_cell_text(document, device->verdict);
@@ -93,7 +93,7 @@ static void show_identity(struct document *document, const struct operator_devic
     const struct store_device *device = &shown->device;
 
     document_hex(document, "id", "Device", id_span(device->id));
-    document_text(document, "status", "Status", store_status_name(device->status));
+    document_text(document, "status", "Status", store_device_state(device));
     document_text(document, "profile", "", device->profile);
     document_uint(document, "profile_version", "", shown->profile_version);
     if (device->profile[0] != '\0')
@@ -212,7 +212,13 @@ static void show_next(struct document *document, const struct operator_device *d
 
     bs_hex(id_span(device->device.id), id);
     bs_hex(BS_SPAN(device->question, STORE_DIGEST), question);
-    if (device->has_question && device->device.status != STORE_REVOKED && !device->boot_is_known)
+    if (device->device.wipe == STORE_WIPE_ORDERED)
+        document_say(
+            document,
+            "It is ordered to forget when it asks next, and has not said yet that it did. To take that back and let "
+            "it in: bootsealctl device approve %.16s",
+            id);
+    else if (device->has_question && device->device.status != STORE_REVOKED && !device->boot_is_known)
         document_say(
             document,
             "To approve this device and the boot it showed: bootsealctl device approve %.16s --learn --question=%.*s",
@@ -338,6 +344,22 @@ static enum bs_err revoke(struct admin_act *act)
     return BS_OK;
 }
 
+static enum bs_err wipe(struct admin_act *act)
+{
+    uint64_t certs = 0;
+    enum bs_err err = operator_device_wipe(&act->call, admin_text(act, "ID"), admin_text(act, "because"), &certs);
+
+    if (err != BS_OK)
+        return err;
+    document_text(&act->document, "status", "Status", "wiping");
+    document_uint(&act->document, "certificates", "Certificates revoked", certs);
+    document_say(
+        &act->document,
+        "It forgets when it asks next, and then its status is 'wiped'. A device that holds a vault asks when it is due "
+        "or its boot changed; until then the vault opens. What was handed over is out of reach: change it where it is used.");
+    return BS_OK;
+}
+
 static enum bs_err label(struct admin_act *act)
 {
     BS_SCOPED_BUF struct bs_buf changes = BS_BUF(ADMIN_REQUEST_MAX);
@@ -403,6 +425,7 @@ const struct admin_entry admin_device_acts[] = {
       "device.approve" },
     { "device refuse", refuse, { { "ID", ADMIN_TEXT, true }, { "because", ADMIN_TEXT, false } }, "device.refuse" },
     { "device revoke", revoke, { { "ID", ADMIN_TEXT, true }, { "because", ADMIN_TEXT, false } }, "device.revoke" },
+    { "device wipe", wipe, { { "ID", ADMIN_TEXT, true }, { "because", ADMIN_TEXT, false } }, "device.wipe" },
     { "device label", label, { { "ID", ADMIN_TEXT, true }, { "LABELS", ADMIN_FILE, true } }, "device.label" },
     { "device move", move, { { "ID", ADMIN_TEXT, true }, { "profile", ADMIN_TEXT, true } }, "device.move" },
     { "device import", import, { { "FILE", ADMIN_FILE, true } }, "device.import" },

@@ -108,8 +108,9 @@ const char *cell_color(const char *text)
     static const struct {
         const char *word, *color;
     } words[] = {
-        { "approved", "\033[32m" }, { "living", "\033[32m" },  { "pending", "\033[33m" }, { "new", "\033[33m" },
-        { "issued", "\033[33m" },   { "refused", "\033[31m" }, { "revoked", "\033[31m" },
+        { "approved", "\033[32m" }, { "living", "\033[32m" }, { "pending", "\033[33m" },
+        { "new", "\033[33m" },      { "issued", "\033[33m" }, { "refused", "\033[31m" },
+        { "revoked", "\033[31m" },  { "wiping", "\033[33m" }, { "wiped", "\033[31m" },
     };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

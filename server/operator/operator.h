@@ -79,6 +79,12 @@ enum bs_err operator_device_refuse(struct operator_call *call, const char *devic
 /* Blocks the device and revokes its certificates. */
 enum bs_err operator_device_revoke(struct operator_call *call, const char *device, const char *because,
                                    uint64_t *ret_certs) BS_MUST_USE;
+/*
+ * Revokes it, and orders it to forget at its next contact; it says so when it has obeyed. REFUSED for one that was never here. Approving
+ * the device takes the order back.
+ */
+enum bs_err operator_device_wipe(struct operator_call *call, const char *device, const char *because,
+                                 uint64_t *ret_certs) BS_MUST_USE;
 /* `changes`: NAME=VALUE;NAME=VALUE; an empty value takes the label away. */
 enum bs_err operator_device_label(struct operator_call *call, const char *id, const char *changes,
                                   struct store_device *ret_device) BS_MUST_USE;

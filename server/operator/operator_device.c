@@ -207,6 +207,7 @@ static enum bs_err approve(struct admission *a)
     if (err != BS_OK)
         return err;
     a->device.status = STORE_APPROVED;
+    a->device.wipe = STORE_WIPE_NONE;
     a->device.accept_reset = a->device.accept_reset || a->request->accept_reset;
     err = store_device_put(store, &a->device);
     if (err == BS_OK)
@@ -240,21 +241,35 @@ enum bs_err operator_device_approve(struct operator_call *call, const struct ope
     return BS_OK;
 }
 
-static enum bs_err block(struct operator_call *call, const char *id, const char *because, enum store_status status,
-                         uint64_t *ret_certs)
+/* What becomes of a device that an operator does not want, and what that is called. */
+struct blocking {
+    const char *act;
+    enum store_status status;
+    enum store_wipe wipe; /* NONE: as it is */
+};
+static const struct blocking refusing = { "device.refuse", STORE_REFUSED, STORE_WIPE_NONE };
+static const struct blocking revoking = { "device.revoke", STORE_REVOKED, STORE_WIPE_NONE };
+static const struct blocking wiping = { "device.wipe", STORE_REVOKED, STORE_WIPE_ORDERED };
+
+static enum bs_err block(struct operator_call *call, const char *id, const char *because,
+                         const struct blocking *blocking, uint64_t *ret_certs)
 {
     struct store_device device;
     enum bs_err err = operator_find(call, id, &device);
     if (err != BS_OK)
         return err;
-    device.status = status;
+    if (blocking->wipe != STORE_WIPE_NONE && device.ak_name.size == 0)
+        return operator_fail(call, BS_ERR_REFUSED,
+                             "this device was never here, so it has nothing to forget; see: bootsealctl device refuse");
+    device.status = blocking->status;
+    if (blocking->wipe != STORE_WIPE_NONE)
+        device.wipe = blocking->wipe;
     err = store_device_put(call->server->store, &device);
-    if (err == BS_OK && status == STORE_REVOKED)
+    if (err == BS_OK && blocking->status == STORE_REVOKED)
         err = store_cert_revoke_others(call->server->store, device.id, NULL, call->server->now(), ret_certs);
     if (err != BS_OK)
         return err;
-    return OPERATOR_AUDIT(call, status == STORE_REVOKED ? "device.revoke" : "device.refuse", device.id, "%s",
-                          because ? because : "");
+    return OPERATOR_AUDIT(call, blocking->act, device.id, "%s", because ? because : "");
 }
 
 enum bs_err operator_device_refuse(struct operator_call *call, const char *device, const char *because)
@@ -264,16 +279,28 @@ enum bs_err operator_device_refuse(struct operator_call *call, const char *devic
     enum bs_err err = store_begin(call->server->store);
     if (err != BS_OK)
         return operator_store(call, err);
-    return operator_end(call, block(call, device, because, STORE_REFUSED, &certs));
+    return operator_end(call, block(call, device, because, &refusing, &certs));
 }
 
-enum bs_err operator_device_revoke(struct operator_call *call, const char *device, const char *because,
-                                   uint64_t *ret_certs)
+static enum bs_err revoke(struct operator_call *call, const char *device, const char *because,
+                          const struct blocking *blocking, uint64_t *ret_certs)
 {
     call->why[0] = '\0';
     *ret_certs = 0;
     enum bs_err err = store_begin(call->server->store);
     if (err != BS_OK)
         return operator_store(call, err);
-    return operator_end(call, block(call, device, because, STORE_REVOKED, ret_certs));
+    return operator_end(call, block(call, device, because, blocking, ret_certs));
+}
+
+enum bs_err operator_device_revoke(struct operator_call *call, const char *device, const char *because,
+                                   uint64_t *ret_certs)
+{
+    return revoke(call, device, because, &revoking, ret_certs);
+}
+
+enum bs_err operator_device_wipe(struct operator_call *call, const char *device, const char *because,
+                                 uint64_t *ret_certs)
+{
+    return revoke(call, device, because, &wiping, ret_certs);
 }

@@ -84,6 +84,9 @@ enum store_status {
 };
 const char *store_status_name(enum store_status status);
 
+/* What an operator ordered, and whether the device said that it obeyed. Approving it takes the order back. */
+enum store_wipe { STORE_WIPE_NONE = 0, STORE_WIPE_ORDERED = 1, STORE_WIPE_DONE = 2 };
+
 struct store_device {
     uint8_t id[WIRE_ID_SIZE];
     enum store_status status;
@@ -111,7 +114,11 @@ struct store_device {
     char kernel[STORE_TEXT_SIZE];
     char agent[STORE_TEXT_SIZE];
     char claimed_serial[STORE_TEXT_SIZE]; /* as the machine said last, whatever it had booted */
+    enum store_wipe wipe;
 };
+
+/* Name of the status, or "wiping" and "wiped". */
+const char *store_device_state(const struct store_device *device);
 
 /* The registered serial, else the claimed one. */
 const char *store_device_serial(const struct store_device *device);

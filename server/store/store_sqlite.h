@@ -20,7 +20,7 @@
     S(UNDO, "ROLLBACK TO one")                                                                                        \
     S(DEVICE_GET, "SELECT * FROM device WHERE id = ?")                                                                \
     S(DEVICE_BY_AK, "SELECT id FROM device WHERE ak_name = ?")                                                        \
-    S(DEVICE_PUT, "INSERT INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "                  \
+    S(DEVICE_PUT, "INSERT INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "                \
                   "ON CONFLICT (id) DO UPDATE SET status = excluded.status, profile = excluded.profile, "             \
                   "serial = excluded.serial, labels = excluded.labels, ak_name = excluded.ak_name, "                  \
                   "srk_name = excluded.srk_name, ek_manufacturer = excluded.ek_manufacturer, "                        \
@@ -31,7 +31,7 @@
                   "verdict = excluded.verdict, reason = excluded.reason, verdict_time = excluded.verdict_time, "      \
                   "verdict_question = excluded.verdict_question, product = excluded.product, "                        \
                   "firmware = excluded.firmware, kernel = excluded.kernel, agent = excluded.agent, "                  \
-                  "claimed_serial = excluded.claimed_serial")                                                         \
+                  "claimed_serial = excluded.claimed_serial, wipe = excluded.wipe")                                   \
     S(DEVICE_VERDICT, "UPDATE device SET reset_count = ?2, accept_reset = ?3, bundle_serial = ?4, "                   \
                       "confirmed_serial = ?5, seen = ?6, verdict = ?7, reason = ?8, verdict_time = ?9, "              \
                       "verdict_question = ?10 WHERE id = ?1")                                                         \
@@ -158,3 +158,4 @@ void take_boot(struct sql_use *use, struct store_boot *ret_boot);
 extern const char store_schema_1[];
 extern const char store_schema_2[];
 extern const char store_schema_3[];
+extern const char store_schema_4[];

@@ -21,6 +21,19 @@ const char *store_status_name(enum store_status status)
     return "?";
 }
 
+const char *store_device_state(const struct store_device *device)
+{
+    switch (device->wipe) {
+    case STORE_WIPE_ORDERED:
+        return "wiping";
+    case STORE_WIPE_DONE:
+        return "wiped";
+    case STORE_WIPE_NONE:
+        break;
+    }
+    return store_status_name(device->status);
+}
+
 const char *store_device_serial(const struct store_device *device)
 {
     return device->serial[0] ? device->serial : device->claimed_serial;
@@ -39,7 +52,7 @@ static void take_name(struct sql_use *use, struct wire_name *ret_name)
         use->err = BS_ERR_IO;
 }
 
-/* The columns of schema/1.sql in their order. */
+/* The columns of schema/1.sql in their order, then that of schema/4.sql. */
 static void put_device(struct sql_use *use, const struct store_device *d)
 {
     put_blob(use, d->id, sizeof(d->id));
@@ -68,6 +81,7 @@ static void put_device(struct sql_use *use, const struct store_device *d)
     put_text(use, d->kernel);
     put_text(use, d->agent);
     put_text(use, d->claimed_serial);
+    put_int(use, d->wipe);
 }
 
 static enum bs_err take_device(struct sql_use *use, struct store_device *ret_device)
@@ -99,6 +113,7 @@ static enum bs_err take_device(struct sql_use *use, struct store_device *ret_dev
     take_text(use, d.kernel, sizeof(d.kernel));
     take_text(use, d.agent, sizeof(d.agent));
     take_text(use, d.claimed_serial, sizeof(d.claimed_serial));
+    d.wipe = (enum store_wipe)take_int(use);
     if (use->err == BS_OK)
         *ret_device = d;
     return use->err;

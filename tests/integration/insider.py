@@ -46,11 +46,11 @@ class Keys:
         cert = cert.public_key(csr.public_key()).serial_number(x509.random_serial_number()).not_valid_before(now)
         return cert.not_valid_after(self.bundle_cert.not_valid_after).sign(self._device_key, hashes.SHA256())
 
-    def sign(self, payload):
+    def sign(self, payload, label=LABEL):
         """COSE_Sign1 with the bundle key."""
         cert = self.bundle_cert.public_bytes(DER)
         protected = encode({1: -7, 33: cert})
-        message = encode(["Signature1", protected, LABEL + b"\0", payload])
+        message = encode(["Signature1", protected, label + b"\0", payload])
         r, s = decode_dss_signature(self.bundle_key.sign(message, ec.ECDSA(hashes.SHA256())))
         return encode(Tag(18, [protected, {}, payload, r.to_bytes(32, "big") + s.to_bytes(32, "big")]))
 
@@ -90,6 +90,7 @@ class Insider(relay.Listener):
         self._keys, self._mint = keys, mint
         self.change = change
         self.serial = 0
+        self.secret = None  # of the next credentials; None: random
         self.sent = []
         super().__init__(self._speak)
 
@@ -112,7 +113,7 @@ class Insider(relay.Listener):
             raise OSError("the device hung up") from error
 
     def _approve(self, statement, channel):
-        s, secret = decode(statement), os.urandom(32)
+        s, secret = decode(statement), self.secret or os.urandom(32)
         self.serial += 1
         id_object, encrypted = self._mint.credential(s[6], name_of(s[8]), secret)
         sign1 = self._keys.sign(encode(self.bundle(s)))

@@ -101,6 +101,7 @@ static bool try_once(struct softtpm *tpm, double *ret_seconds)
         judged("pending", &line, tpm);
         return !options.token;
     case MESSAGE_REFUSED:
+    case MESSAGE_WIPE:
         judged("refused", &line, tpm);
         return true;
     case MESSAGE_BUSY:

@@ -64,6 +64,12 @@ def test_a_right_answer_gets_in(device, liar):
     gets_in(device, liar)
 
 
+def test_secret_of_zeros_is_no_hang(device, liar):
+    """Who makes the credential chooses the secret; afterwards the agent looks for copies of it to wipe."""
+    liar.secret = bytes(32)
+    gets_in(device, liar)
+
+
 def test_an_answer_for_another_device_is_not_for_this_one(world, device, liar):
     other = world[3]
     gets_in(other, liar)
@@ -120,10 +126,10 @@ def test_a_bundle_signed_by_the_servers_other_key_is_not_used(world, device):
         refuses(device, liar, "the credentials are not signed as they must be")
 
 
-@pytest.mark.parametrize("kind", [insider.PROVE, insider.CONFIRMED, 7])
+@pytest.mark.parametrize("kind", [insider.PROVE, insider.CONFIRMED, 99])
 def test_an_answer_that_does_not_fit_here_is_told(device, liar, kind):
     """A second challenge instead of a verdict, a confirmation of nothing, a kind that is none."""
-    fields = {insider.PROVE: (1, 2, 3, 4), insider.CONFIRMED: (1, 2), 7: (1, 2)}[kind]
+    fields = {insider.PROVE: (1, 2, 3, 4), insider.CONFIRMED: (1, 2), 99: (1, 2)}[kind]
     liar.change = lambda mine, statement: {**{key: mine[key] for key in fields}, 1: kind}
     refuses(device, liar, "answer", code=4)
 

@@ -183,12 +183,12 @@ class Checker:
 # Members at the top that may be missing; every other one must make a difference.
 OPTIONAL = {
     "statement": {7, 13, 17, 18, 20, 22, 23}, "bundle": {6, 9, 10, 11, 12, 13}, "answer": {9, 10}, "attest": set(), "prove": set(),
-    "confirm": {4}, "approvals": set(),
+    "confirm": {4}, "approvals": set(), "wipe": set(),
 }
 
 
 # Members of answers, each good in itself: which may stand in an answer is a matter of its kind.
-MEMBERS = {3: b"x", 4: b"x", 5: b"x", 6: 1, 7: "a", 8: "a", 9: bytes(32), 10: [{3: "a"}]}
+MEMBERS = {3: b"x", 4: b"x", 5: b"x", 6: 1, 7: "a", 8: "a", 9: bytes(32), 10: [{3: "a"}], 11: b"x"}
 
 
 def mutations(rule, value):
@@ -206,8 +206,8 @@ def mutations(rule, value):
             yield f"{key} = {other!r}", {**rest, key: other}, rule == "statement" and key == 14 and other == {}
     if rule == "answer":
         for key in MEMBERS.keys() - value.keys():
-            yield f"with {key}", {**value, key: MEMBERS[key]}, key in (9, 10) and value[1] in (3, 4)
-    for key in (0, 10 if rule == "bundle" else 11 if rule == "answer" else 21, 22, 99):
+            yield f"with {key}", {**value, key: MEMBERS[key]}, key in (9, 10) and value[1] in (3, 4, 7)
+    for key in (0, 10 if rule == "bundle" else 12 if rule == "answer" else 21, 22, 99):
         yield f"with {key}", {**value, key: b"x"}, False
 
 

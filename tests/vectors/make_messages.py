@@ -58,7 +58,9 @@ STATEMENT = ["version", "role", "channel_kind", "channel", "server_cert_sha256",
              "device_key", "device_csr", "srk", "pcrs", "firmware_log", "facts", "counter_public", "counter_value",
              "token", "held_serial", "device_time", "notes", "userspace_log", "keys", "wanted_shares"]
 CONFIRM = ["device", "serial", "mac", "keys"]
-ANSWER = ["kind", "time", "id_object", "encrypted_secret", "bundle", "retry_after", "reason", "text", "device", "findings"]
+ANSWER = ["kind", "time", "id_object", "encrypted_secret", "bundle", "retry_after", "reason", "text", "device", "findings",
+          "order"]
+WIPE = ["device", "ak_name", "statement_sha256", "serial"]
 BUNDLE = ["device", "ak_name", "srk_name", "serial", "issued", "renew_after", "profile", "chain", "items", "policy", "keys", "share", "shares"]
 
 CHANNEL, SECRET, DEVICE = fill(0x10, 32), fill(0xA0, 32), fill(0xD0, 32)
@@ -176,6 +178,18 @@ def bundle():
     return encrypt0
 
 
+def wipe(statement):
+    """An order to forget, signed by the key that signs bundles."""
+    signer, cert = private_key("bootseal test bundle key"), files["bundle-cert.der"]
+    payload = message("wipe-payload", "wipe", WIPE, {"device": DEVICE, "ak_name": b"\0\x0b" + fill(1, 32),
+                                                     "statement_sha256": sha256(statement), "serial": 43})
+    protected = encode({1: -7, 33: cert})
+    to_sign = encode(["Signature1", protected, b"bootseal wipe v1\0", payload])
+    signature = es256(signer, to_sign)
+    return add("wipe-sign1", "wipe-sign1", encode(Tag(18, [protected, {}, payload, signature])),
+               {"protected": protected, "payload": payload, "signature": signature, "to_sign_sha256": sha256(to_sign)})
+
+
 def main():
     statement = message("statement-full", "statement", STATEMENT, FULL)
     message("statement-minimal", "statement", STATEMENT, MINIMAL)
@@ -204,9 +218,12 @@ def main():
            device=DEVICE, findings=FINDINGS)
     answer("confirmed", 5)
     answer("busy", 6, retry_after=86400)
+    answer("wipe", 7, **CREDENTIAL, reason="wiped", text="an operator ordered this device to forget", device=DEVICE,
+           order=wipe(statement))
 
     values = {"secret": SECRET, "channel": CHANNEL, "statement_sha256": sha256(statement), "prove_mac": prove,
               "quote_data": sha256(b"bootseal quote v1 tls\0", sha256(statement)), "confirm_key": confirm_key,
+              "wiped_key": hkdf(SECRET, CHANNEL, b"bootseal wiped v1"),
               "certify_device": sha256(b"bootseal device v1\0", CHANNEL), "certify_srk": sha256(b"bootseal srk v1\0", CHANNEL)}
     files["bindings.json"] = (json.dumps({k: v.hex() for k, v in values.items()}, indent=2) + "\n").encode()
 

@@ -126,10 +126,69 @@ static void approve(struct message_answer *answer, struct bs_buf *encrypted)
     answer->bundle = bs_buf_span(encrypted);
 }
 
+static void sign_order(void)
+{
+    static uint8_t device[WIRE_ID_SIZE];
+    uint8_t hash[CRYPTO_SHA256_SIZE];
+    const struct tpm_ek *ek;
+    const TPMT_PUBLIC *public_area;
+    const struct wire_name *ak;
+    BS_SCOPED_BUF struct bs_buf other_cert = BS_BUF(BS_CERT_MAX);
+    BS_OWN(key) other = NULL;
+    scene_other_signer(&other, &other_cert);
+    bool was_released = fake_tpm.is_released;
+    fake_tpm.is_released = false;
+    assert_ok(tpm_ek(NULL, &ek));
+    assert_ok(tpm_ak(NULL, &public_area, &ak));
+    fake_tpm.is_released = was_released;
+    assert_ok(wire_device_id(&ek->public_area, device));
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_buf_span(&statement), hash));
+    struct wipe_order order = { .device = BS_SPAN(device, sizeof(device)),
+                                .ak_name = wire_name_span(ak),
+                                .statement_sha256 = BS_SPAN(hash, sizeof(hash)),
+                                .serial = ++scene.serial };
+    if (scene.spoil_order)
+        scene.spoil_order(&order);
+    bs_buf_reset(&scene.last_order);
+    if (scene.signs_wrongly)
+        assert_ok(wipe_sign(&order, other, bs_buf_span(&other_cert), &scene.last_order));
+    else
+        assert_ok(wipe_sign(&order, scene.bundle_key, bs_buf_span(&scene.bundle_cert), &scene.last_order));
+}
+
+static void order_wipe(struct message_answer *answer)
+{
+    uint8_t secret[32];
+    if (!scene.repeats_order)
+        sign_order();
+    challenge(0x44, answer, secret);
+    answer->kind = MESSAGE_WIPE;
+    answer->reason = bs_span_of_string("wiped");
+    answer->text = bs_span_of_string("An operator ordered this device to forget.");
+    answer->order = bs_buf_span(&scene.last_order);
+}
+
+static void take_wiped(struct bs_span body)
+{
+    struct message_confirm m;
+    struct message_answer dummy;
+    uint8_t secret[32], channel[32], key[32], mac[32];
+    assert_ok(message_confirm_decode(body, &m));
+    channel_now(channel);
+    challenge(0x44, &dummy, secret);
+    assert_ok(wipe_confirm_key(BS_SPAN(secret, 32), BS_SPAN(channel, 32), key));
+    assert_ok(message_confirm_mac(BS_SPAN(key, 32), BS_SPAN(channel, 32), &m, mac));
+    assert_memory_equal(m.mac.data, mac, 32);
+    assert_int_equal(m.serial, scene.serial);
+    scene.wiped++;
+}
+
 static void decide(struct message_answer *answer, struct bs_buf *encrypted)
 {
     static const char device[32] = "device";
-    if (scene.refuses) {
+    if (scene.wipes && !scene.refuses) {
+        order_wipe(answer);
+    } else if (scene.refuses) {
         answer->kind = MESSAGE_REFUSED;
         answer->reason = bs_span_of_string(scene.refuse_reason ? scene.refuse_reason : "boot-not-approved");
         answer->text = bs_span_of_string("This boot equals no reference.");
@@ -209,7 +268,10 @@ static enum bs_err serve(const char *path, struct bs_span body, struct bs_buf *a
         return BS_ERR_UNREACHABLE;
     } else {
         scene.confirms++;
-        take_confirm(body);
+        if (scene.wipes)
+            take_wiped(body);
+        else
+            take_confirm(body);
         answer.kind = MESSAGE_CONFIRMED;
     }
     assert_ok(message_answer_encode(&answer, answer_bytes));
@@ -228,7 +290,7 @@ static void put_ca(void)
 int scene_setup(void **state)
 {
     (void)state;
-    scene = (struct scene){ 0 };
+    scene = (struct scene){ .last_order = BS_BUF(BS_ORDER_MAX) };
     /* In memory where possible: every commit and handover waits for its disk. */
     snprintf(scene.root, sizeof(scene.root), "%s/bootseal-scene-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
@@ -261,6 +323,7 @@ int scene_teardown(void **state)
     bs_buf_free(&scene.device_ca);
     bs_buf_free(&statement);
     bs_buf_free(&confirmation);
+    bs_buf_free(&scene.last_order);
     conf_free(scene.conf);
     fake_tpm_free();
     return nftw(scene.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -6,6 +6,7 @@
 
 #include "agent/boot.h"
 #include "agent/flow.h"
+#include "core/wipe.h"
 #include "fakes/fake_device.h"
 #include "fakes/fake_net.h"
 #include "fakes/fake_tpm.h"
@@ -23,8 +24,13 @@ struct scene {
     unsigned attests, proves, confirms;
     unsigned pending; /* so many times, before it approves */
     bool refuses;
-    bool loses_confirms; /* they do not arrive */
-    bool is_known;       /* the pair is proven: no challenge */
+    bool wipes;                                    /* orders to forget; `refuses` comes first */
+    void (*spoil_order)(struct wipe_order *order); /* changes what is signed; NULL: nothing */
+    struct bs_buf last_order;                      /* that was signed */
+    bool repeats_order;                            /* sends that once more */
+    unsigned wiped;                                /* confirmations of an order */
+    bool loses_confirms;                           /* they do not arrive */
+    bool is_known;                                 /* the pair is proven: no challenge */
     uint64_t renew_after;
     uint64_t time;                        /* that it tells; 0: some day */
     void (*spoil)(struct bundle *bundle); /* changes what is signed; NULL: nothing */

@@ -37,7 +37,7 @@ static enum flow_state expected(enum flow_state state, enum bs_err err, const st
     if (f->is_renewing && state == FLOW_OPEN && err == BS_OK)
         return FLOW_CONNECT;
     if (f->is_renewing && state >= FLOW_CONNECT && state <= FLOW_SEAL && err != BS_OK)
-        return err == BS_ERR_REFUSED ? FLOW_FAILED : FLOW_CAP;
+        return err == BS_ERR_REFUSED || err == BS_ERR_WIPED ? FLOW_FAILED : FLOW_CAP;
     if (is_wait && f->is_time_up && (state == FLOW_CONNECT || state == FLOW_ATTEST))
         return FLOW_FAILED;
     return err == BS_OK ? plain[state].ok : is_wait ? plain[state].wait : plain[state].other;

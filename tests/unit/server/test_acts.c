@@ -41,6 +41,7 @@ static const struct scene {
     { "metrics", { { NULL, NULL } } },
     { "device refuse", { { "ID", "device" } } },
     { "device revoke", { { "ID", "device" }, { "because", "stolen" } } },
+    { "device wipe", { { "ID", "device" }, { "because", "stolen" } } },
 };
 
 /* A device that waits. */

@@ -153,9 +153,11 @@ static void an_older_schema_is_migrated_and_keeps_what_it_has(void **state)
     assert_ok(store_bundle_get(store, bundle.device, &found));
     assert_string_equal(found.items, "a,b");
     store_close(BS_TAKE(store));
-    execute(state, "ALTER TABLE bundle DROP COLUMN items; DROP TABLE epoch; DROP INDEX reference_name; "
-                   "ALTER TABLE reference DROP COLUMN name; ALTER TABLE reference DROP COLUMN is_release; "
-                   "PRAGMA user_version = 1");
+    execute(
+        state,
+        "ALTER TABLE bundle DROP COLUMN items; DROP TABLE epoch; DROP INDEX reference_name; "
+        "ALTER TABLE device DROP COLUMN wipe; ALTER TABLE reference DROP COLUMN name; ALTER TABLE reference DROP COLUMN is_release; "
+        "PRAGMA user_version = 1");
     open_in(state, &store);
     assert_ok(store_bundle_get(store, bundle.device, &found));
     assert_int_equal(found.serial, 7);
