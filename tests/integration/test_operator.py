@@ -95,7 +95,7 @@ def test_colours_are_for_terminals_or_those_who_ask(fleet):
 
 
 def test_errors_name_the_next_command(fleet):
-    for words, code, says in ((("device",), 2, "device show"), (("device", "wipe", "x"), 2, "device revoke"),
+    for words, code, says in ((("device",), 2, "device show"), (("device", "burn", "x"), 2, "device revoke"),
                               (("nothing",), 2, "--help"), (("device", "show", "ffffffff"), 4, "device list"),
                               (("device", "label", fleet.good), 4, "NAME=VALUE"), (("completion", "fish"), 2, "bash|zsh"),
                               (("audit", "--since=tomorrow"), 4, "7d")):
@@ -172,7 +172,7 @@ def test_bash_completes_what_the_table_has():
     nouns = complete("bootsealctl", "")
     assert {"init", "device", "token", "profile", "reference", "audit", "ca", "backup", "metrics"} <= nouns
     assert complete("bootsealctl", "dev") == {"device"}
-    assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "label", "move", "import"}
+    assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "wipe", "label", "move", "import"}
     assert complete("bootsealctl", "device", "re") == {"refuse", "revoke"}
     assert complete("bootsealctl", "--json", "reference", "") == {"add", "list", "show", "release", "revoke"}
     assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
@@ -264,6 +264,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
         "device approve": [("device", "approve", fleet.pending, "--profile=demo", "--learn")],
         "device refuse": [("device", "refuse", fleet.refused)],
         "device revoke": [("device", "revoke", fleet.refused)],
+        "device wipe": [("device", "wipe", fleet.refused)],
         "device label": [("device", "label", fleet.good, "a=b")],
         "device move": [("device", "move", fleet.good, "--profile=demo")],
         "device import": [("device", "import", csv)],
