@@ -30,18 +30,19 @@ TRACED = 40  # devices under callgrind
 # certificate are of P-256: an RSA-2048 chain is cheaper, one of P-384 dearer. name: (primitive, function of wolfCrypt, how often)
 OPERATIONS = {
     "key share of the handshake": ("x25519mlkem768", "wc_MlKemKey_Encapsulate", 1),
-    "signatures made: handshake, certificate, bundle": ("p256_sign", "wc_ecc_sign_hash", 3),
+    "signatures made: handshake, certificate, approval, bundle": ("p256_sign", "wc_ecc_sign_hash", 4),
     "signatures verified: EK, SRK, device key, CSR, quote": ("p256_verify", "wc_ecc_verify_hash", 5),
     "ephemeral keys: challenge, secret of the bundle": ("p256_keygen", "wc_ecc_make_key_ex", 2),
     "agreements: the same": ("p256_ecdh", "wc_ecc_shared_secret", 2),
 }
 
-# Functions whose inclusive costs do not overlap.
-PARTS = {
-    "TLS": r"wolfSSL_(accept|read|write|new|free|shutdown)|tls_finished",
-    "signatures": r"crypto_(ecdsa_verify|key_sign|ecdh_ephemeral|rsa_\w+)",
-    "store": r"sqlite3_(step|reset|clear_bindings|bind_\w+|column_\w+)",
-}
+# Whose time a sample is, by the name of the function that it fell into; the first that fits. wolfSSL's are in CamelCase, ours are not.
+# SHA-512, which has a label named after SHA-256, is TLS_AES_256_GCM_SHA384's and the random generators'.
+FAMILIES = (
+    ("signatures and agreements on P-256", r"_?sp_|L_256|L_mont|wc_ecc|_ecc|mp_"),
+    ("SHA-256", r"(?!L_sha256_len_avx2_rorx_start).*[sS]ha256"),
+    ("TLS", r".*(25519|mlkem|sha3|sha256|512|384|GCM|gcm)|fe_|ge_|L_fe|[A-Z]|wolf|ssl_|cpuid|wc_"),
+)
 
 
 class Generator:
@@ -154,14 +155,20 @@ def traced_costs(path):
 
 
 def report(path, *words):
-    """Percentages of a file of perf's, by what they are of."""
-    out = subprocess.run(["perf", "report", "-i", path, "-g", "none", "--stdio", *words], check=True, text=True,
-                         capture_output=True).stdout
-    return {name: float(share) / 100 for share, name in re.findall(r"^ *([\d.]+)%.*?(\S+?) *(?:- +- *)?$", out, re.M)}
+    """perf's table of these columns, each row (share, rest)."""
+    out = subprocess.run(["perf", "report", "-i", path, "-g", "none", "--stdio", "-t", "\t", *words], check=True,
+                         text=True, capture_output=True).stdout
+    rows = [[cell.strip() for cell in line.split("\t")] for line in out.splitlines() if line.strip() and line[0] != "#"]
+    return [(float(share.rstrip("%")) / 100, *rest) for share, *rest in rows]
+
+
+def family(name):
+    """What of bootseald itself a function belongs to."""
+    return next((part for part, pattern in FAMILIES if re.match(pattern, name)), "rest")
 
 
 def sample(bench, folder, count):
-    """Where the time goes: the kernel, SQLite, and what SQLite wants of the kernel. None without perf."""
+    """Shares of the time: of FAMILIES, SQLite, the kernel for it, the rest of the kernel. None without perf."""
     if not shutil.which("perf"):
         return None
     path = folder / "perf.data"
@@ -171,29 +178,33 @@ def sample(bench, folder, count):
         perf.send_signal(signal.SIGINT)
     if not path.exists() or perf.returncode not in (0, -signal.SIGINT):
         return None
-    objects = report(path, "--no-children", "--sort", "dso")
-    calls = report(path, "--children", "--sort", "symbol")
+    calls = {symbol.split()[-1]: share for share, symbol in report(path, "--children", "-F", "overhead_children,symbol")}
     disk = sum(calls.get(f"__x64_sys_{name}", 0) for name in ("fdatasync", "pwrite64", "pread64", "fcntl"))
-    sqlite = sum(share for name, share in objects.items() if name.startswith("libsqlite3"))
-    return {"kernel": objects.get("[kernel.kallsyms]", 0), "sqlite": sqlite, "disk": disk}
+    parts = {part: 0 for part, _ in FAMILIES}
+    parts.update({"store: SQLite": 0, "store: the kernel for it": disk, "rest": 0, "rest of the kernel": -disk})
+    for share, module, symbol in report(path, "--no-children", "-F", "overhead,dso,symbol"):
+        if module.startswith("[kernel"):
+            parts["rest of the kernel"] += share
+        elif module.startswith("libsqlite3"):
+            parts["store: SQLite"] += share
+        else:
+            parts[family(symbol.split()[-1]) if module == "bootseald" else "rest"] += share
+    return parts if parts["rest of the kernel"] > 0 else None
 
 
 def trace(folder, options):
-    """Shares of the instructions by part, and how often each operation ran; None without valgrind."""
+    """How often each operation ran, and the instructions of an enrollment; None without valgrind."""
     if options.no_trace or not shutil.which("valgrind"):
         return None
     bench = Bench(folder, options)
     out = folder / "callgrind.out"
-    bench.server.prefix = ("valgrind", "--tool=callgrind", "-q", f"--callgrind-out-file={out}")
+    bench.server.prefix = (*pin([bench.core]), "valgrind", "--tool=callgrind", "-q", f"--callgrind-out-file={out}")
     bench.start()
     bench.enroll(TRACED)
     bench.server.stop()
     calls, costs = traced_costs(out)
-    total = costs["event_base_loop"]
-    shares = {part: sum(cost for name, cost in costs.items() if re.fullmatch(pattern, name)) / total
-              for part, pattern in PARTS.items()}
     counts = {what: calls.get(function, 0) / TRACED for what, (_, function, _) in OPERATIONS.items()}
-    return {"shares": shares, "counts": counts, "instructions": total / TRACED}
+    return {"counts": counts, "instructions": costs["event_base_loop"] / TRACED}
 
 
 def measure(options):
@@ -230,31 +241,15 @@ def measure(options):
 
 def split(result):
     """CPU of one enrollment by part, and how that is known."""
+    total = result["cpu_us"]["median"]
+    if result["sample"]:
+        return {part: share * total for part, share in result["sample"].items()}, "perf's samples"
     kernel = result["kernel_us"]["median"]
-    user = result["cpu_us"]["median"] - kernel
-    sampled = result["sample"]
-    if result["trace"] and sampled and sampled["kernel"] > 0:
-        total = result["cpu_us"]["median"]
-        shares = result["trace"]["shares"]
-        kernel = (sampled["kernel"] - sampled["disk"]) * total
-        user = (1 - sampled["kernel"] - sampled["sqlite"]) * total
-        parts = {part: share / (1 - shares["store"]) * user for part, share in shares.items() if part != "store"}
-        rest = user - sum(parts.values())
-        return ({**parts, "store: SQLite": sampled["sqlite"] * total,
-                 "store: the kernel for it": sampled["disk"] * total,
-                 "rest": rest, "rest of the kernel": kernel},
-                "perf's samples, what is left of the user time by callgrind's shares of the instructions")
-    if result["trace"]:
-        parts = {part: share * user for part, share in result["trace"]["shares"].items()}
-        how = "callgrind's shares of the instructions, times the measured user time"
-    else:
-        cost = {name: value["median"] for name, value in result["primitives_us"].items()}
-        tls = cost["x25519mlkem768"] + cost["p256_sign"]
-        parts = {"TLS": tls, "signatures": result["public_key_us"]["median"] - tls}
-        how = "measured primitives times their number; the store is in the rest"
-    parts["rest"] = user - sum(parts.values())
-    parts["kernel"] = kernel
-    return parts, how
+    cost = {name: value["median"] for name, value in result["primitives_us"].items()}
+    tls = cost["x25519mlkem768"] + cost["p256_sign"]
+    signatures = result["public_key_us"]["median"] - tls
+    return ({"public-key operations of TLS": tls, "the others": signatures, "rest": total - kernel - tls - signatures,
+             "kernel": kernel}, "measured primitives times their number")
 
 
 def table(result):
@@ -287,7 +282,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=1000, help="devices in a round")
-    parser.add_argument("--parallel", type=int, default=16, help="of them at a time")
+    parser.add_argument("--parallel", type=int, default=64, help="of them at a time")
     parser.add_argument("--no-trace", action="store_true", help="without callgrind")
     options = parser.parse_args()
     result = measure(options)
