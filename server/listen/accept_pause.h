@@ -14,7 +14,7 @@ struct evconnlistener;
 struct accept_pause {
     struct evconnlistener *accepting;
     struct event *timer;
-    struct limit *lines;        /* in the log; may be shared */
+    struct limit *lines;         /* in the log; may be shared */
     void (*over)(void *context); /* NULL: accepts again */
     void *context;
 };

@@ -88,10 +88,9 @@ static enum bs_err configure(sqlite3 *db)
     char application[64];
     snprintf(application, sizeof(application), "PRAGMA application_id = %d", APPLICATION_ID);
     const char *const pragmas[] = {
-        "PRAGMA journal_mode = WAL",   "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON",    "PRAGMA secure_delete = ON",
-        "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON",
-        "PRAGMA temp_store = MEMORY",  application,
+        "PRAGMA journal_mode = WAL",  "PRAGMA synchronous = FULL",   "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",  "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON",
+        "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -16000",  application,
     };
     for (size_t i = 0; i < sizeof(pragmas) / sizeof(pragmas[0]); i++) {
         enum bs_err err = execute(db, pragmas[i]);
