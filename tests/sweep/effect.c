@@ -180,6 +180,7 @@ static const struct {
     { 0x17A, "GetCapability" },
     { 0x17E, "PCR_Read" },
     { 0x17F, "PolicyPCR" },
+    { 0x171, "PolicyOR" },
     { 0x149, "PolicyNV" },
     { 0x16A, "PolicyAuthorize" },
     { 0x177, "VerifySignature" },

@@ -40,11 +40,16 @@ def check_tpm(world, clean):
     need(tpm.property(LOCKOUT_COUNTER) == 0, "the TPM has counted a failed authorization")
 
 
+def generation(slot):
+    """What the header of a slot says; None when it is none."""
+    return struct.unpack_from(">Q", slot, 16)[0] if slot.startswith(b"BSVAULT") else None
+
+
 def check_slots(device):
     """Two equal slots of the generation that the counter is at."""
     value = device.tpm.counter(COUNTER)
     slots = [path.read_bytes() if path.exists() else b"" for path in device.slots]
-    generations = [struct.unpack_from(">Q", slot, 16)[0] if len(slot) > 24 else None for slot in slots]
+    generations = [generation(slot) for slot in slots]
     need(generations == [value, value], f"counter {value}, generations of the slots {generations}")
     need(slots[0] == slots[1], "the slots differ")
     names = {path.name for path in device.slots[0].parent.iterdir()}

@@ -3,8 +3,10 @@
 A new one is a class with a name, what is to be done before it, and its end; PATHS names it.
 """
 
-from end import check_boot, check_tpm, need
-from world import LATER
+from end import check_boot, check_disk, check_tpm, generation, need
+from world import CUT, LATER
+
+NOWHERE = "https://localhost:1"
 
 
 class Path:
@@ -15,6 +17,7 @@ class Path:
     source = "server"  # of the credentials of an uncut run
     later = 0  # it takes place so many seconds later than it is
     increments = 1  # of the counter in an uncut run; the last one commits
+    bites = -1, "the vault did not open"  # on a disk that keeps nothing, the cut right after that increment breaks this
 
     def __init__(self, world):
         self.world = world
@@ -29,6 +32,10 @@ class Path:
     def prepare(self):
         """From a device that nobody knows to the begin of this path. The server runs."""
         raise NotImplementedError
+
+    def check_run(self):
+        """What an uncut run left behind."""
+        check_boot(self.world, self.source)
 
     def check_order(self, effects):
         """What an uncut run does has to come in the right order: nothing is handed over, and the vault is done with, when it is capped."""
@@ -71,6 +78,24 @@ class Path:
     def _boot(self, log, words="boot"):
         code, said = self.device.boot_again(log)
         need(code == 0, f"{words} ended with {code}:\n{said}")
+
+    def _cut_at(self, words, begin, count):
+        """Runs the agent to right before its increment of that number; nothing is thrown away."""
+        begin()
+        _, _, effects = self.device.watch(words)
+        number = [effect.number for effect in effects if effect.text == "NV_Increment"][count]
+        begin()
+        code, said, _ = self.device.watch(words, f"--at={number}", "--side=before", "--lost=no")
+        need(code == CUT, f"{words} was not cut but ended with {code}:\n{said}")
+
+    def _from(self, name, later=0):
+        """How to begin anew from what was kept under this name."""
+        def begin():
+            self.world.put_back(name)
+            self.server.start(later)
+            self.device.later = later
+            self.device.power_on(self.log)
+        return begin
 
     def _import(self):
         """The server knows the device before it was ever switched on."""
@@ -138,4 +163,81 @@ class Open(Path):
         need(code == 40, f"a boot that has to fail ended with {code}:\n{said}")
 
 
-PATHS = {path.name: path for path in (Enroll, Renew, Reseal, Open)}
+class Forget(Path):
+    """`bootseal forget`: opens nothing any more, whoever puts what into the slots."""
+
+    name = "forget"
+    words = ("forget",)
+    increments = 2
+    bites = 0, "the vault opened"
+
+    def prepare(self):
+        """Enrolled; and somebody has copies of its slots and of one that a cut renewal left for the next value of the counter."""
+        self._import()
+        self._boot(self.log)
+        self.kept = self.device.slots[0].read_bytes()
+        self.world.keep("before-forget")
+        self._cut_at(("boot",), self._from("before-forget", LATER), 0)
+        slots = [slot.read_bytes() for slot in self.device.slots]
+        (self.abandoned,) = [slot for slot in slots if generation(slot) == generation(self.kept) + 1]
+        self._from("before-forget")()
+
+    def check_run(self):
+        left = [slot.name for slot in self.device.slots if slot.exists()]
+        need(not left, f"left in the vault: {left}")
+
+    def check_order(self, effects):
+        """The mark is durable before the counter moves."""
+        numbers = [effect.number for effect in effects if effect.text == "NV_Increment"]
+        need(len(numbers) == self.increments, f"the counter was incremented {len(numbers)} times")
+        need(any(effect.kind == "disk" and effect.number < numbers[0] for effect in effects), "nothing is written before it")
+        need(not any(effect.kind == "net" for effect in effects), "it talked to somebody")
+
+    def run_again(self, effects):
+        is_shut = any(effect.text == "NV_Increment" for effect in effects)
+        is_begun = is_shut or any(effect.kind == "disk" for effect in effects)
+        for slot in self.device.slots if is_shut else ():
+            if not slot.exists() or not slot.read_bytes().startswith(b"BSFORGET"):
+                slot.write_bytes(self.abandoned)
+        is_open = self._opens()
+        need(not (is_open and is_shut), "the vault opened with what was kept")
+        need(is_open or is_begun, "nothing was forgotten, and the vault did not open")
+        if is_open:
+            code, said = self.device.again(self.words)
+            need(code == 0, f"forgetting again ended with {code}:\n{said}")
+        self.check_end()
+
+    def check_end(self):
+        for slots in ((self.kept, self.kept), (self.abandoned, self.abandoned), (self.kept, self.abandoned)):
+            for slot, content in zip(self.device.slots, slots):
+                slot.write_bytes(content)
+            need(not self._opens(), "the vault opened with what was kept")
+        for slot in self.device.slots:
+            slot.unlink()
+        check_disk(self.world)
+        self._boot(self.log)
+        check_boot(self.world, "server")
+        super().check_end()
+
+    def _opens(self):
+        """A boot that only the vault can help."""
+        code, said = self.device.boot_again(self.log, wait=0, url=NOWHERE)
+        need(code in (0, 10), f"the boot that only the vault can help ended with {code}:\n{said}")
+        need((self.device.report["source"] == "vault") == (code == 0), f"the report says {self.device.report}")
+        return code == 0
+
+
+class Finish(Path):
+    """The boot after a `bootseal forget` that was cut: it finishes that and enrolls."""
+
+    name = "finish"
+    increments = 3
+
+    def prepare(self):
+        self._import()
+        self._boot(self.log)
+        self.world.keep("before-finish")
+        self._cut_at(("forget",), self._from("before-finish"), 0)
+
+
+PATHS = {path.name: path for path in (Enroll, Renew, Reseal, Open, Forget, Finish)}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from world import CUT, World, lab, programs, work_folder  # the paths to the others come with it
 
-from end import Broken, check_boot, check_disk, need, objects
+from end import Broken, check_disk, need, objects
 from paths import PATHS
 
 
@@ -63,7 +63,7 @@ class Sweep:
         need(code == 0, f"{self.name}: the run without a cut ended with {code}:\n{said}")
         self.path.check_order(effects)
         self.path.clean = objects(self.world.device.tpm)
-        check_boot(self.world, self.path.source)
+        self.path.check_run()
         self.path.check_end()
         return effects
 
@@ -76,16 +76,17 @@ class Sweep:
                     yield Point(self.name, effect.number, side, False)
 
     def prove_bite(self):
-        """A disk that keeps nothing has to be noticed, or a cut that survives says nothing. Right after the commit it is."""
-        commits = [effect.number for effect in self.effects if effect.text == "NV_Increment"]
-        if not commits:
+        """A disk that keeps nothing has to be noticed, or a cut that survives says nothing."""
+        increments = [effect.number for effect in self.effects if effect.text == "NV_Increment"]
+        if not increments:
             return
+        which, what = self.path.bites
         try:
-            self.cut(Point(self.name, commits[-1], "after", True), "--deaf")
+            self.cut(Point(self.name, increments[which], "after", True), "--deaf")
         except Broken as error:
-            need("the vault did not open" in str(error), f"{self.name}: a vault that was never durable: {error}")
+            need(what in str(error), f"{self.name}: a disk that keeps nothing: {error}")
             return
-        raise RuntimeError(f"{self.name}: a vault that was never durable is said to have survived")
+        raise RuntimeError(f"{self.name}: a disk that keeps nothing is said to have survived")
 
     def cut(self, point, *more):
         """Cuts there and lets the machine come up again; Broken when something does not hold."""

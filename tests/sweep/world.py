@@ -103,6 +103,11 @@ class Device(lab.Device):
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=120)
         return done.returncode, done.stderr.decode(errors="replace"), read_list(self.folder / "effects")
 
+    def again(self, words):
+        """The agent, not under the tool, as the machine is."""
+        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
     def boot_again(self, log, **changes):
         """Power on in this boot, and the agent to its end."""
         return self.boot(log, **{"wait": BOOT_WAIT, "level": "notice", **changes})
