@@ -60,6 +60,8 @@ static enum bs_err command(const char *name)
 {
     assert(fake_tpm.is_open && !fake_tpm.is_released);
     fake_tpm.commands++;
+    if (fake_tpm.has_power && !fake_tpm.has_power())
+        return BS_ERR_TPM;
     if (!fake_tpm.fail_in || strcmp(fake_tpm.fail_in, name) != 0)
         return BS_OK;
     if (fake_tpm.fail_after > 0) {
@@ -166,13 +168,18 @@ static void fill_point(TPMT_PUBLIC *area, uint8_t seed)
     area->unique.ecc.x.size = area->unique.ecc.y.size = 32;
 }
 
+static void know_srk(void)
+{
+    wire_template_srk(&srk_public);
+    fill_point(&srk_public, (uint8_t)(0x21 + fake_tpm.srk_seed));
+    must(wire_public_name(&srk_public, &srk_name));
+}
+
 enum bs_err tpm_srk(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name)
 {
     (void)tpm;
     COMMAND();
-    wire_template_srk(&srk_public);
-    fill_point(&srk_public, (uint8_t)(0x21 + fake_tpm.srk_seed));
-    must(wire_public_name(&srk_public, &srk_name));
+    know_srk();
     *ret_public = &srk_public;
     *ret_name = &srk_name;
     return BS_OK;
@@ -411,12 +418,10 @@ enum bs_err tpm_seal(struct tpm *tpm, const struct tpm_policy *policy, const str
 /* As the TPM that has to prove the SRK that somebody named: only its own one opens anything. */
 static bool is_our_srk(const TPMT_PUBLIC *named)
 {
-    const TPMT_PUBLIC *own;
-    const struct wire_name *own_name;
     struct wire_name name;
-    must(tpm_srk(NULL, &own, &own_name));
+    know_srk();
     must(wire_public_name(named, &name));
-    return wire_name_equal(&name, own_name);
+    return wire_name_equal(&name, &srk_name);
 }
 
 /* What VerifySignature and PolicyAuthorize would say. */

@@ -32,6 +32,8 @@ struct fake_tpm {
     unsigned unseals;
     unsigned device_keys; /* made */
 
+    bool (*has_power)(void); /* asked before each command: it does nothing without; NULL: always */
+
     unsigned foreign_increments; /* so often somebody else counts up just before us */
 
     const char *fail_in; /* name of the function that fails ... */

@@ -52,6 +52,10 @@ def check_slots(device):
     generations = [generation(slot) for slot in slots]
     need(generations == [value, value], f"counter {value}, generations of the slots {generations}")
     need(slots[0] == slots[1], "the slots differ")
+
+
+def check_names(device):
+    """Nothing else in the vault's folder."""
     names = {path.name for path in device.slots[0].parent.iterdir()}
     need(names == {"slot-a", "slot-b"}, f"in the vault's folder: {sorted(names)}")
 
@@ -106,5 +110,6 @@ def check_boot(world, source):
     for name, value in expected.items():
         need(device.credential(name) == value, f"{name} is not what the server gave")
     check_slots(device)
+    check_names(device)
     check_disk(world)
     check_certificate(world)

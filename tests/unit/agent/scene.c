@@ -215,6 +215,8 @@ static void take_statement(struct bs_span body)
     assert_ok(bs_buf_append(&statement, m.statement.data, m.statement.size));
     scene.statement_notes = (uint32_t)s.note_count;
     scene.held_serial = s.held_serial;
+    if (s.held_serial == scene.serial)
+        scene.confirmed_serial = scene.serial;
     assert_ok(message_statement_decode(bs_buf_span(&statement), &scene.said));
 }
 
@@ -268,6 +270,7 @@ static enum bs_err serve(const char *path, struct bs_span body, struct bs_buf *a
         return BS_ERR_UNREACHABLE;
     } else {
         scene.confirms++;
+        scene.confirmed_serial = scene.serial;
         if (scene.wipes)
             take_wiped(body);
         else

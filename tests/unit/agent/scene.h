@@ -37,6 +37,7 @@ struct scene {
     bool signs_wrongly;                   /* with a key of its own */
     uint32_t statement_notes;
     uint64_t held_serial;          /* of the last statement */
+    uint64_t confirmed_serial;     /* the server knows that the device has this bundle */
     struct message_statement said; /* the last statement */
     struct message_confirm kept;   /* the last confirmation */
     const char *refuse_reason;     /* NULL: boot-not-approved */
