@@ -120,6 +120,8 @@ enum bs_err crypto_key_public(const struct crypto_key *key, struct crypto_point 
 /* ES256: `ret_signature` is r ‖ s, 64 bytes (RFC 9053 §2.1). */
 enum bs_err crypto_key_sign(struct crypto_key *key, const uint8_t digest[CRYPTO_SHA256_SIZE],
                             uint8_t ret_signature[64]) BS_MUST_USE;
+/* ECDH with another's point: Z.x, 32 bytes, which the caller wipes. UNTRUSTED when the point is not on the curve. */
+enum bs_err crypto_key_ecdh(struct crypto_key *key, const struct crypto_point *point, uint8_t ret_z[32]) BS_MUST_USE;
 void crypto_key_free(struct crypto_key *key);
 BS_DEFINE_OWN(key, struct crypto_key, crypto_key_free)
 

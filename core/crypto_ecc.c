@@ -40,11 +40,11 @@ void crypto_release_ecc(ecc_key *key)
 }
 
 /*
- * The point as wolfCrypt's key. The import does not look whether it is on the curve in every build of wolfCrypt; this
+ * The import does not look whether it is on the curve in every build of wolfCrypt; this
  * does (SP 800-56A §5.6.2.3.4: range, curve equation, and zero is not on the curve). On curves of cofactor 1, which ours
  * are, every such point has the right order: wc_ecc_check_key would compute that too, for the price of a verification.
  */
-static enum bs_err import_point(const struct crypto_point *point, ecc_key *key)
+enum bs_err crypto_import_point(const struct crypto_point *point, ecc_key *key)
 {
     if (crypto_ecc_size(point->curve) == 0)
         return BS_ERR_CRYPTO;
@@ -93,7 +93,7 @@ enum bs_err crypto_ecdh_ephemeral(const struct crypto_point *point, struct crypt
     CRYPTO_SCOPED_ECC ecc_key theirs = { 0 };
     CRYPTO_SCOPED_ECC ecc_key ours = { 0 };
     struct crypto_point made;
-    err = import_point(point, &theirs);
+    err = crypto_import_point(point, &theirs);
     if (err == BS_OK)
         err = make_pair(point->curve, rng, &ours, &made);
     if (err != BS_OK)
@@ -119,7 +119,7 @@ enum bs_err crypto_ecdsa_verify(const struct crypto_point *key, struct bs_span d
                                 struct bs_span s)
 {
     CRYPTO_SCOPED_ECC ecc_key public_key = { 0 };
-    enum bs_err err = import_point(key, &public_key);
+    enum bs_err err = crypto_import_point(key, &public_key);
     if (err != BS_OK)
         return err;
 

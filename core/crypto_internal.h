@@ -23,6 +23,9 @@ enum bs_err crypto_rng(WC_RNG **ret_rng) BS_MUST_USE;
 /* wolfCrypt's number of a curve; ECC_CURVE_INVALID when unknown. */
 int crypto_wc_curve(uint16_t curve);
 
+/* The point as wolfCrypt's key. UNTRUSTED when it is not on its curve. */
+enum bs_err crypto_import_point(const struct crypto_point *point, ecc_key *key) BS_MUST_USE;
+
 /* CRYPTO_SCOPED_ECC ecc_key key = { 0 }; wipes and frees on every path. */
 void crypto_release_ecc(ecc_key *key);
 #define CRYPTO_SCOPED_ECC __attribute__((cleanup(crypto_release_ecc)))

@@ -158,6 +158,32 @@ enum bs_err crypto_key_public(const struct crypto_key *key, struct crypto_point 
     return BS_OK;
 }
 
+enum bs_err crypto_key_ecdh(struct crypto_key *key, const struct crypto_point *point, uint8_t ret_z[SCALAR_SIZE])
+{
+    WC_RNG *rng;
+    CRYPTO_SCOPED_ECC ecc_key ours = { 0 };
+    CRYPTO_SCOPED_ECC ecc_key theirs = { 0 };
+    if (point->curve != CRYPTO_P256)
+        return BS_ERR_UNTRUSTED;
+    enum bs_err err = crypto_rng(&rng);
+    if (err == BS_OK)
+        err = crypto_import_point(point, &theirs);
+    if (err != BS_OK)
+        return err;
+    int code = wc_ecc_init(&ours);
+    if (code == 0)
+        code = wc_ecc_import_unsigned(&ours, key->point.x, key->point.y, bs_secret_view(key->scalar), ECC_SECP256R1);
+    if (code == 0)
+        code = wc_ecc_set_rng(&ours, rng);
+    word32 size = SCALAR_SIZE;
+    if (code == 0)
+        code = wc_ecc_shared_secret(&ours, &theirs, ret_z, &size);
+    if (code != 0)
+        return crypto_failed("ecdh", code);
+    assert(size == SCALAR_SIZE);
+    return BS_OK;
+}
+
 enum bs_err crypto_key_sign(struct crypto_key *key, const uint8_t digest[CRYPTO_SHA256_SIZE], uint8_t ret_signature[64])
 {
     WC_RNG *rng;

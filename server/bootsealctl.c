@@ -10,6 +10,7 @@
 #include "server/ctl/init.h"
 #include "server/ctl/predict.h"
 #include "server/ctl/render.h"
+#include "server/ctl/share.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -195,6 +196,15 @@ static int show(const struct call *call, struct bs_span document)
     return fflush(stdout) == 0 ? BS_EXIT_DONE : BS_EXIT_LOCAL;
 }
 
+/* The value of an option as it was typed; NULL when it was not. */
+static const char *option_text(const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->request.count; i++)
+        if (bs_span_equal(call->request.arguments[i].name, bs_span_of_string(name)))
+            return (const char *)call->request.arguments[i].value.data;
+    return NULL;
+}
+
 static int run(struct call *call)
 {
     BS_SCOPED_BUF struct bs_buf document = BS_BUF(DOCUMENT_MAX);
@@ -209,6 +219,8 @@ static int run(struct call *call)
     case COMMAND_PREDICT:
         code = ctl_predict(&call->request, &call->predicted);
         break;
+    case COMMAND_SHARE:
+        return ctl_share_open(call->argument, option_text(call, "key"));
     case COMMAND_ACT:
         break;
     }

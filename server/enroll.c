@@ -1,6 +1,7 @@
 #include "server/enroll_exchange.h"
 
 #include "core/credential.h"
+#include "server/device_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,8 @@ static enum bs_err confirm(struct exchange *x, const struct message_confirm *m, 
     err = check_confirm_mac(x, m, bundle.confirm_key, refusal);
     if (err == BS_OK)
         err = issue_confirmed(x->server, &device, &bundle, "confirmed");
+    if (err == BS_OK)
+        err = device_keys_record(x->server, device.id, m->keys, m->key_count);
     bs_wipe(&bundle, sizeof(bundle));
     return err;
 }

@@ -3,8 +3,12 @@
 #include "core/credential.h"
 #include "server/approve.h"
 #include "server/audit.h"
+#include "server/device_keys.h"
 #include "server/profile.h"
+#include "server/shares.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY INT64_C(86400)
@@ -80,6 +84,8 @@ enum bs_err issue_confirmed(struct server *server, struct store_device *device, 
     if (err == BS_OK)
         err = store_device_verdict(server->store, device);
     if (err == BS_OK)
+        err = shares_confirmed(server->store, device->id, bundle->serial);
+    if (err == BS_OK)
         err = audit_add(server, &entry, "bundle %llu is durable (%s); %llu older certificates revoked",
                         (unsigned long long)bundle->serial, how, (unsigned long long)revoked);
     return err;
@@ -96,17 +102,37 @@ static enum bs_err confirm_held(struct server *server, const struct issue_reques
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
 }
 
+/* What a bundle is made of. */
+struct contents {
+    struct profile profile;
+    struct profile_items items;
+    struct device_keys keys;
+    struct shares_found older;
+    struct share_new share;
+};
+
+static void contents_free(struct contents *contents)
+{
+    profile_items_free(&contents->items);
+    profile_free(&contents->profile);
+    bs_wipe(&contents->older, sizeof(contents->older));
+    bs_wipe(&contents->share, sizeof(contents->share));
+    free(contents);
+}
+
 struct pieces {
     struct bs_buf sign1;
     struct bs_secret *secret;
     struct store_bundle record;
 };
 
-static void name_items(const struct profile_items *items, char ret_names[STORE_ITEMS_SIZE])
+/* Items, then keys that the device makes. */
+static void name_items(const struct bundle *bundle, char ret_names[STORE_ITEMS_SIZE])
 {
     size_t at = 0;
-    for (size_t i = 0; i < items->count; i++) {
-        struct bs_span name = items->items[i].name;
+    for (size_t i = 0; i < bundle->item_count + bundle->key_count; i++) {
+        struct bs_span name =
+            i < bundle->item_count ? bundle->items[i].name : bundle->keys[i - bundle->item_count].key.name;
         if (at + name.size + 2 > STORE_ITEMS_SIZE)
             return;
         if (i > 0)
@@ -136,9 +162,10 @@ static void put_policy(const struct server *server, const struct approved *appro
     memcpy(bundle->policy.approvals, approved->approvals.list, sizeof(approved->approvals.list));
 }
 
-static enum bs_err sign(struct server *server, const struct issue_request *request, const struct profile_items *items,
+static enum bs_err sign(struct server *server, const struct issue_request *request, const struct contents *contents,
                         struct pieces *pieces)
 {
+    const struct profile_items *items = &contents->items;
     const struct store_device *device = request->device;
     struct store_cert cert;
     BS_SCOPED_BUF struct bs_buf der = BS_BUF(BS_CERT_MAX);
@@ -160,10 +187,12 @@ static enum bs_err sign(struct server *server, const struct issue_request *reque
                              .item_count = items->count };
     memcpy(bundle.items, items->items, items->count * sizeof(items->items[0]));
     put_policy(server, approved, &bundle);
+    device_keys_put(&contents->keys, &bundle);
+    shares_put(&contents->share, &contents->older, &bundle);
     memcpy(pieces->record.device, device->id, WIRE_ID_SIZE);
     memcpy(pieces->record.cert_serial, cert.serial, sizeof(cert.serial));
     pieces->record.serial = bundle.serial;
-    name_items(items, pieces->record.items);
+    name_items(&bundle, pieces->record.items);
     pieces->record.issued = server->now();
     return ca_bundle_sign(server->ca, &bundle, &pieces->sign1);
 }
@@ -187,11 +216,11 @@ static enum bs_err seal(const struct issue_request *request, struct pieces *piec
     return err;
 }
 
-static enum bs_err make(struct server *server, const struct issue_request *request, const struct profile_items *items,
+static enum bs_err make(struct server *server, const struct issue_request *request, const struct contents *contents,
                         struct issue *issue)
 {
     struct pieces pieces = { .sign1 = BS_BUF(BS_BUNDLE_MAX) };
-    enum bs_err err = sign(server, request, items, &pieces);
+    enum bs_err err = sign(server, request, contents, &pieces);
     if (err == BS_OK)
         err = seal(request, &pieces, issue);
     if (err == BS_OK)
@@ -222,24 +251,66 @@ uint64_t issue_next_serial(struct store_device *device, const struct evidence *e
     return ++device->bundle_serial;
 }
 
-enum bs_err issue_make(struct server *server, const struct issue_request *request, struct issue *ret_issue,
-                       char why[256])
+/* Keys that the device made have to be in the vault that it says it holds, or in one that a share opens. */
+static enum bs_err check_keys(const struct contents *contents, const struct message_statement *statement,
+                              struct issue_problem *problem)
 {
+    if (device_keys_are_held(&contents->keys, statement->keys, statement->key_count) || contents->older.count > 0)
+        return BS_OK;
+    problem->reason = contents->older.is_locked ? BS_REASON_SHARE_LOCKED : BS_REASON_KEYS_LOST;
+    if (contents->older.is_locked) {
+        snprintf(
+            problem->text, sizeof(problem->text),
+            "the keys that this device made are in a vault whose recovery share only an operator can open: bootsealctl "
+            "device share, share open, device recover");
+        return BS_ERR_INPUT;
+    }
+    snprintf(
+        problem->text, sizeof(problem->text),
+        "this device does not have the keys any more that it made, and no recovery share opens an older vault of it; to let it "
+        "make new ones: bootsealctl device rekey");
+    return BS_ERR_KEYS_LOST;
+}
+
+static enum bs_err gather(struct server *server, const struct issue_request *request, struct contents *contents,
+                          struct issue_problem *problem)
+{
+    const struct message_statement *statement = &request->evidence->statement;
     struct store_device *device = request->device;
-    struct profile profile = { 0 };
-    struct profile_items items = { .count = 0 };
-    struct issue issue = ISSUE_INIT;
-    enum bs_err err = load_profile(server, device->profile, &profile);
+    problem->reason = BS_REASON_AWAITING_OPERATOR;
+    enum bs_err err = load_profile(server, device->profile, &contents->profile);
     if (err == BS_OK)
         err = confirm_held(server, request);
     if (err == BS_OK)
-        err = profile_items_make(server->store, &profile, device, server->now(), &items, why);
+        err = device_keys_record(server, device->id, statement->keys, statement->key_count);
+    if (err == BS_OK)
+        err = profile_items_make(server->store, &contents->profile, device, server->now(), &contents->items,
+                                 problem->text);
+    if (err == BS_OK)
+        err = device_keys_order(server->store, &contents->profile, device->id, &contents->keys, problem->text);
+    if (err == BS_OK)
+        err = shares_find(server->store, device->id, statement, &contents->older);
+    return err == BS_OK ? check_keys(contents, statement, problem) : err;
+}
+
+enum bs_err issue_make(struct server *server, const struct issue_request *request, struct issue *ret_issue,
+                       struct issue_problem *ret_problem)
+{
+    const struct message_statement *statement = &request->evidence->statement;
+    struct store_device *device = request->device;
+    struct issue issue = ISSUE_INIT;
+    struct contents *contents = calloc(1, sizeof(*contents));
+    *ret_problem = (struct issue_problem){ .reason = NULL };
+    if (!contents)
+        return BS_ERR_NOMEM;
+    enum bs_err err = gather(server, request, contents, ret_problem);
     if (err == BS_OK) {
         issue.serial = issue_next_serial(device, request->evidence);
-        err = make(server, request, &items, &issue);
+        err = shares_make(server->store, &contents->profile, device, statement, &contents->share);
     }
-    profile_items_free(&items);
-    profile_free(&profile);
+    if (err == BS_OK)
+        err = make(server, request, contents, &issue);
+    contents_free(contents);
     if (err == BS_OK)
         *ret_issue = issue;
     else

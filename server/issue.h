@@ -20,13 +20,20 @@ struct issue_request {
     const uint8_t *channel;      /* 32 bytes */
 };
 
+/* Why there is none, with BS_ERR_INPUT (an operator can help) and BS_ERR_KEYS_LOST. */
+struct issue_problem {
+    const char *reason; /* include/bootseal/reason.h */
+    char text[256];
+};
+
 /*
  * Makes it, inside a transaction. The certificate is the one that was made for this device key before, while two thirds of its life
  * are not over; the secrets that were generated for this device are the same as before; activation secret and serial are new.
- * NOT_FOUND when the profile is gone; INPUT with *why when the device lacks a value that the profile needs.
+ * NOT_FOUND when the profile is gone; INPUT when the device lacks a value that the profile needs, or an operator has to open a recovery
+ * share; KEYS_LOST when keys that the device made are lost.
  */
 enum bs_err issue_make(struct server *server, const struct issue_request *request, struct issue *ret_issue,
-                       char why[256]) BS_MUST_USE;
+                       struct issue_problem *ret_problem) BS_MUST_USE;
 
 /* Raises the device's serial above all that it was sent or says it holds, and returns it. */
 uint64_t issue_next_serial(struct store_device *device, const struct evidence *evidence);

@@ -2,19 +2,28 @@
 
 #include "core/cert.h"
 #include "core/crypto.h"
+#include "core/share.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#define KEY_SIZE_DEFAULT 32
+
 struct profile_file {
     const char *name;
     const char *description;
+    int recovery;
+    const char *recovery_key;
     struct conf_list items;
 };
 
-static const char *const kind_words[] = { "secret", "generated", "file", "certificate", NULL };
+static const char *const kind_words[] = { "secret", "generated", "file", "certificate", "generate", NULL };
 static const char *const encoding_words[] = { "raw", "hex", NULL };
+/* In the order of the protocol's numbers. */
+static const char *const type_words[] = { "random", "x25519", "ed25519", "secp256k1", NULL };
+static const char *const format_words[] = { "raw", "pem", "wireguard", "openssh", NULL };
+static const char *const recovery_words[] = { "server", "operator", "none", NULL };
 
 #define ITEM(name, kind, member, ...)                                                                  \
     {                                                                                                  \
@@ -26,11 +35,14 @@ static const struct conf_key item_keys[] = {
     ITEM("text", CONF_TEXT, text),
     ITEM("hex", CONF_STRING, hex, .maximum = 2 * 8192, .help = "a secret's bytes in hexadecimal"),
     ITEM("size", CONF_INTEGER, size, .minimum = 1, .maximum = PROFILE_SECRET_MAX,
-         .help = "bytes of a generated secret"),
+         .help = "bytes of a generated secret, or of random bytes that the device makes"),
     ITEM("encoding", CONF_WORD, encoding, .words = encoding_words),
+    ITEM("type", CONF_WORD, type, .words = type_words),
+    ITEM("format", CONF_WORD, format, .words = format_words),
 };
+static const struct profile_item item_defaults = { .type = PROFILE_NOT_GIVEN, .format = PROFILE_NOT_GIVEN };
 static const struct conf_schema item_schema = { item_keys, sizeof(item_keys) / sizeof(item_keys[0]),
-                                                sizeof(struct profile_item), NULL };
+                                                sizeof(struct profile_item), &item_defaults };
 
 #define KEY(name, kind, member, ...)                                                                   \
     {                                                                                                  \
@@ -39,6 +51,8 @@ static const struct conf_schema item_schema = { item_keys, sizeof(item_keys) / s
 static const struct conf_key keys[] = {
     KEY("name", CONF_STRING, name, .minimum = 1, .maximum = PROFILE_NAME_MAX, .is_required = true),
     KEY("description", CONF_STRING, description),
+    KEY("recovery", CONF_WORD, recovery, .words = recovery_words),
+    KEY("recovery_key", CONF_TEXT, recovery_key),
     KEY("items", CONF_GROUPS, items, .maximum = BS_ITEMS_MAX, .element = &item_schema),
 };
 static const struct conf_schema schema = { keys, sizeof(keys) / sizeof(keys[0]), sizeof(struct profile_file), NULL };
@@ -53,12 +67,50 @@ const char *profile_kind_name(enum profile_kind kind)
     return kind_words[kind];
 }
 
+enum bs_generated_kind profile_key_kind(const struct profile_item *item)
+{
+    return (enum bs_generated_kind)(item->type + BS_GENERATED_RANDOM);
+}
+
+enum bs_generated_form profile_key_form(const struct profile_item *item)
+{
+    return item->format == PROFILE_NOT_GIVEN ? BS_FORM_RAW : (enum bs_generated_form)(item->format + BS_FORM_RAW);
+}
+
+uint32_t profile_key_size(const struct profile_item *item)
+{
+    if (profile_key_kind(item) != BS_GENERATED_RANDOM)
+        return 0;
+    return item->size > 0 ? (uint32_t)item->size : KEY_SIZE_DEFAULT;
+}
+
+/* Of a key that the device makes: nothing of it is given here. */
+static const char *key_fault(const struct profile_item *item)
+{
+    if (item->text || item->hex || item->type == PROFILE_NOT_GIVEN)
+        return "a key that the device makes needs type (random, x25519, ed25519, secp256k1), and no text";
+    enum bs_generated_kind kind = profile_key_kind(item);
+    if (kind != BS_GENERATED_RANDOM && item->size > 0)
+        return "only random bytes have a size";
+    if (kind == BS_GENERATED_RANDOM && profile_key_size(item) < BS_GENERATED_RANDOM_MIN)
+        return "random bytes that the device makes are at least 16";
+    if (!generated_has_form(kind, profile_key_size(item), profile_key_form(item)))
+        return "keys of this type have no such format: raw is for all, pem for curves, wireguard for x25519 and 32 random bytes, "
+               "openssh for ed25519";
+    return NULL;
+}
+
 /* What a kind needs and what it cannot have: text or hex, size, encoding. */
 static const char *item_fault(const struct conf *conf, size_t index, const struct profile_item *item)
 {
     char encoding[48];
     snprintf(encoding, sizeof(encoding), "items.[%zu].encoding", index);
     bool has_text = item->text != NULL, has_hex = item->hex != NULL;
+    if (item->kind == PROFILE_GENERATE)
+        return conf_has(conf, encoding) ? "encoding is for generated secrets; what the device makes has a format"
+                                        : key_fault(item);
+    if (item->type != PROFILE_NOT_GIVEN || item->format != PROFILE_NOT_GIVEN)
+        return "type and format are for keys that the device makes (kind = \"generate\")";
     if (item->kind != PROFILE_GENERATED && (item->size > 0 || conf_has(conf, encoding)))
         return "size and encoding are for generated secrets";
     if (item->kind != PROFILE_SECRET && has_hex)
@@ -74,6 +126,8 @@ static const char *item_fault(const struct conf *conf, size_t index, const struc
         return has_text ? NULL : "a file needs text";
     case PROFILE_CERTIFICATE:
         return has_text ? NULL : "a certificate needs text: PEM";
+    case PROFILE_GENERATE:
+        return key_fault(item);
     }
     return "unknown kind";
 }
@@ -101,6 +155,8 @@ static size_t size_of(const struct profile_item *item)
     size_t size = strlen(item->name) + 16;
     if (item->kind == PROFILE_GENERATED)
         return size + 2 * (item->size > 0 ? (size_t)item->size : 32);
+    if (item->kind == PROFILE_GENERATE)
+        return size + GENERATED_PUBLIC_MAX + 16;
     return size + strlen(item->text ? item->text : item->hex);
 }
 
@@ -121,6 +177,28 @@ static enum bs_err check_item(const struct conf *conf, const struct profile *pro
     return fault ? conf_refuse(conf, path, problem, "\"%s\": %s", item->name, fault) : BS_OK;
 }
 
+/* A certificate's or `openssl pkey -pubout`'s kind of key: P-256, nothing else. */
+static enum bs_err check_recovery(const struct conf *conf, const struct profile_file *file, struct profile *profile,
+                                  struct conf_problem *problem)
+{
+    profile->recovery = (enum profile_recovery)file->recovery;
+    bool has_key = file->recovery_key != NULL;
+    if (has_key != (profile->recovery == PROFILE_RECOVERY_OPERATOR))
+        return conf_refuse(conf, has_key ? "recovery_key" : "recovery", problem,
+                           "recovery = \"operator\" and recovery_key belong together");
+    if (has_key && share_key_from_pem(bs_span_of_string(file->recovery_key), &profile->recovery_key) != BS_OK)
+        return conf_refuse(conf, "recovery_key", problem, "is no public key on P-256 in PEM; see: bootseal-profile(5)");
+    return BS_OK;
+}
+
+static size_t count_keys(const struct profile *profile)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < profile->item_count; i++)
+        count += profile->items[i].kind == PROFILE_GENERATE;
+    return count;
+}
+
 enum bs_err profile_parse(struct bs_span text, struct profile *ret_profile, struct conf_problem *problem)
 {
     struct profile_file file;
@@ -132,6 +210,10 @@ enum bs_err profile_parse(struct bs_span text, struct profile *ret_profile, stru
     if (!profile_name_is_valid(profile.name))
         return conf_refuse(conf, "name", problem,
                            "must be letters, digits, '.', '_' and '-', and not begin with a dot");
+    err = check_recovery(conf, &file, &profile, problem);
+    if (err == BS_OK && count_keys(&profile) > BS_GENERATED_MAX)
+        err = conf_refuse(conf, "items", problem, "are too many that the device makes; there are at most %d of them",
+                          BS_GENERATED_MAX);
     size_t total = 0;
     for (size_t i = 0; i < profile.item_count && err == BS_OK; i++) {
         err = check_item(conf, &profile, i, problem);

@@ -6,6 +6,7 @@
  *         { name = "wifi.psk";    kind = "secret";      text = "correct horse"; },
  *         { name = "root.key";    kind = "secret";      hex = "00ff..."; },
  *         { name = "db.key";      kind = "generated";   size = 32; encoding = "hex"; },
+ *         { name = "wg0.key";     kind = "generate";    type = "x25519"; format = "wireguard"; },
  *         { name = "10-lan.network"; kind = "file";     text = "[Match]\nName=${device.label.nic}\n"; },
  *         { name = "site-ca.pem"; kind = "certificate"; text = "-----BEGIN CERTIFICATE-----\n..."; }
  *     );
@@ -22,8 +23,10 @@
 #define PROFILE_NAME_MAX BS_PROFILE_NAME_MAX
 #define PROFILE_SECRET_MAX 1024 /* bytes of a generated secret */
 
-enum profile_kind { PROFILE_SECRET, PROFILE_GENERATED, PROFILE_FILE, PROFILE_CERTIFICATE };
+enum profile_kind { PROFILE_SECRET, PROFILE_GENERATED, PROFILE_FILE, PROFILE_CERTIFICATE, PROFILE_GENERATE };
 enum profile_encoding { PROFILE_RAW, PROFILE_HEX };
+
+#define PROFILE_NOT_GIVEN (-1)
 
 /* As the file says it; strings belong to struct profile. Not set: NULL or 0. */
 struct profile_item {
@@ -33,14 +36,26 @@ struct profile_item {
     const char *hex;
     int64_t size;
     int encoding;
+    int type;   /* of a key that the device makes: see profile_key_kind(); PROFILE_NOT_GIVEN */
+    int format; /* of the same: see profile_key_form(); PROFILE_NOT_GIVEN: raw */
 };
+
+/* Who keeps the share that opens a vault whose boot, counter or TPM is another one. */
+enum profile_recovery { PROFILE_RECOVERY_SERVER, PROFILE_RECOVERY_OPERATOR, PROFILE_RECOVERY_NONE };
 
 struct profile {
     struct conf *conf;
     const char *name;
     const struct profile_item *items;
     size_t item_count;
+    enum profile_recovery recovery;
+    struct crypto_point recovery_key; /* with PROFILE_RECOVERY_OPERATOR */
 };
+
+/* Of an item that is a key which the device makes; the size of random bytes, else 0. */
+enum bs_generated_kind profile_key_kind(const struct profile_item *item);
+enum bs_generated_form profile_key_form(const struct profile_item *item);
+uint32_t profile_key_size(const struct profile_item *item);
 
 /* CONFIG with *problem when the text is no good profile. */
 enum bs_err profile_parse(struct bs_span text, struct profile *ret_profile, struct conf_problem *problem) BS_MUST_USE;

@@ -183,6 +183,7 @@ static enum bs_item_kind bundle_kind(enum profile_kind kind)
     switch (kind) {
     case PROFILE_SECRET:
     case PROFILE_GENERATED:
+    case PROFILE_GENERATE:
         return BS_ITEM_SECRET;
     case PROFILE_FILE:
         return BS_ITEM_FILE;
@@ -210,6 +211,8 @@ static enum bs_err make_item(const struct maker *maker, const struct profile_ite
         return profile_expand(item->text, maker->device, out, maker->why);
     case PROFILE_CERTIFICATE:
         return bs_buf_append_string(out, item->text);
+    case PROFILE_GENERATE:
+        break; /* the device's affair: server/device_keys.c */
     }
     return BS_ERR_INPUT;
 }
@@ -229,6 +232,9 @@ enum bs_err profile_items_make(struct store *store, const struct profile *profil
     why[0] = '\0';
     for (size_t i = 0; i < profile->item_count; i++) {
         const struct profile_item *item = &profile->items[i];
+        if (item->kind == PROFILE_GENERATE)
+            continue;
+        struct bundle_item *made = &ret_items->items[ret_items->count];
         struct bs_buf *data = &ret_items->data[ret_items->count++];
         *data = BS_BUF(BS_ITEM_DATA_MAX);
         enum bs_err err = make_item(&maker, item, data);
@@ -236,9 +242,9 @@ enum bs_err profile_items_make(struct store *store, const struct profile *profil
             profile_items_free(ret_items);
             return err;
         }
-        ret_items->items[i] = (struct bundle_item){ .name = bs_span_of_string(item->name),
-                                                    .kind = bundle_kind((enum profile_kind)item->kind),
-                                                    .data = bs_buf_span(data) };
+        *made = (struct bundle_item){ .name = bs_span_of_string(item->name),
+                                      .kind = bundle_kind((enum profile_kind)item->kind),
+                                      .data = bs_buf_span(data) };
     }
     return BS_OK;
 }

@@ -114,21 +114,21 @@ static enum bs_err check_boot(struct turn *turn)
 
 static enum bs_err issue(struct turn *turn)
 {
-    char why[256] = "";
+    struct issue_problem problem;
     struct issue_request request = { turn->evidence, &turn->device, turn->request->channel };
     /* What is issued points at the device's row. */
     enum bs_err err = store_device_put(turn->server->store, &turn->device);
     turn->is_put = err == BS_OK;
     if (err == BS_OK)
-        err = issue_make(turn->server, &request, &turn->verdict->issue, why);
+        err = issue_make(turn->server, &request, &turn->verdict->issue, &problem);
     if (err == BS_OK)
         turn->verdict->kind = MESSAGE_APPROVED;
     else if (err == BS_ERR_NOT_FOUND)
         TURN_SAY(turn, MESSAGE_PENDING, BS_REASON_NO_PROFILE, "there is no profile %s", turn->device.profile);
-    else if (err == BS_ERR_INPUT)
-        TURN_SAY(turn, MESSAGE_PENDING, BS_REASON_AWAITING_OPERATOR, "%s",
-                 why[0] ? why : "the profile cannot be filled for this device");
-    return err == BS_ERR_NOT_FOUND || err == BS_ERR_INPUT ? BS_OK : err;
+    else if (err == BS_ERR_INPUT || err == BS_ERR_KEYS_LOST)
+        TURN_SAY(turn, err == BS_ERR_INPUT ? MESSAGE_PENDING : MESSAGE_REFUSED, problem.reason, "%s",
+                 problem.text[0] ? problem.text : "the profile cannot be filled for this device");
+    return err == BS_ERR_NOT_FOUND || err == BS_ERR_INPUT || err == BS_ERR_KEYS_LOST ? BS_OK : err;
 }
 
 /* The checks of docs/protocol.md section 6, from 7 on. */

@@ -56,6 +56,7 @@
 #define BS_LABEL_WIPE_SIGNED "bootseal wipe v1"      /* external_aad of an order to forget */
 #define BS_LABEL_WIPED_KEY "bootseal wiped v1"       /* HKDF info: key of the confirmation that it was obeyed */
 #define BS_LABEL_SHARE_KEY "bootseal share v1"       /* HKDF info, then the serial: key that wraps a vault's key */
+#define BS_LABEL_SHARE_LOCK "bootseal share lock v1" /* HKDF info: key that locks a share to an operator's key */
 #define BS_LABEL_COMMITMENT "bootseal commitment v1" /* HMAC under random bytes that a device made */
 
 /*

@@ -280,6 +280,9 @@ static enum bs_err show(struct admin_act *act)
     if (err == BS_OK) {
         show_identity(&act->document, device);
         show_credentials(&act->document, device);
+        err = admin_show_keys(act, id);
+    }
+    if (err == BS_OK) {
         document_table(&act->document, "certificates", columns, 4);
         err = operator_device_certs(&act->call, id, walk_cert, &walk);
         show_cert(&act->document, &walk);

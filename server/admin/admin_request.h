@@ -66,6 +66,7 @@ struct admin_entry {
 
 /* The tables, ended by an entry without an act. */
 extern const struct admin_entry admin_device_acts[];
+extern const struct admin_entry admin_key_acts[];
 extern const struct admin_entry admin_policy_acts[];
 extern const struct admin_entry admin_server_acts[];
 
@@ -74,6 +75,9 @@ const struct admin_entry *admin_entry_at(size_t index);
 
 /* The PCR values of a boot as a table; where people have other things to look at, for programs only. */
 void admin_show_pcrs(struct document *document, const struct store_boot *boot, bool is_for_people);
+
+/* The keys that a device made, as a table. */
+enum bs_err admin_show_keys(struct admin_act *act, const char *id) BS_MUST_USE;
 
 /* Runs a request for `actor`; a complete document is appended to `out`, whatever happens. */
 enum bs_err admin_run(struct server *server, const char *actor, struct bs_span in, struct bs_buf *out) BS_MUST_USE;

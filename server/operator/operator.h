@@ -107,6 +107,25 @@ struct operator_imported {
 enum bs_err operator_device_import(struct operator_call *call, struct bs_span csv,
                                    struct operator_imported *ret_imported) BS_MUST_USE;
 
+/* Keys that the device makes; NOT_FOUND when there is no such device. */
+enum bs_err operator_device_keys(struct operator_call *call, const char *id, store_key_fn row,
+                                 void *context) BS_MUST_USE;
+
+/* Orders new ones in the place of all keys that the device made, or of the one called `name` (NULL: all). */
+#define OPERATOR_KEYS_MAX 64
+struct operator_rekeyed {
+    uint8_t id[WIRE_ID_SIZE];
+    struct store_key keys[OPERATOR_KEYS_MAX];
+    size_t count;
+};
+enum bs_err operator_device_rekey(struct operator_call *call, const char *id, const char *name,
+                                  struct operator_rekeyed *ret_rekeyed) BS_MUST_USE;
+
+/* The shares that are encrypted to an operator's key, as text (core/share.h); appends. NOT_FOUND when there is none. */
+enum bs_err operator_device_shares(struct operator_call *call, const char *id, struct bs_buf *out) BS_MUST_USE;
+/* Takes shares that an operator decrypted, as text; the devices stand in it. All or nothing. */
+enum bs_err operator_device_recover(struct operator_call *call, struct bs_span text, size_t *ret_count) BS_MUST_USE;
+
 #define OPERATOR_TOKEN_SIZE 48
 struct operator_token {
     const char *profile;

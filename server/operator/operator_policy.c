@@ -102,6 +102,9 @@ static struct operator_item describe(const struct profile_item *item)
     case PROFILE_GENERATED:
         shown.size = (item->size > 0 ? (size_t)item->size : 32) * (item->encoding == PROFILE_HEX ? 2 : 1);
         break;
+    case PROFILE_GENERATE:
+        shown.size = generated_private_size(profile_key_kind(item), profile_key_size(item));
+        break;
     case PROFILE_FILE:
     case PROFILE_CERTIFICATE:
         shown.text = bs_span_of_string(item->text);

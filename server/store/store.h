@@ -13,6 +13,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/generated.h"
 #include "core/own.h"
 #include "core/wire.h"
 
@@ -247,6 +248,49 @@ enum bs_err store_secret_get(struct store *store, const uint8_t device[WIRE_ID_S
                              struct bs_secret **ret_secret) BS_MUST_USE;
 enum bs_err store_secret_put(struct store *store, const uint8_t device[WIRE_ID_SIZE], const char *item,
                              const struct bs_secret *secret, int64_t now) BS_MUST_USE;
+
+/* Keys that devices make themselves: what is known of them */
+
+struct store_key {
+    char name[STORE_NAME_SIZE];
+    enum bs_generated_kind kind;
+    uint32_t size; /* of random bytes; else 0 */
+    enum bs_generated_form form;
+    uint64_t generation; /* that is ordered */
+    uint8_t half[GENERATED_PUBLIC_MAX];
+    size_t half_size; /* 0: none is enrolled */
+    int64_t recorded; /* when it was; 0: not */
+};
+enum bs_err store_key_get(struct store *store, const uint8_t device[WIRE_ID_SIZE], const char *name,
+                          struct store_key *ret_key) BS_MUST_USE;
+/* Inserts or replaces the row of this name. */
+enum bs_err store_key_put(struct store *store, const uint8_t device[WIRE_ID_SIZE],
+                          const struct store_key *key) BS_MUST_USE;
+typedef enum bs_err (*store_key_fn)(void *context, const struct store_key *key);
+enum bs_err store_key_each(struct store *store, const uint8_t device[WIRE_ID_SIZE], store_key_fn row,
+                           void *context) BS_MUST_USE;
+
+/* Recovery shares, one for each bundle that may lie in a vault. Wipe after use. */
+
+#define STORE_LOCKED_MAX 160
+struct store_share {
+    uint64_t serial;
+    bool has_value;
+    uint8_t value[BS_SHARE_SIZE];
+    uint8_t locked[STORE_LOCKED_MAX]; /* encrypted to an operator's key (core/share.h) */
+    size_t locked_size;               /* 0: it is not */
+};
+enum bs_err store_share_put(struct store *store, const uint8_t device[WIRE_ID_SIZE],
+                            const struct store_share *share) BS_MUST_USE;
+enum bs_err store_share_get(struct store *store, const uint8_t device[WIRE_ID_SIZE], uint64_t serial,
+                            struct store_share *ret_share) BS_MUST_USE;
+typedef enum bs_err (*store_share_fn)(void *context, const struct store_share *share);
+enum bs_err store_share_each(struct store *store, const uint8_t device[WIRE_ID_SIZE], store_share_fn row,
+                             void *context) BS_MUST_USE;
+/* Deletes those before serial `from`, but for those in `keep` (0: none). */
+#define STORE_SHARES_KEPT 4
+enum bs_err store_share_prune(struct store *store, const uint8_t device[WIRE_ID_SIZE], uint64_t from,
+                              const uint64_t keep[STORE_SHARES_KEPT]) BS_MUST_USE;
 
 /* Device certificates */
 

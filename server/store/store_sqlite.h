@@ -85,6 +85,15 @@
     S(BUNDLE_PUT, "INSERT OR REPLACE INTO bundle VALUES (?,?,?,?,?,?,?)")                                             \
     S(BUNDLE_CONFIRM, "UPDATE bundle SET confirmed = ?2 WHERE device = ?1")                                           \
     S(BUNDLE_GET, "SELECT * FROM bundle WHERE device = ?")                                                            \
+    S(KEY_GET, "SELECT name, kind, size, form, generation, half, recorded FROM device_key "                           \
+               "WHERE device = ? AND name = ?")                                                                       \
+    S(KEY_PUT, "INSERT OR REPLACE INTO device_key VALUES (?,?,?,?,?,?,?,?)")                                          \
+    S(KEY_EACH, "SELECT name, kind, size, form, generation, half, recorded FROM device_key "                          \
+                "WHERE device = ? ORDER BY name")                                                                     \
+    S(SHARE_PUT, "INSERT OR REPLACE INTO share VALUES (?,?,?,?)")                                                     \
+    S(SHARE_GET, "SELECT serial, value, locked FROM share WHERE device = ? AND serial = ?")                           \
+    S(SHARE_EACH, "SELECT serial, value, locked FROM share WHERE device = ? ORDER BY serial")                         \
+    S(SHARE_PRUNE, "DELETE FROM share WHERE device = ?1 AND serial < ?2 AND serial NOT IN (?3, ?4, ?5, ?6)")          \
     S(AUDIT_LAST, "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")                                  \
     S(AUDIT_ADD, "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?)")                                                        \
     S(AUDIT_TAIL, "SELECT sequence FROM audit WHERE ?2 IS NULL OR device = ?2 "                                       \
@@ -159,3 +168,4 @@ extern const char store_schema_1[];
 extern const char store_schema_2[];
 extern const char store_schema_3[];
 extern const char store_schema_4[];
+extern const char store_schema_5[];

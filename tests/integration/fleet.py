@@ -113,6 +113,15 @@ class Fleet:
         self.server.ctl("device", "approve", first, "--learn", "--profile=demo")
         return self.server.json("token", "create", "--profile=demo", f"--uses={uses}", "--expires=1d")["token"]
 
+    def keyed(self, public):
+        """A device that was told to make a key, with a recovery share that is encrypted to this public key (PEM)."""
+        line = public.strip().replace("\n", "\\n")
+        self.server.profile(f'name = "keyed"; recovery = "operator"; recovery_key = "{line}\\n";\n'
+                            'items = ({ name = "wg0"; kind = "generate"; type = "x25519"; format = "wireguard"; });', "keyed")
+        self.server.ctl("device", "approve", self.enroll().pending[0], "--learn", "--profile=keyed")
+        token = self.server.json("token", "create", "--profile=keyed", "--uses=1", "--expires=1h")["token"]
+        return self.enroll(f"--token={token}").confirmed[0][0]
+
     def other_boot(self):
         """A device that waits because it booted something else than the reference of its profile."""
         token = self.server.json("token", "create", "--profile=demo", "--uses=1", "--expires=1h")["token"]

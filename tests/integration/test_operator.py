@@ -14,6 +14,7 @@ import pytest
 
 import lab
 import tinyuki
+from bootlab.run import run
 from fleet import OTHER_LOG, Fleet
 
 DOCUMENT = lab.REPOSITORY / "docs/json.md"
@@ -172,8 +173,9 @@ def test_bash_completes_what_the_table_has():
     nouns = complete("bootsealctl", "")
     assert {"init", "device", "token", "profile", "reference", "audit", "ca", "backup", "metrics"} <= nouns
     assert complete("bootsealctl", "dev") == {"device"}
-    assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "wipe", "label", "move", "import"}
-    assert complete("bootsealctl", "device", "re") == {"refuse", "revoke"}
+    assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "wipe", "label", "move",
+                                                "import", "rekey", "share", "recover"}
+    assert complete("bootsealctl", "device", "re") == {"refuse", "revoke", "rekey", "recover"}
     assert complete("bootsealctl", "--json", "reference", "") == {"add", "list", "show", "release", "revoke"}
     assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
     assert "--learn" not in complete("bootsealctl", "device", "list", "--")
@@ -258,15 +260,23 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
     other = fleet.other_boot()
     image = tmp_path / "uki.efi"
     image.write_bytes(tinyuki.uki("json"))
+    run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", tmp_path / "offline")
+    keyed = fleet.keyed(run("openssl", "pkey", "-in", tmp_path / "offline", "-pubout"))
+    (tmp_path / "locked").write_text(server.ctl("device", "share", keyed))
+    (tmp_path / "open").write_text(server.ctl("share", "open", tmp_path / "locked", f"--key={tmp_path / 'offline'}"))
     runs = {
         "device list": [("device", "list")],
-        "device show": [("device", "show", fleet.good), ("device", "show", other), ("device", "show", fleet.revoked)],
+        "device show": [("device", "show", fleet.good), ("device", "show", other), ("device", "show", fleet.revoked),
+                        ("device", "show", keyed)],
         "device approve": [("device", "approve", fleet.pending, "--profile=demo", "--learn")],
         "device refuse": [("device", "refuse", fleet.refused)],
         "device revoke": [("device", "revoke", fleet.refused)],
         "device wipe": [("device", "wipe", fleet.refused)],
         "device label": [("device", "label", fleet.good, "a=b")],
         "device move": [("device", "move", fleet.good, "--profile=demo")],
+        "device rekey": [("device", "rekey", keyed)],
+        "device share": [("device", "share", keyed)],
+        "device recover": [("device", "recover", tmp_path / "open")],
         "device import": [("device", "import", csv)],
         "token create": [("token", "create", "--profile=demo")],
         "token list": [("token", "list")],
@@ -287,7 +297,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
     }
     table = (lab.REPOSITORY / "server/ctl/commands.c").read_text()
     acts = set(re.findall(r'"(?:[a-z]+)",\s*(?:"[a-z]+"|NULL),\s*"([a-z ]+)"', table))
-    assert {act.replace("audit list", "audit") for act in acts} - {"backup begin", "completion"} == set(runs)
+    assert {act.replace("audit list", "audit") for act in acts} - {"backup begin", "completion", "share open"} == set(runs)
     document = documented()
     for command, lines in runs.items():
         seen = set()

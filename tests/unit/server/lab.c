@@ -155,6 +155,11 @@ void talk_send_attest(struct talk *talk)
     send(talk, enroll_attest);
 }
 
+void talk_send_confirm(struct talk *talk)
+{
+    send(talk, enroll_confirm);
+}
+
 void talk_attest(struct talk *talk, struct softtpm *tpm, const struct softtpm_request *request)
 {
     struct softtpm_request full = request ? *request : (struct softtpm_request){ .channel = NULL };

@@ -57,7 +57,8 @@ void talk_close(struct talk *talk);
 void talk_attest(struct talk *talk, struct softtpm *tpm, const struct softtpm_request *request);
 void talk_prove(struct talk *talk, struct softtpm *tpm);
 void talk_confirm(struct talk *talk, struct softtpm *tpm, uint64_t serial);
-void talk_send_attest(struct talk *talk); /* talk->body as it stands */
+void talk_send_attest(struct talk *talk);  /* talk->body as it stands */
+void talk_send_confirm(struct talk *talk); /* likewise */
 /* The end of a turn of the loop: what was held is settled, and the answer decoded again. */
 void talk_settle(struct talk *talk);
 

@@ -1,13 +1,14 @@
 /* The table of acts as bootsealctl asks for them: each that changes something leaves its row, each that only looks leaves none. */
 #include "unit/server/lab.h"
 
+#include "core/share.h"
 #include "server/admin/admin_request.h"
 #include "server/operator/tpm_vendor.h"
 #include "unit/logmaker.h"
 
 #define EK_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-/* Arguments that make each act do its work on the scene of prepare(). "device": its id; "LOG": a log; all else as it is. */
+/* Arguments that make each act do its work on the scene of prepare(). "device": its id; "LOG": a log; "SHARE": an open share; all else as it is. */
 static const struct scene {
     const char *act;
     struct {
@@ -19,6 +20,9 @@ static const struct scene {
     { "device approve", { { "ID", "device" }, { "learn", "1" }, { "profile", "sensor" } } },
     { "device label", { { "ID", "device" }, { "LABELS", "site=north;nic=eth0" } } },
     { "device move", { { "ID", "device" }, { "profile", "sensor" } } },
+    { "device rekey", { { "ID", "device" } } },
+    { "device share", { { "ID", "device" } } },
+    { "device recover", { { "FILE", "SHARE" } } },
     { "device import", { { "FILE", "ek_sha256\n" EK_A "\n" } } },
     { "token create", { { "profile", "sensor" } } },
     { "token list", { { NULL, NULL } } },
@@ -44,6 +48,26 @@ static const struct scene {
     { "device wipe", { { "ID", "device" }, { "because", "stolen" } } },
 };
 
+/* What `bootsealctl share open` would have made of it. */
+static struct bs_buf open_share = BS_BUF(4096);
+
+/* A key that it made, and a share that an operator has to open. */
+static void prepare_keys(struct lab *lab, const struct softtpm *tpm)
+{
+    struct store_key key = {
+        .name = "wg", .kind = BS_GENERATED_X25519, .form = BS_FORM_WIREGUARD, .generation = 1, .half_size = 32
+    };
+    struct store_share share = { .serial = 3, .locked_size = SHARE_LOCKED_SIZE };
+    struct share_label label = { .serial = 3 };
+    memcpy(label.device, tpm->id, sizeof(label.device));
+    assert_ok(store_begin(lab->server->store));
+    assert_ok(store_key_put(lab->server->store, tpm->id, &key));
+    assert_ok(store_share_put(lab->server->store, tpm->id, &share));
+    assert_ok(store_commit(lab->server->store));
+    bs_buf_reset(&open_share);
+    assert_ok(share_write(&label, false, BS_SPAN(share.value, BS_SHARE_SIZE), &open_share));
+}
+
 /* A device that waits. */
 static void prepare(struct lab *lab, struct softtpm *tpm)
 {
@@ -51,6 +75,7 @@ static void prepare(struct lab *lab, struct softtpm *tpm)
     TALK(talk, lab);
     talk_enroll(&talk, tpm, NULL);
     assert_kind(&talk, MESSAGE_PENDING);
+    prepare_keys(lab, tpm);
 }
 
 /* Exit code of the act; `why` as bootsealctl would say it. */
@@ -87,7 +112,8 @@ static int play(struct lab *lab, const struct scene *scene, const struct softtpm
         const char *value = scene->arguments[i].value;
         request.arguments[request.count++] =
             (struct admin_argument){ bs_span_of_string(scene->arguments[i].name),
-                                     strcmp(value, "LOG") == 0
+                                     strcmp(value, "SHARE") == 0 ? bs_buf_span(&open_share)
+                                     : strcmp(value, "LOG") == 0
                                          ? bs_buf_span(&log)
                                          : bs_span_of_string(strcmp(value, "device") == 0 ? lab_id(tpm) : value) };
     }
@@ -384,5 +410,7 @@ int main(void)
         LAB_TEST(strangers_leave_one_row_an_hour_for_each_reason_and_no_name),
         cmocka_unit_test(makers_of_tpms_have_names),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    bs_buf_free(&open_share);
+    return failed;
 }

@@ -3,6 +3,13 @@
 #include "server/profile.h"
 #include "unit/folder.h"
 
+/* As openssl pkey -pubout writes it. */
+#define RECOVERY_KEY                                                      \
+    "-----BEGIN PUBLIC KEY-----\\n"                                       \
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE2dlIlZguGntalpmhbLFH46CJaHhI\\n" \
+    "AFoRVwoe0zGPfSrCMKp8YkQ2bjxAuhjCDGTz8Lb6ngQy4BNzk52n0Lsq6g==\\n"     \
+    "-----END PUBLIC KEY-----\\n"
+
 static struct store_device device(void)
 {
     struct store_device d = { .status = STORE_APPROVED };
@@ -42,6 +49,34 @@ static void profiles_of_all_kinds_are_read(void **state)
         "{ name = \"d\"; kind = \"generated\"; },\n"
         "{ name = \"e\"; kind = \"file\"; text = \"[Match]\\nName=${device.label.nic}\\n\" \"and more\\n\"; },\n"
         "{ name = \"f\"; kind = \"file\"; text = \"\"; } );");
+    assert_parses("name = \"p\"; recovery = \"none\"; items = (\n"
+                  "{ name = \"a\"; kind = \"generate\"; type = \"random\"; },\n"
+                  "{ name = \"b\"; kind = \"generate\"; type = \"random\"; size = 1024; format = \"raw\"; },\n"
+                  "{ name = \"c\"; kind = \"generate\"; type = \"random\"; format = \"wireguard\"; },\n"
+                  "{ name = \"d\"; kind = \"generate\"; type = \"x25519\"; format = \"wireguard\"; },\n"
+                  "{ name = \"e\"; kind = \"generate\"; type = \"ed25519\"; format = \"openssh\"; },\n"
+                  "{ name = \"f\"; kind = \"generate\"; type = \"secp256k1\"; format = \"pem\"; } );");
+    assert_parses("name = \"p\"; recovery = \"operator\"; recovery_key = \"" RECOVERY_KEY "\";");
+}
+
+static void a_key_of_a_device_is_as_the_profile_says(void **state)
+{
+    (void)state;
+    struct profile profile = { 0 };
+    struct conf_problem problem;
+    assert_ok(profile_parse(
+        bs_span_of_string("name = \"p\"; items = (\n"
+                          "{ name = \"a\"; kind = \"generate\"; type = \"random\"; },\n"
+                          "{ name = \"b\"; kind = \"generate\"; type = \"secp256k1\"; format = \"pem\"; });"),
+        &profile, &problem));
+    assert_int_equal(profile.recovery, PROFILE_RECOVERY_SERVER);
+    assert_int_equal(profile_key_kind(&profile.items[0]), BS_GENERATED_RANDOM);
+    assert_int_equal(profile_key_size(&profile.items[0]), 32);
+    assert_int_equal(profile_key_form(&profile.items[0]), BS_FORM_RAW);
+    assert_int_equal(profile_key_kind(&profile.items[1]), BS_GENERATED_SECP256K1);
+    assert_int_equal(profile_key_size(&profile.items[1]), 0);
+    assert_int_equal(profile_key_form(&profile.items[1]), BS_FORM_PEM);
+    profile_free(&profile);
 }
 
 static void what_makes_no_sense_is_refused_with_a_reason(void **state)
@@ -64,6 +99,28 @@ static void what_makes_no_sense_is_refused_with_a_reason(void **state)
     assert_refused(ITEM("name = \"a\"; kind = \"file\"; text = \"${device.color}\";"), "no variable");
     assert_refused(ITEM("name = \"a\"; kind = \"file\"; text = \"${device.id\";"), "no \"}\"");
     assert_refused(ITEM("name = \"a\"; kind = \"certificate\"; text = \"x\";"), "PEM");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\";"), "needs type");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\"; type = \"rsa\";"), "type");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\"; type = \"x25519\"; text = \"x\";"), "no text");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\"; type = \"x25519\"; hex = \"00\";"), "no text");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\"; type = \"x25519\"; size = 32;"), "size");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\"; type = \"random\"; size = 15;"), "at least 16");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\"; type = \"random\"; encoding = \"hex\";"), "format");
+    assert_refused(ITEM("name = \"a\"; kind = \"generate\"; type = \"x25519\"; format = \"openssh\";"),
+                   "no such format");
+    assert_refused(ITEM("name = \"a\"; kind = \"generated\"; type = \"random\";"), "generate");
+    assert_refused(ITEM("name = \"a\"; kind = \"secret\"; text = \"x\"; format = \"pem\";"), "generate");
+    assert_refused("name = \"p\"; recovery = \"cloud\";", "recovery");
+    assert_refused("name = \"p\"; recovery = \"operator\";", "belong together");
+    assert_refused("name = \"p\"; recovery_key = \"x\";", "belong together");
+    assert_refused("name = \"p\"; recovery = \"operator\"; recovery_key = \"x\";", "P-256");
+    BS_SCOPED_BUF struct bs_buf many = BS_BUF(8192);
+    assert_ok(bs_buf_append_string(&many, "name = \"p\"; items = ( "));
+    for (int i = 0; i <= BS_GENERATED_MAX; i++)
+        assert_ok(bs_buf_printf(&many, "%s{ name = \"k%d\"; kind = \"generate\"; type = \"random\"; }",
+                                i > 0 ? ", " : "", i));
+    assert_ok(bs_buf_append(&many, " );", 4));
+    assert_refused((const char *)many.data, "at most 16");
     assert_refused(
         "name = \"p\"; items = ( { name = \"a\"; kind = \"generated\"; }, { name = \"a\"; kind = \"generated\"; } );",
         "twice");
@@ -185,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles_of_all_kinds_are_read),
+        cmocka_unit_test(a_key_of_a_device_is_as_the_profile_says),
         cmocka_unit_test(what_makes_no_sense_is_refused_with_a_reason),
         cmocka_unit_test(items_that_fit_into_no_bundle_are_refused),
         cmocka_unit_test(variables_are_replaced_and_nothing_else),

@@ -155,7 +155,7 @@ static void an_older_schema_is_migrated_and_keeps_what_it_has(void **state)
     store_close(BS_TAKE(store));
     execute(
         state,
-        "ALTER TABLE bundle DROP COLUMN items; DROP TABLE epoch; DROP INDEX reference_name; "
+        "ALTER TABLE bundle DROP COLUMN items; DROP TABLE epoch; DROP TABLE device_key; DROP TABLE share; DROP INDEX reference_name; "
         "ALTER TABLE device DROP COLUMN wipe; ALTER TABLE reference DROP COLUMN name; ALTER TABLE reference DROP COLUMN is_release; "
         "PRAGMA user_version = 1");
     open_in(state, &store);
