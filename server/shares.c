@@ -76,6 +76,11 @@ void shares_put(const struct share_new *share, const struct shares_found *found,
     bundle->share_count = found->count;
 }
 
+enum bs_err shares_forget(struct store *store, const uint8_t device[WIRE_ID_SIZE])
+{
+    return shares_confirmed(store, device, INT64_MAX);
+}
+
 enum bs_err shares_confirmed(struct store *store, const uint8_t device[WIRE_ID_SIZE], uint64_t serial)
 {
     static const uint64_t none[STORE_SHARES_KEPT];

@@ -34,5 +34,8 @@ enum bs_err shares_find(struct store *store, const uint8_t device[WIRE_ID_SIZE],
 /* Into the bundle, which points at both then. */
 void shares_put(const struct share_new *share, const struct shares_found *found, struct bundle *bundle);
 
+/* No copy of a vault of this device opens without its TPM any more. */
+enum bs_err shares_forget(struct store *store, const uint8_t device[WIRE_ID_SIZE]) BS_MUST_USE;
+
 /* Bundle `serial` is in the vault: older shares open nothing that anybody needs. */
 enum bs_err shares_confirmed(struct store *store, const uint8_t device[WIRE_ID_SIZE], uint64_t serial) BS_MUST_USE;

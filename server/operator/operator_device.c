@@ -5,6 +5,7 @@
 #include "server/operator/operator_internal.h"
 #include "server/policy.h"
 #include "server/profile.h"
+#include "server/shares.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -265,6 +266,8 @@ static enum bs_err block(struct operator_call *call, const char *id, const char 
     if (blocking->wipe != STORE_WIPE_NONE)
         device.wipe = blocking->wipe;
     err = store_device_put(call->server->store, &device);
+    if (err == BS_OK && blocking->wipe != STORE_WIPE_NONE)
+        err = shares_forget(call->server->store, device.id);
     if (err == BS_OK && blocking->status == STORE_REVOKED)
         err = store_cert_revoke_others(call->server->store, device.id, NULL, call->server->now(), ret_certs);
     if (err != BS_OK)

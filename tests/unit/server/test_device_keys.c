@@ -304,6 +304,21 @@ static void a_confirmed_bundle_ends_older_shares(void **state)
     softtpm_free(&tpm);
 }
 
+static void a_wiped_device_has_no_share_any_more(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    uint64_t certs;
+    ANSWER(first);
+    prepare(lab, &tpm);
+    enroll(lab, &tpm, 1, &first);
+    assert_ok(operator_device_revoke(&lab->call, lab_id(&tpm), NULL, &certs));
+    assert_true(has_share(lab, &tpm, first.bundle.serial)); /* it may be let in again */
+    assert_ok(operator_device_wipe(&lab->call, lab_id(&tpm), NULL, &certs));
+    assert_false(has_share(lab, &tpm, first.bundle.serial));
+    softtpm_free(&tpm);
+}
+
 /* A device whose power is cut again and again before it seals: neither does the table grow, nor is the one that it needs dropped. */
 static void answers_that_were_never_sealed_do_not_pile_up_shares(void **state)
 {
@@ -369,6 +384,7 @@ int main(void)
         LAB_TEST(without_vault_or_share_keys_are_lost_until_new_ones_are_ordered),
         LAB_TEST(the_share_of_a_device_is_given_to_no_other),
         LAB_TEST(a_confirmed_bundle_ends_older_shares),
+        LAB_TEST(a_wiped_device_has_no_share_any_more),
         LAB_TEST(answers_that_were_never_sealed_do_not_pile_up_shares),
         LAB_TEST(a_profile_that_wants_another_type_of_an_enrolled_key_waits_for_an_operator),
         LAB_TEST(a_profile_without_recovery_keeps_no_share),
