@@ -27,6 +27,9 @@ enum bs_err cert_pem_encode(struct bs_span der, const char *type, struct bs_buf 
 /* The base64 of it alone (RFC 4648 §4), in one line without its end. */
 enum bs_err cert_base64_encode(struct bs_span bytes, struct bs_buf *out) BS_MUST_USE;
 
+/* Appends what such text says; ends of lines in it are passed over. INPUT for anything else that is not base64, whole and padded. */
+enum bs_err cert_base64_decode(struct bs_span text, struct bs_buf *out) BS_MUST_USE;
+
 /* What stands in a certificate, as far as anybody here asks. Spans point into the DER. */
 struct cert_info {
     char subject[CERT_TEXT_MAX];

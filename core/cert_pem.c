@@ -37,7 +37,7 @@ static bool decode_group(const uint8_t group[4], uint8_t ret_bytes[3], size_t *r
     return true;
 }
 
-static enum bs_err decode_base64(struct bs_span text, struct bs_buf *out)
+enum bs_err cert_base64_decode(struct bs_span text, struct bs_buf *out)
 {
     uint8_t group[4], bytes[3];
     size_t filled = 0, size = sizeof(bytes);
@@ -86,7 +86,7 @@ enum bs_err cert_pem_next(struct bs_reader *r, const char *type, struct bs_buf *
     if (!find(r, end, &body))
         return BS_ERR_INPUT;
     size_t already = out->size;
-    enum bs_err err = decode_base64(body, out);
+    enum bs_err err = cert_base64_decode(body, out);
     if (err == BS_OK && out->size == already)
         err = BS_ERR_INPUT;
     return err;
