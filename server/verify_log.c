@@ -12,6 +12,10 @@
 /* Those that firmware extends before anything of ours runs (PFP 1.06 §3.3.4). */
 #define FIRMWARE_PCRS 0xffu
 
+/* What systemd-pcrphase(8) measures when an initrd begins, behind everything that the firmware has a log of. */
+#define PHASE_PCR 11
+#define PHASE_INITRD "enter-initrd"
+
 /* So often may one boot have been capped and the server still says the right thing. */
 #define CAPS_MAX 16
 
@@ -85,6 +89,15 @@ static enum bs_err verify_measured(const struct config *config, const struct mes
     return BS_OK;
 }
 
+static bool is_in_initrd(const struct message_pcrs *pcrs, const struct eventlog_replay *replay)
+{
+    uint8_t value[CRYPTO_HASH_MAX], digest[CRYPTO_HASH_MAX];
+    memcpy(value, replay->values[PHASE_PCR], replay->size);
+    return crypto_hash(pcrs->bank, bs_span_of_string(PHASE_INITRD), digest) == BS_OK &&
+           extend(pcrs->bank, value, replay->size, BS_SPAN(digest, replay->size)) == BS_OK &&
+           bs_span_equal(pcrs->values[PHASE_PCR], BS_SPAN(value, replay->size));
+}
+
 /* `replay` NULL: there is no log, and every PCR must be untouched. */
 static enum bs_err verify_values(const struct message_pcrs *pcrs, const struct eventlog_replay *replay,
                                  struct refusal *refusal)
@@ -95,7 +108,7 @@ static enum bs_err verify_values(const struct message_pcrs *pcrs, const struct e
         bool has_events = replay && (replay->mask & (1u << pcr));
         bool is_right = has_events ? bs_span_equal(pcrs->values[pcr], BS_SPAN(replay->values[pcr], replay->size))
                                    : is_reset(pcrs->values[pcr]);
-        if (is_right)
+        if (is_right || (has_events && pcr == PHASE_PCR && is_in_initrd(pcrs, replay)))
             continue;
         struct evidence_finding *finding = refusal_finding(refusal);
         finding->has_pcr = true;

@@ -512,6 +512,24 @@ static void a_pcr_that_the_log_does_not_lead_to_is_refused(void **state)
     expect(state, BS_REASON_LOG_MISMATCH);
 }
 
+/* systemd measures it into PCR 11 before anything of ours runs, and no log of the firmware tells. */
+static void the_phase_of_the_initrd_needs_no_event_and_no_other_does_without(void **state)
+{
+    assert_ok(softtpm_extend(&tpm, 11, bs_span_of_string("enter-initrd")));
+    {
+        TALK(talk, *state);
+        talk_enroll(&talk, &tpm, &request);
+        assert_reason(&talk, MESSAGE_PENDING, BS_REASON_BOOT_NOT_APPROVED); /* it is another boot, and a whole one */
+    }
+    assert_ok(softtpm_extend(&tpm, 11, bs_span_of_string("leave-initrd")));
+    expect(state, BS_REASON_LOG_MISMATCH);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    lab_log(&log, "good", false);
+    assert_ok(softtpm_boot(&tpm, bs_buf_span(&log)));
+    assert_ok(softtpm_extend(&tpm, 9, bs_span_of_string("enter-initrd")));
+    expect(state, BS_REASON_LOG_MISMATCH);
+}
+
 static void a_pcr_without_events_must_be_untouched(void **state)
 {
     assert_ok(softtpm_extend(&tpm, BS_CAP_PCR_DEFAULT, bs_span_of_string("hidden")));
@@ -662,6 +680,7 @@ int main(void)
         TEST(a_log_with_the_cap_in_it_is_refused),
         TEST(the_cap_after_other_events_of_its_pcr_is_refused),
         TEST(a_pcr_that_the_log_does_not_lead_to_is_refused),
+        TEST(the_phase_of_the_initrd_needs_no_event_and_no_other_does_without),
         TEST(a_pcr_without_events_must_be_untouched),
         TEST(a_missing_log_is_refused),
         TEST(a_boot_that_nobody_measured_is_refused),
