@@ -55,10 +55,12 @@ void boot_end(struct boot *boot)
 
 struct vault_policy boot_policy(const struct boot *boot)
 {
+    static const enum vault_kind kinds[] = { VAULT_PCR, VAULT_SIGNED, VAULT_SIGNED_UKI };
+    const enum vault_kind kind = kinds[boot->config->seal.policy];
     return (struct vault_policy){
-        .kind = boot->config->seal.policy == CONFIG_SEAL_SIGNED ? VAULT_SIGNED : VAULT_PCR,
+        .kind = kind,
         .bank = boot->config->measure.bank,
-        .boot_mask = boot->config->measure.pcrs,
+        .boot_mask = kind == VAULT_SIGNED_UKI ? CONFIG_UKI_PCRS : boot->config->measure.pcrs,
         .cap_pcr = (uint32_t)boot->config->cap.pcr,
     };
 }

@@ -80,7 +80,7 @@ void boot_begin(struct boot *boot, const struct agent_config *config, const char
 /* Closes, wipes and frees everything but the report. */
 void boot_end(struct boot *boot);
 
-/* The policy of the vault and the selection of the quote, by the configuration. */
+/* The policy of the vault, by the configuration. */
 struct vault_policy boot_policy(const struct boot *boot);
 
 /* Hangs up and forgets what was said. */

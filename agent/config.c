@@ -30,7 +30,7 @@
 static const char *const pq_words[] = { "prefer", "require", NULL };
 static const char *const measure_words[] = { "required", "optional", NULL };
 static const char *const bank_words[] = { "sha256", "sha384", "sha512", NULL };
-static const char *const policy_words[] = { "pcr", "signed", NULL };
+static const char *const policy_words[] = { "pcr", "signed", "signed-uki", NULL };
 static const char *const on_failure_words[] = { "reboot", "halt", "continue", NULL };
 static const char *const format_words[] = { "text", "kv", NULL };
 static const char *const level_words[] = { "error", "warning", "notice", "info", "debug", NULL };
@@ -62,7 +62,9 @@ static const struct agent_config defaults = {
              .persist = true,
              .timeout_s = 30 },
     .measure = { .pcrs = BIT(0) | BIT(2) | BIT(4) | BIT(7) | BIT(9) | BIT(11) },
-    .seal = { .approvals = "" },
+    .seal = { .approvals = "",
+              .uki_key = "/.extra/tpm2-pcr-public-key.pem",
+              .uki_signature = "/.extra/tpm2-pcr-signature.json" },
     .cap = { .pcr = BS_CAP_PCR_DEFAULT },
     .vault = { .dir = "/var/lib/bootseal" },
     .net = { .up = { default_up, 1 }, .proxy = "", .deadline_s = 30 },
@@ -102,6 +104,9 @@ static const struct conf_key keys[] = {
     KEY("measure.pcrs", CONF_PCRS, measure.pcrs, .minimum = 1, .help = "PCRs that are quoted and sealed to"),
     KEY("seal.policy", CONF_WORD, seal.policy, .words = policy_words),
     KEY("seal.approvals", CONF_STRING, seal.approvals, .help = "file with approvals of boots; \"\": none"),
+    KEY("seal.uki_key", CONF_STRING, seal.uki_key, .minimum = 2, .help = "PEM file of who signs images"),
+    KEY("seal.uki_signature", CONF_STRING, seal.uki_signature, .minimum = 2,
+        .help = "what systemd-measure sign wrote for this image"),
     KEY("cap.pcr", CONF_INTEGER, cap.pcr, .maximum = 23),
     KEY("vault.dir", CONF_STRING, vault.dir, .minimum = 2),
     KEY("net.up", CONF_STRINGS, net.up,
@@ -142,6 +147,8 @@ static const struct {
     { "server.ca", AT(server.ca), false },
     { "tpm.eventlog", AT(tpm.eventlog), true },
     { "seal.approvals", AT(seal.approvals), true },
+    { "seal.uki_key", AT(seal.uki_key), false },
+    { "seal.uki_signature", AT(seal.uki_signature), false },
     { "vault.dir", AT(vault.dir), false },
     { "boot.watchdog", AT(boot.watchdog), true },
     { "token.file", AT(token.file), true },
@@ -189,6 +196,14 @@ static enum bs_err check_pcrs(const struct conf *conf, const struct agent_config
     if (!(config->measure.pcrs & PCRS_OF_THIS_BOOT))
         return conf_refuse(conf, "measure.pcrs", problem,
                            "has none of 4, 9 and 11, so that any kernel would do; add one of them");
+    if (config->seal.policy != CONFIG_SEAL_SIGNED_UKI)
+        return BS_OK;
+    if (!(config->measure.pcrs & BIT(11)))
+        return conf_refuse(conf, "measure.pcrs", problem,
+                           "lacks 11, which is all that seal.policy = \"signed-uki\" seals to; add it");
+    if (cap == 11)
+        return conf_refuse(conf, "cap.pcr", problem,
+                           "cannot be 11 with seal.policy = \"signed-uki\", whose signatures are about PCR 11");
     return BS_OK;
 }
 

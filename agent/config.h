@@ -4,13 +4,16 @@
 #include "core/conf.h"
 #include "core/log.h"
 
+/* What seal.policy = "signed-uki" seals to: what systemd-stub measures of its image, and the phases after it. */
+#define CONFIG_UKI_PCRS (UINT32_C(1) << 11)
+
 #define CONFIG_PATH_ETC "/etc/bootseal/bootseal.conf"
 #define CONFIG_PATH_USR "/usr/lib/bootseal/bootseal.conf"
 
 /* Index into the words of tls.pq, measure.boot, seal.policy, boot.on_failure, log.format. */
 enum config_pq { CONFIG_PQ_PREFER, CONFIG_PQ_REQUIRE };
 enum config_measure { CONFIG_MEASURE_REQUIRED, CONFIG_MEASURE_OPTIONAL };
-enum config_seal { CONFIG_SEAL_PCR, CONFIG_SEAL_SIGNED };
+enum config_seal { CONFIG_SEAL_PCR, CONFIG_SEAL_SIGNED, CONFIG_SEAL_SIGNED_UKI };
 enum config_on_failure { CONFIG_ON_FAILURE_REBOOT, CONFIG_ON_FAILURE_HALT, CONFIG_ON_FAILURE_CONTINUE };
 
 /* Element of handover.files: an item of the bundle becomes a plain file. */
@@ -53,6 +56,8 @@ struct agent_config {
     struct {
         int policy;
         const char *approvals; /* "": none */
+        const char *uki_key;
+        const char *uki_signature;
     } seal;
     struct {
         int64_t pcr;

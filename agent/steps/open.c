@@ -63,14 +63,16 @@ static const char *why_renew(const char *dir, const struct bundle *bundle)
 static void read_approvals(const struct boot *boot, struct bs_buf *out)
 {
     BS_OWN(string) path = NULL;
-    if (*boot->config->seal.approvals == '\0' || boot->config->seal.policy == CONFIG_SEAL_PCR)
+    const bool is_uki = boot->config->seal.policy == CONFIG_SEAL_SIGNED_UKI;
+    const char *name = is_uki ? boot->config->seal.uki_signature : boot->config->seal.approvals;
+    if (*name == '\0' || boot->config->seal.policy == CONFIG_SEAL_PCR)
         return;
-    enum bs_err err = bs_path_under(boot->root, boot->config->seal.approvals, &path);
+    enum bs_err err = bs_path_under(boot->root, name, &path);
     if (err == BS_OK)
         err = bs_file_read(path, out);
     if (err != BS_OK && err != BS_ERR_NOT_FOUND)
-        bs_warning(STATE, "seal.approvals: %s cannot be read (%s); it is not used", boot->config->seal.approvals,
-                   bs_err_name(err));
+        bs_warning(STATE, "%s: %s cannot be read (%s); it is not used",
+                   is_uki ? "seal.uki_signature" : "seal.approvals", name, bs_err_name(err));
     if (err != BS_OK)
         bs_buf_reset(out);
 }

@@ -1,4 +1,4 @@
-/* Whom the vault will be sealed to under a signed policy: what the bundle that was just received says. */
+/* Whom the vault will be sealed to under a signed policy: what the bundle that was just received says, or the image. */
 #pragma once
 
 #include "agent/boot.h"
@@ -9,8 +9,9 @@ struct signer {
 };
 
 /*
- * Out of boot->fresh. Where the vault would not open in the boot of now it is an error, which is logged, and nothing is sealed:
- * PROTOCOL when the server approves nothing or not this boot, UNTRUSTED when it did not sign what it says.
+ * Out of boot->fresh, or of the files that seal.uki_* name. Where the vault would not open in the boot of now it is an error, which is
+ * logged, and nothing is sealed: PROTOCOL when the server approves nothing or not this boot, CONFIG when the image's maker did not, UNTRUSTED
+ * when a signature does not hold.
  */
 enum bs_err signer_find(struct boot *boot, const struct vault_policy *policy, struct bs_buf *approvals,
                         struct signer *ret_signer) BS_MUST_USE;

@@ -2,6 +2,7 @@
 
 #include "core/approval.h"
 #include "core/log.h"
+#include "core/pcrsig.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@ struct search {
     struct approved found;
     uint32_t different; /* of the nearest that does not fit; 0: there is none */
     struct bs_span nearest;
+    uint8_t fingerprint[CRYPTO_SHA256_SIZE]; /* VAULT_SIGNED_UKI: of the key */
+    size_t signed_count;                     /* VAULT_SIGNED_UKI: entries by it for this bank */
 };
 
 static unsigned count_bits(uint32_t mask)
@@ -55,6 +58,18 @@ static void note_nearest(struct search *search, const struct approval *approval)
     search->nearest = approval->release;
 }
 
+/* For one more approval of this boot; NULL when there are enough. */
+static struct tpm_approval *take_place(struct search *search)
+{
+    const struct vault_signer *signer = search->request->signer;
+    if (search->found.count == APPROVED_MAX)
+        return NULL;
+    struct tpm_approval *fit = &search->found.list[search->found.count++];
+    *fit = (struct tpm_approval){ .by = { &signer->key, signer->policy_ref } };
+    memcpy(fit->policy, search->policy, sizeof(fit->policy));
+    return fit;
+}
+
 static void consider(struct search *search, const struct approval *approval)
 {
     const struct vault_signer *signer = search->request->signer;
@@ -65,12 +80,28 @@ static void consider(struct search *search, const struct approval *approval)
         note_nearest(search, approval);
         return;
     }
-    if (search->found.count == APPROVED_MAX)
+    struct tpm_approval *fit = take_place(search);
+    if (fit)
+        put_signature(approval->signature, &fit->signature);
+}
+
+/* What systemd-measure signed: the policy alone, without the values that it is made of. */
+static void consider_uki(void *context, const struct pcrsig *entry)
+{
+    struct search *search = context;
+    if (entry->bank != search->now.bank || memcmp(entry->fingerprint, search->fingerprint, CRYPTO_SHA256_SIZE) != 0)
         return;
-    struct tpm_approval *fit = &search->found.list[search->found.count++];
-    *fit = (struct tpm_approval){ .by = { &signer->key, signer->policy_ref } };
-    memcpy(fit->policy, policy, sizeof(policy));
-    put_signature(approval->signature, &fit->signature);
+    search->signed_count++;
+    if (memcmp(entry->policy, search->policy, CRYPTO_SHA256_SIZE) != 0)
+        return;
+    struct tpm_approval *fit = take_place(search);
+    if (!fit)
+        return;
+    TPMS_SIGNATURE_RSA *rsa = &fit->signature.signature.rsassa;
+    fit->signature.sigAlg = TPM2_ALG_RSASSA;
+    rsa->hash = TPM2_ALG_SHA256;
+    rsa->sig.size = (UINT16)entry->signature_size;
+    memcpy(rsa->sig.buffer, entry->signature, entry->signature_size);
 }
 
 static void consider_list(struct search *search, struct bs_span bytes)
@@ -78,6 +109,11 @@ static void consider_list(struct search *search, struct bs_span bytes)
     struct approvals approvals = { .count = 0 };
     if (bytes.size == 0)
         return;
+    if (search->request->policy->kind == VAULT_SIGNED_UKI) {
+        if (pcrsig_read(bytes, consider_uki, search) != BS_OK)
+            bs_info("vault", "a PCR signature file cannot be read");
+        return;
+    }
     if (approvals_decode(bytes, &approvals) != BS_OK)
         bs_info("vault", "a list of approvals cannot be read");
     for (size_t i = 0; i < approvals.count; i++)
@@ -88,7 +124,12 @@ static void tell_nearest(const struct search *search)
 {
     char pcrs[PCRS_TEXT];
     describe_pcrs(search->different, pcrs);
-    if (search->different)
+    if (search->request->policy->kind == VAULT_SIGNED_UKI)
+        bs_info("vault",
+                "none of %zu PCR signatures by the key that the vault is sealed to is for this PCR 11: it is another "
+                "image, or not a phase of the boot that was signed",
+                search->signed_count);
+    else if (search->different)
         bs_info("vault", "this boot is not approved; the nearest that is, %.*s, has other values in PCR %s",
                 (int)search->nearest.size, (const char *)search->nearest.data, pcrs);
     else
@@ -105,6 +146,10 @@ enum bs_err approved_find(const struct approved_request *request, struct approve
         if (search.now.mask >> pcr & 1)
             search.now.values[pcr] = BS_SPAN(request->pcrs->values[pcr], request->pcrs->digest_size);
     enum bs_err err = approval_policy(&search.now, search.policy);
+    if (err != BS_OK)
+        return err;
+    if (request->policy->kind == VAULT_SIGNED_UKI)
+        err = pcrsig_fingerprint(&request->signer->key, search.fingerprint);
     if (err != BS_OK)
         return err;
     consider_list(&search, request->signer->approvals);

@@ -74,9 +74,14 @@ enum bs_err unseal_slot(struct tpm *tpm, const struct vault_open_request *open, 
 static enum bs_err verify(const TPMT_PUBLIC *key, const struct tpm_approval *approval)
 {
     const TPMS_SIGNATURE_ECC *ecc = &approval->signature.signature.ecdsa;
+    const TPM2B_PUBLIC_KEY_RSA *rsa = &approval->signature.signature.rsassa.sig;
     uint8_t hash[CRYPTO_SHA256_SIZE];
     struct crypto_point point;
     enum bs_err err = approval_hash(approval->policy, approval->by.policy_ref, hash);
+    if (err == BS_OK && key->type == TPM2_ALG_RSA)
+        return crypto_rsa_verify(BS_SPAN(key->unique.rsa.buffer, key->unique.rsa.size),
+                                 key->parameters.rsaDetail.exponent, CRYPTO_SHA256, BS_SPAN(hash, sizeof(hash)),
+                                 BS_SPAN(rsa->buffer, rsa->size));
     if (err == BS_OK)
         err = wire_public_point(key, &point);
     return err == BS_OK ? crypto_ecdsa_verify(&point, BS_SPAN(hash, sizeof(hash)),

@@ -46,7 +46,7 @@ struct vault_policy {
 struct vault_signer {
     TPMT_PUBLIC key;
     struct bs_span policy_ref; /* VAULT_SIGNED: 32 bytes, of device and epoch; else empty */
-    struct bs_span approvals;  /* VAULT_SIGNED: core/approval.h, encoded */
+    struct bs_span approvals;  /* VAULT_SIGNED: core/approval.h, encoded; VAULT_SIGNED_UKI: core/pcrsig.h */
 };
 
 /* Why a slot did not open, for the report. */
@@ -81,7 +81,7 @@ struct vault_open_request {
     const struct cert_roots *roots;
     const struct tpm_pcrs
         *pcrs;                /* those of the policy, as this boot read them before; NULL: they are read when needed */
-    struct bs_span approvals; /* beside those in the slots; may be empty, and need not be trusted */
+    struct bs_span approvals; /* of the same form, beside those in the slots; may be empty, and need not be trusted */
 };
 enum bs_err vault_open(struct tpm *tpm, const struct vault_open_request *request, struct vault_opened *ret_opened,
                        struct vault_findings *ret_findings) BS_MUST_USE;

@@ -1,9 +1,13 @@
 """seal.policy = "signed": an approved update opens without the server, a revoked one does not once the device knows."""
 
+import hashlib
 import re
+import struct
+import subprocess
 
 import pytest
 
+import eventlog
 import lab
 
 V1 = (lab.LOGS / "ovmf-uki-cloud.bin").read_bytes()
@@ -94,3 +98,113 @@ def test_an_approved_update_opens_offline_and_a_revoked_one_does_not(fleet, serv
     stays_shut(device, V0)
     opens(device, V2)
     stays_shut(device, V1)  # neither a release nor the boot of now
+
+
+SYSTEMD_MEASURE = "/lib/systemd/systemd-measure"
+SECTIONS = ("linux", "osrel", "cmdline", "initrd", "pcrpkey")
+
+
+class Image:
+    """What an image's maker has: sections in files, signed with the systemd-measure of the distribution."""
+
+    def __init__(self, folder, content, key):
+        self.folder, self.key = folder, key
+        folder.mkdir()
+        self.public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout"], capture_output=True, check=True).stdout
+        for name in SECTIONS:
+            (folder / name).write_bytes(self.public if name == "pcrpkey" else f"{name} of {content}".encode())
+
+    def log(self, log):
+        """The boot of this image, in place of the one in the log, as systemd-stub measures it."""
+        size, = struct.unpack_from("<I", log, 28)
+        out = log[:32 + size]
+        for pcr, kind, digests, data in eventlog.events(log):
+            if pcr != 11 or kind == eventlog.EV_NO_ACTION:
+                out = eventlog.append(out, pcr, kind, digests, data)
+        for name in SECTIONS:
+            for measured in (f".{name}\0".encode(), (self.folder / name).read_bytes()):
+                digests = {lab.SHA256: hashlib.sha256(measured).digest()}
+                out = eventlog.append(out, 11, 13, digests, f".{name}\0".encode())
+        return out
+
+    def sign(self, device, *phases):
+        """systemd-measure asks a TPM for the policy, so the device has to be on."""
+        words = [f"--{name}={self.folder / name}" for name in SECTIONS] + [f"--phase={phase}" for phase in phases]
+        done = subprocess.run([SYSTEMD_MEASURE, "sign", "--bank=sha256", f"--tpm2-device={device.tpm.device}",
+                               f"--private-key={self.key}", f"--public-key={self.folder / 'pcrpkey'}", *words],
+                              capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def power_on(self, device, signature, phase=None):
+        """As systemd-stub boots it: what .pcrsig and .pcrpkey hold lies in the initrd."""
+        extra = device.root / ".extra"
+        extra.mkdir(exist_ok=True)
+        device.power_on(self.log(V1))
+        (extra / "tpm2-pcr-public-key.pem").write_bytes(self.public)
+        (extra / "tpm2-pcr-signature.json").write_bytes(signature)
+        if phase:
+            device.tpm.extend(11, hashlib.sha256(phase.encode()).digest())
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Two images of one maker, and one of a stranger."""
+    for name in ("maker.pem", "stranger.pem"):
+        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out",
+                        tmp_path / name], capture_output=True, check=True)
+    return [Image(tmp_path / "v1", "1.0", tmp_path / "maker.pem"), Image(tmp_path / "v2", "2.0", tmp_path / "maker.pem"),
+            Image(tmp_path / "evil", "evil", tmp_path / "stranger.pem")]
+
+
+def test_an_image_that_systemd_measure_signed_opens_and_no_other(new_device, server, images):
+    one, two, evil = images
+    device = new_device("a")
+    device.settings["seal"] = 'policy = "signed-uki";'
+    device.power_on(one.log(V1))
+    signatures = [image.sign(device, "enter-initrd", "enter-initrd:leave-initrd") for image in images]
+
+    one.power_on(device, signatures[0], "enter-initrd")
+    boot = device.start()
+    name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
+    server.ctl("device", "approve", name, "--learn", "--profile=demo")
+    assert boot.end() == 0, boot.console.text
+    server.stop()
+
+    def boots(image, signature, phase, code, source=None):
+        image.power_on(device, signature, phase)
+        done, console = device.run(wait=0)
+        assert done == code, console
+        assert source is None or device.report["source"] == source, console
+        return console
+
+    boots(one, signatures[0], "enter-initrd", 0, "vault")
+    boots(two, signatures[1], "enter-initrd", 0, "vault")  # which the server has never seen
+    assert "none of 4 PCR signatures" in boots(two, signatures[0], "enter-initrd", 10)
+    boots(two, signatures[1], None, 10)  # not the phase that was signed
+    assert "none of 2 PCR signatures" in boots(evil, signatures[2], "enter-initrd", 10)  # those of the slot
+    boots(two, b"{}", "enter-initrd", 10)
+    boots(one, b"no JSON", "enter-initrd", 0, "vault")  # the slot has its own
+
+
+def test_what_cannot_be_sealed_to_an_image_says_why(new_device, server, images):
+    one, two, evil = images
+    device = new_device("a")
+    device.settings["seal"] = 'policy = "signed-uki";'
+    device.power_on(one.log(V1))
+    signature = two.sign(device, "enter-initrd")
+    one.power_on(device, signature)
+    boot = device.start()
+    name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
+    server.ctl("device", "approve", name, "--learn", "--profile=demo")
+    assert boot.end() == 3 and "signs no boot like this one" in boot.console.text, boot.console.text
+    assert not device.has_credentials() and not device.slots[0].exists()
+    one.power_on(device, one.sign(device, ":"))  # an initrd without systemd has no phases
+    code, console = device.run()
+    assert code == 0, console
+    one.power_on(device, signature)
+    (device.root / ".extra/tpm2-pcr-public-key.pem").unlink()
+    for slot in device.slots:
+        slot.unlink()
+    code, console = device.run()
+    assert code == 3 and "seal.uki_key" in console, console

@@ -1,5 +1,7 @@
 /* Vaults under a signed policy against a real swtpm: what opens them, and each attack that must not. */
 #include "core/approval.h"
+#include "core/file.h"
+#include "core/pcrsig.h"
 #include "integration/tpm_lab.h"
 
 #include <bootseal/cap.h>
@@ -299,6 +301,136 @@ static void a_key_that_the_tpm_does_not_take_is_untrusted(void **state)
     opens(s, &s->present);
 }
 
+/* What systemd-stub measures of the image that tests/vectors/pcrsig is about: names and contents of its sections. */
+static void measure(struct lab *lab, const void *bytes, size_t size)
+{
+    TPML_DIGEST_VALUES digests = { .count = 1, .digests[0].hashAlg = TPM2_ALG_SHA256 };
+    struct tpm *admin = lab_admin(lab);
+    OK(crypto_hash(CRYPTO_SHA256, BS_SPAN(bytes, size), digests.digests[0].digest.sha256));
+    assert_int_equal(
+        Esys_PCR_Extend(admin->esys, ESYS_TR_PCR11, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digests), 0);
+}
+
+static void boot_uki(struct lab *lab, struct bs_span pem)
+{
+    static const struct {
+        const char *name, *content;
+    } sections[] = { { ".linux", "kern\n" },
+                     { ".osrel", "ID=x\n" },
+                     { ".cmdline", "quiet\n" },
+                     { ".initrd", "init\n" },
+                     { ".pcrpkey", NULL } };
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        measure(lab, sections[i].name, strlen(sections[i].name) + 1);
+        if (sections[i].content)
+            measure(lab, sections[i].content, strlen(sections[i].content));
+        else
+            measure(lab, pem.data, pem.size);
+    }
+}
+
+/* The signatures of the file, in its order: before any phase, in the initrd, after it. */
+enum { BEFORE, INITRD, SYSTEM, PHASES };
+struct phases {
+    TPMT_PUBLIC key;
+    struct tpm_approval list[PHASES];
+    size_t count;
+};
+
+static void take_phase(void *context, const struct pcrsig *entry)
+{
+    struct phases *phases = context;
+    assert_true(phases->count < PHASES);
+    struct tpm_approval *approval = &phases->list[phases->count++];
+    TPMS_SIGNATURE_RSA *rsa = &approval->signature.signature.rsassa;
+    *approval = (struct tpm_approval){ .by = { &phases->key, BS_SPAN_NONE } };
+    memcpy(approval->policy, entry->policy, sizeof(approval->policy));
+    approval->signature.sigAlg = TPM2_ALG_RSASSA;
+    rsa->hash = TPM2_ALG_SHA256;
+    rsa->sig.size = (UINT16)entry->signature_size;
+    memcpy(rsa->sig.buffer, entry->signature, entry->signature_size);
+}
+
+static void read_phases(struct bs_buf *pem, struct phases *ret_phases)
+{
+    BS_SCOPED_BUF struct bs_buf json = BS_BUF(PCRSIG_SIZE_MAX);
+    BS_SCOPED_BUF struct bs_buf spki = BS_BUF(4096);
+    ret_phases->count = 0;
+    OK(bs_file_read(BS_TEST_VECTORS "/pcrsig/systemd-252.json", &json));
+    OK(bs_file_read(BS_TEST_VECTORS "/pcrsig/systemd-252.pem", pem));
+    OK(cert_pem_decode(bs_buf_span(pem), "PUBLIC KEY", &spki));
+    OK(cert_policy_key(bs_buf_span(&spki), &ret_phases->key));
+    OK(pcrsig_read(bs_buf_span(&json), take_phase, ret_phases));
+    assert_int_equal(ret_phases->count, PHASES);
+}
+
+static enum bs_err unseal_uki(struct scene *s, const struct tpm_approval *approval, struct bs_secret **ret_secret)
+{
+    const struct tpm_unseal_request request = { .srk = &s->srk,
+                                                .bank = BANK,
+                                                .boot_mask = 1u << 11,
+                                                .cap_pcr = CAP,
+                                                .counter_value = s->counter.value,
+                                                .sealed = &s->blob,
+                                                .approval = approval };
+    return tpm_unseal(s->tpm, &request, ret_secret);
+}
+
+static void uki_opens(struct scene *s, const struct tpm_approval *approval)
+{
+    BS_OWN(secret) secret = NULL;
+    OK(unseal_uki(s, approval, &secret));
+    assert_memory_equal(bs_secret_view(secret), bs_secret_view(s->secret), 32);
+}
+
+static void uki_stays_shut(struct scene *s, const struct tpm_approval *approval, enum bs_err why)
+{
+    BS_OWN(secret) secret = NULL;
+    FAILS(unseal_uki(s, approval, &secret), why);
+    NOTHING_LOADED(s->lab);
+}
+
+static void seal_uki(struct scene *s, const TPMT_PUBLIC *key)
+{
+    struct tpm_policy policy;
+    const struct tpm_approver approver = { key, BS_SPAN_NONE };
+    OK(tpm_policy_now(s->tpm, BANK, 1u << 11, CAP, &s->counter, s->counter.value + 1, &policy));
+    policy.approver = &approver;
+    OK(tpm_seal(s->tpm, &policy, s->secret, &s->blob));
+    OK(tpm_counter_increment(s->tpm, &s->counter));
+}
+
+/* systemd-measure signs the phases after the initrd, too; what keeps them out is the cap that PolicyPCR asks for after PolicyAuthorize. */
+static void what_systemd_measure_signed_opens_up_to_the_cap_and_not_after_it(void **state)
+{
+    struct scene *s = *state;
+    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(4096);
+    struct phases phases;
+    read_phases(&pem, &phases);
+    reboot(s, "any");
+    boot_uki(s->lab, bs_buf_span(&pem));
+    seal_uki(s, &phases.key);
+    uki_opens(s, &phases.list[BEFORE]);
+    uki_stays_shut(s, &phases.list[INITRD], BS_ERR_BOOT);
+    measure(s->lab, "enter-initrd", 12);
+    uki_opens(s, &phases.list[INITRD]);
+    uki_stays_shut(s, &phases.list[BEFORE], BS_ERR_BOOT);
+    phases.list[INITRD].signature.signature.rsassa.sig.buffer[7] ^= 1;
+    uki_stays_shut(s, &phases.list[INITRD], BS_ERR_UNTRUSTED);
+    phases.list[INITRD].signature.signature.rsassa.sig.buffer[7] ^= 1;
+
+    OK(tpm_cap(s->tpm, CAP));
+    uki_stays_shut(s, &phases.list[INITRD], BS_ERR_BOOT);
+    measure(s->lab, "leave-initrd", 12);
+    uki_stays_shut(s, &phases.list[SYSTEM], BS_ERR_BOOT);
+
+    reboot(s, "any"); /* the cap and nothing else: where it was left out, the signature would be good */
+    boot_uki(s->lab, bs_buf_span(&pem));
+    measure(s->lab, "enter-initrd", 12);
+    measure(s->lab, "leave-initrd", 12);
+    uki_opens(s, &phases.list[SYSTEM]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -313,6 +445,7 @@ int main(void)
         TEST(a_pcr_that_changes_in_between_costs_another_session),
         TEST(opening_costs_few_commands),
         TEST(a_key_that_the_tpm_does_not_take_is_untrusted),
+        TEST(what_systemd_measure_signed_opens_up_to_the_cap_and_not_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,8 +47,9 @@ static enum bs_err pass_over(const char *text)
 static void what_nobody_asks_for_is_skipped_whole(void **state)
 {
     (void)state;
-    static const char *const good[] = { "1",      "-1.5e+3", "true", "null", " \"a\\\"b\\\\\" ", "[]", "[1,[2,{\"a\":3}]]",
-                                        "{\"a\\u0041\":[false],\"b\":{}}" };
+    static const char *const good[] = {
+        "1", "-1.5e+3", "true", "null", " \"a\\\"b\\\\\" ", "[]", "[1,[2,{\"a\":3}]]", "{\"a\\u0041\":[false],\"b\":{}}"
+    };
     for (size_t i = 0; i < COUNT(good); i++)
         if (pass_over(good[i]) != BS_OK)
             fail_msg("%s", good[i]);
@@ -57,9 +58,10 @@ static void what_nobody_asks_for_is_skipped_whole(void **state)
 static void what_is_not_json_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "",     "[",      "{",       "[1",     "[1,",      "[1,]",       "[,1]",  "[1 2]",
-                                       "{1:2}", "{\"a\"}", "{\"a\":}", "{\"a\":1", "{\"a\":1,}", "{,\"a\":1}", "\"a",   "\"a\\",
-                                       "\"\n\"", "tru",   "[1]]",    "1 2",    "+1",       "[}",         "{]",    "nul\1" };
+    static const char *const bad[] = { "",           "[",          "{",     "[1",      "[1,",      "[1,]",
+                                       "[,1]",       "[1 2]",      "{1:2}", "{\"a\"}", "{\"a\":}", "{\"a\":1",
+                                       "{\"a\":1,}", "{,\"a\":1}", "\"a",   "\"a\\",   "\"\n\"",   "tru",
+                                       "[1]]",       "1 2",        "+1",    "[}",      "{]",       "nul\1" };
     for (size_t i = 0; i < COUNT(bad); i++)
         if (pass_over(bad[i]) == BS_OK)
             fail_msg("%s", bad[i]);
@@ -84,9 +86,16 @@ static void numbers_are_whole_and_bounded(void **state)
         const char *text;
         uint64_t max;
         bool is_good;
-    } numbers[] = { { "0", 0, true },     { "23", 23, true },  { "24", 23, false },  { "01", 23, false },
-                    { "1.0", 23, false }, { "1e1", 23, false }, { "-1", 23, false }, { "x", 23, false },
-                    { "18446744073709551615", UINT64_MAX, true }, { "18446744073709551616", UINT64_MAX, false } };
+    } numbers[] = { { "0", 0, true },
+                    { "23", 23, true },
+                    { "24", 23, false },
+                    { "01", 23, false },
+                    { "1.0", 23, false },
+                    { "1e1", 23, false },
+                    { "-1", 23, false },
+                    { "x", 23, false },
+                    { "18446744073709551615", UINT64_MAX, true },
+                    { "18446744073709551616", UINT64_MAX, false } };
     for (size_t i = 0; i < COUNT(numbers); i++) {
         struct json_reader r = reader_of(numbers[i].text);
         (void)json_read_uint(&r, numbers[i].max);

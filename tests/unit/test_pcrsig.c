@@ -59,8 +59,8 @@ static void check(void *context, const struct pcrsig *entry)
     assert_ok(pcrsig_fingerprint(&key, fingerprint));
     assert_memory_equal(entry->fingerprint, fingerprint, sizeof(fingerprint));
     assert_ok(approval_hash(entry->policy, BS_SPAN_NONE, hash));
-    assert_ok(crypto_rsa_verify(BS_SPAN(key.unique.rsa.buffer, key.unique.rsa.size),
-                                key.parameters.rsaDetail.exponent, CRYPTO_SHA256, BS_SPAN(hash, sizeof(hash)),
+    assert_ok(crypto_rsa_verify(BS_SPAN(key.unique.rsa.buffer, key.unique.rsa.size), key.parameters.rsaDetail.exponent,
+                                CRYPTO_SHA256, BS_SPAN(hash, sizeof(hash)),
                                 BS_SPAN(entry->signature, entry->signature_size)));
 }
 
