@@ -82,8 +82,13 @@ const char *machine_tpm_advice(enum bs_err err)
 {
     if (err == BS_ERR_NO_TPM)
         return "this machine has no TPM 2.0; enable it in the firmware setup";
-    if (err == BS_ERR_TIMEOUT)
+    if (err == BS_ERR_TPM_TIMEOUT)
         return "the TPM does not answer, or its device did not come; load its driver, raise tpm.deadline, "
                "or switch the machine off and on";
     return "the TPM could not be opened; is another program using it? see log.level = \"debug\" for the TPM's answer";
+}
+
+const char *machine_tpm_hint(enum bs_err err, const char *otherwise)
+{
+    return err == BS_ERR_TPM_TIMEOUT ? "switch the machine off and on, or raise tpm.timeout" : otherwise;
 }

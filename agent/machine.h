@@ -13,7 +13,7 @@ enum machine_use {
 
 /*
  * Waits for the device as configured and opens it. *ret_path names it also after an error where it was found (caller frees).
- * NO_TPM, TIMEOUT, TPM as device_find_tpm and tpm_open say.
+ * NO_TPM, TPM_TIMEOUT, TPM as device_find_tpm and tpm_open say.
  */
 enum bs_err machine_open_tpm(const struct agent_config *config, enum machine_use use, struct tpm **ret_tpm,
                              char **ret_path) BS_MUST_USE;
@@ -31,3 +31,5 @@ enum bs_err machine_read_line(const char *root, const char *path, struct bs_buf 
 
 /* A sentence on why there is no TPM to work with, and what to do. */
 const char *machine_tpm_advice(enum bs_err err);
+/* What can be done after a step's work with the TPM failed: `otherwise`, unless the TPM fell silent. */
+const char *machine_tpm_hint(enum bs_err err, const char *otherwise);

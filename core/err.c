@@ -24,6 +24,7 @@ static const struct meaning meanings[] = {
     [BS_ERR_PROTOCOL] = { "protocol", BS_BLAME_PEER, BS_EXIT_INPUT },
 
     [BS_ERR_TPM] = { "tpm", BS_BLAME_LOCAL, BS_EXIT_LOCAL },
+    [BS_ERR_TPM_TIMEOUT] = { "tpm-timeout", BS_BLAME_LOCAL, BS_EXIT_LOCAL },
     [BS_ERR_NO_TPM] = { "no-tpm", BS_BLAME_LOCAL, BS_EXIT_LOCAL },
     [BS_ERR_BOOT] = { "boot", BS_BLAME_LOCAL, BS_EXIT_LOCAL },
     [BS_ERR_CAPPED] = { "capped", BS_BLAME_LOCAL, BS_EXIT_REFUSED },

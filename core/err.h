@@ -18,18 +18,19 @@ enum bs_err {
     BS_ERR_PROTOCOL,  /* it sent what the protocol does not allow */
 
     /* this machine */
-    BS_ERR_TPM,       /* the TPM answered with an error, or not at all */
-    BS_ERR_NO_TPM,    /* there is no TPM */
-    BS_ERR_BOOT,      /* the boot state is not the one that was sealed to */
-    BS_ERR_CAPPED,    /* this boot is over: the cap was already extended */
-    BS_ERR_TAMPERED,  /* something local was made by somebody else */
-    BS_ERR_KEYS_LOST, /* keys that this device made and enrolled are not in its vault any more */
-    BS_ERR_INPUT,     /* a file is not what it should be */
-    BS_ERR_NOT_FOUND, /* nothing there */
-    BS_ERR_CONFIG,    /* the configuration is wrong */
-    BS_ERR_IO,        /* the operating system failed to read, write, mount, execute */
-    BS_ERR_NOMEM,     /* no memory, or a fixed limit was reached */
-    BS_ERR_CRYPTO,    /* the cryptographic library failed in what it must never fail in */
+    BS_ERR_TPM,         /* the TPM answered with an error, or broke off */
+    BS_ERR_TPM_TIMEOUT, /* the TPM did not answer in time, or its device did not come */
+    BS_ERR_NO_TPM,      /* there is no TPM */
+    BS_ERR_BOOT,        /* the boot state is not the one that was sealed to */
+    BS_ERR_CAPPED,      /* this boot is over: the cap was already extended */
+    BS_ERR_TAMPERED,    /* something local was made by somebody else */
+    BS_ERR_KEYS_LOST,   /* keys that this device made and enrolled are not in its vault any more */
+    BS_ERR_INPUT,       /* a file is not what it should be */
+    BS_ERR_NOT_FOUND,   /* nothing there */
+    BS_ERR_CONFIG,      /* the configuration is wrong */
+    BS_ERR_IO,          /* the operating system failed to read, write, mount, execute */
+    BS_ERR_NOMEM,       /* no memory, or a fixed limit was reached */
+    BS_ERR_CRYPTO,      /* the cryptographic library failed in what it must never fail in */
 };
 
 /* Group of an error. */

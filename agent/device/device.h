@@ -7,7 +7,7 @@
 
 /*
  * Finds the TPM. `wanted` is "auto", "/dev/tpm0" or "/dev/tpmrm0" (a name with "swtpm:" is returned as it is).
- * NO_TPM at once when nothing announces one (no ACPI TPM2 table, no device tree node, nothing in /sys/class/tpm); TIMEOUT when
+ * NO_TPM at once when nothing announces one (no ACPI TPM2 table, no device tree node, nothing in /sys/class/tpm); TPM_TIMEOUT when
  * one is announced and has not come by the deadline. "auto" takes /dev/tpm0 when `prefer_raw`, else /dev/tpmrm0.
  */
 enum bs_err device_find_tpm(const char *wanted, bool prefer_raw, struct bs_deadline deadline,

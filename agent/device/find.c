@@ -131,7 +131,7 @@ static enum bs_err wait_for_node(const char *path, struct bs_deadline deadline)
         return BS_ERR_NO_TPM;
     while (!is_there(path)) {
         if (bs_deadline_passed(deadline))
-            return BS_ERR_TIMEOUT;
+            return BS_ERR_TPM_TIMEOUT;
         wait_for_event(monitor, deadline, is_enumerated(udev, subsystem));
     }
     return BS_OK;

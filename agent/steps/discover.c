@@ -183,5 +183,5 @@ enum bs_err step_discover(struct boot *boot)
     enum bs_err err = discover(boot);
     if (boot->problem && err != BS_ERR_CAPPED)
         return boot_fail(boot, BS_ERR_CONFIG, STATE, "%s", boot->problem);
-    return err == BS_ERR_TIMEOUT ? BS_ERR_TPM : err; /* no network was waited for: it is this machine that fails */
+    return err;
 }

@@ -49,9 +49,8 @@ static enum bs_err know_device(struct boot *boot)
     if (err == BS_OK)
         err = wire_device_id(&ek->public_area, identity->device);
     if (err != BS_OK)
-        return boot_fail(boot, err, STATE,
-                         "the TPM's endorsement key cannot be used (%s); is the endorsement hierarchy enabled?",
-                         bs_err_name(err));
+        return boot_fail(boot, err, STATE, "the TPM's endorsement key cannot be used (%s); %s", bs_err_name(err),
+                         machine_tpm_hint(err, "is the endorsement hierarchy enabled?"));
     bs_hex(BS_SPAN(identity->device, sizeof(identity->device)), boot->report.device);
     err = machine_facts(boot->config, boot->root, &identity->facts);
     if (err != BS_OK)
@@ -83,10 +82,8 @@ static enum bs_err know_srk(struct boot *boot)
             boot, err, STATE,
             "the TPM's owner hierarchy has a password and no storage root key lies at tpm.srk_handle: " BEFORE_THE_PASSWORD);
     if (err != BS_OK)
-        return boot_fail(boot, err, STATE,
-                         "the storage root key cannot be used (%s); is the owner hierarchy enabled, and has this TPM "
-                         "ECC keys on P-256?",
-                         bs_err_name(err));
+        return boot_fail(boot, err, STATE, "the storage root key cannot be used (%s); %s", bs_err_name(err),
+                         machine_tpm_hint(err, "is the owner hierarchy enabled, and has this TPM ECC keys on P-256?"));
     return BS_OK;
 }
 
@@ -104,10 +101,9 @@ static enum bs_err know_counter(struct boot *boot)
             "the TPM's owner hierarchy has a password and no counter lies at tpm.counter_index %s: " BEFORE_THE_PASSWORD,
             boot->config->tpm.counter_index_text);
     if (err != BS_OK)
-        return boot_fail(boot, err, STATE,
-                         "the TPM made no counter (%s); is its NV memory full? tpm2_nvreadpublic lists what is there, "
-                         "tpm2_nvundefine removes what nobody needs",
-                         bs_err_name(err));
+        return boot_fail(boot, err, STATE, "the TPM made no counter (%s); %s", bs_err_name(err),
+                         machine_tpm_hint(err, "is its NV memory full? tpm2_nvreadpublic lists what is there, "
+                                               "tpm2_nvundefine removes what nobody needs"));
     return BS_OK;
 }
 
@@ -123,8 +119,8 @@ enum bs_err step_identify(struct boot *boot)
     const struct wire_name *name;
     err = tpm_ak(boot->tpm, &public_area, &name);
     if (err != BS_OK)
-        return boot_fail(boot, err, STATE, "the attestation key cannot be used (%s); is tpm.ak_handle free?",
-                         bs_err_name(err));
+        return boot_fail(boot, err, STATE, "the attestation key cannot be used (%s); %s", bs_err_name(err),
+                         machine_tpm_hint(err, "is tpm.ak_handle free?"));
     err = make_device_key(boot);
     if (err != BS_OK)
         return boot_fail(boot, err, STATE, "the TPM made no device key (%s)", bs_err_name(err));

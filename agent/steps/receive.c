@@ -1,4 +1,5 @@
 /* receive: recover, decrypt and verify the bundle, and check that it is for this device, whole, before anything of it is used. */
+#include "agent/machine.h"
 #include "agent/steps/steps.h"
 #include "agent/vault/keys.h"
 #include "core/file.h"
@@ -135,9 +136,8 @@ enum bs_err step_receive(struct boot *boot)
     BS_OWN(secret) sign1 = NULL;
     enum bs_err err = decrypt(boot, &sign1);
     if (err != BS_OK)
-        return boot_fail(boot, err, STATE,
-                         "the credentials cannot be decrypted: they are not for this TPM and this connection (%s)",
-                         bs_err_name(err));
+        return boot_fail(boot, err, STATE, "the credentials cannot be decrypted (%s); %s", bs_err_name(err),
+                         machine_tpm_hint(err, "they are not for this TPM and this connection"));
 
     struct bundle bundle;
     err = bundle_verify(BS_SPAN(bs_secret_view(sign1), bs_secret_size(sign1)), boot->roots, &bundle);

@@ -1,4 +1,5 @@
 /* seal: what was received goes into the vault, for the boots to come; then the server hears that it is durable. */
+#include "agent/machine.h"
 #include "agent/steps/confirm.h"
 #include "agent/steps/signer.h"
 #include "agent/steps/steps.h"
@@ -108,9 +109,8 @@ enum bs_err step_seal(struct boot *boot)
     }
     if (err != BS_OK) {
         go_back(boot);
-        return boot_fail(boot, err, STATE,
-                         "the vault in %s cannot be sealed (%s); is its file system mounted and writable?",
-                         boot->config->vault.dir, bs_err_name(err));
+        return boot_fail(boot, err, STATE, "the vault in %s cannot be sealed (%s); %s", boot->config->vault.dir,
+                         bs_err_name(err), machine_tpm_hint(err, "is its file system mounted and writable?"));
     }
     bs_notice(STATE, "sealed for the next boots as generation %" PRIu64, generation);
     err = hold(boot);

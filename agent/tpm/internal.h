@@ -51,7 +51,7 @@ struct tpm {
 enum bs_err tpm_begin(struct tpm *tpm) BS_MUST_USE;
 
 /*
- * Judges what an Esys_ or Tss2_Sys_ function gave: OK, TIMEOUT, TAMPERED (a response that its session does not vouch
+ * Judges what an Esys_ or Tss2_Sys_ function gave: OK, TPM_TIMEOUT, TAMPERED (a response that its session does not vouch
  * for), NOMEM or TPM. `command` names it in the debug log.
  */
 enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command) BS_MUST_USE;

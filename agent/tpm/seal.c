@@ -206,7 +206,7 @@ enum bs_err tpm_unseal(struct tpm *tpm, const struct tpm_unseal_request *request
         return err;
     if (!tpm->srk.is_known) {
         err = unseal_under_named(tpm, &named, request, ret_secret);
-        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TIMEOUT || err == BS_ERR_UNTRUSTED ||
+        if (err == BS_OK || err == BS_ERR_BOOT || err == BS_ERR_TPM_TIMEOUT || err == BS_ERR_UNTRUSTED ||
             is_changed(tpm, err))
             return err;
     }

@@ -43,7 +43,7 @@ enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command)
     /* Not the TPM's word but ESYS's or the connection's: ESYS takes no command any more. */
     tpm->is_stale = true;
     if (tpm->tcti && tcti_timed_out(tpm->tcti))
-        return BS_ERR_TIMEOUT;
+        return BS_ERR_TPM_TIMEOUT;
     if (rc == TSS2_ESYS_RC_RSP_AUTH_FAILED)
         return BS_ERR_TAMPERED;
     return rc == TSS2_ESYS_RC_MEMORY ? BS_ERR_NOMEM : BS_ERR_TPM;

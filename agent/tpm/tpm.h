@@ -4,9 +4,9 @@
  * everything is flushed on every path. Everything is noDA: nothing here fails in dictionary-attack lockout. Secrets
  * cross the bus only in salted, encrypted sessions.
  *
- * Errors: TPM for what the TPM answers (logged at debug with command and code), TIMEOUT when it does not answer, BOOT
+ * Errors: TPM for what the TPM answers (logged at debug with command and code), TPM_TIMEOUT when it does not answer, BOOT
  * when a policy is not met, TAMPERED when an object is not what its Name says or a response is not what its session
- * vouches for, NOT_FOUND where said. After TIMEOUT, or when the TPM was gone, the next call takes the device anew.
+ * vouches for, NOT_FOUND where said. After TPM_TIMEOUT, or when the TPM was gone, the next call takes the device anew.
  */
 #pragma once
 

@@ -73,7 +73,7 @@ void vault_opened_clear(struct vault_opened *opened); /* wipes and frees the sec
  * Opens the slot of the present counter, else the other one; verifies the bundle under `roots`, that it names this TPM's SRK,
  * and that its certificate is for the device key that lies beside it. Where the slots were not copies, they are then.
  * NOT_FOUND: no slot, or no counter. BOOT, TAMPERED, INPUT: the worst of what the slots were, details in *ret_findings (always
- * set). TPM and TIMEOUT when the TPM fails.
+ * set). TPM and TPM_TIMEOUT when the TPM fails.
  */
 struct vault_open_request {
     const char *dir;

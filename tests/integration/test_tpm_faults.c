@@ -178,7 +178,7 @@ static void asking_again_for_ever_ends_in_time(void **state)
     struct bench *bench = *state;
     int64_t start = bs_clock_monotonic_ms();
     lab_fault(bench->lab, LAB_CODE, TPM2_CC_Load, TPM2_RC_RETRY, UINT32_MAX);
-    FAILS(attempt(bench, open_flow), BS_ERR_TIMEOUT);
+    FAILS(attempt(bench, open_flow), BS_ERR_TPM_TIMEOUT);
     assert_true(bs_clock_monotonic_ms() - start < 10 * TIMEOUT_MS);
     lab_fault(bench->lab, LAB_NONE, 0, 0, 0);
     OK(attempt(bench, open_flow));
@@ -223,7 +223,7 @@ static void silence_is_a_timeout_and_the_next_call_works(void **state)
         if (err == BS_OK) /* the last flush: its answer does not matter */
             assert_int_equal(i, bench->open_commands - 3);
         else
-            FAILS(err, BS_ERR_TIMEOUT);
+            FAILS(err, BS_ERR_TPM_TIMEOUT);
         assert_true(bs_clock_monotonic_ms() - start < 10 * TIMEOUT_MS);
         bs_secret_free(BS_TAKE(secret));
         OK(open_flow(bench, tpm, &secret));
@@ -243,7 +243,7 @@ static void an_answer_after_the_timeout_is_none(void **state)
         OK(tpm_open(&options, &tpm));
         lab_fault(bench->lab, LAB_DELAY, commands[i], TIMEOUT_MS + TIMEOUT_MS / 2, 1);
         int64_t start = bs_clock_monotonic_ms();
-        FAILS(open_flow(bench, tpm, &secret), BS_ERR_TIMEOUT);
+        FAILS(open_flow(bench, tpm, &secret), BS_ERR_TPM_TIMEOUT);
         assert_true(bs_clock_monotonic_ms() - start >= TIMEOUT_MS);
         assert_true(bs_clock_monotonic_ms() - start < 10 * TIMEOUT_MS);
         OK(open_flow(bench, tpm, &secret));

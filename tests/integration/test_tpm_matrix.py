@@ -11,7 +11,6 @@ from tpm_matrix import AGAIN, Bench, Case, sample
 from tpmproxy import Proxy
 
 SAMPLE = 25
-PCR_READ_OF_THE_CAP, UNSEAL = 12, 8  # in the boot from a vault
 
 
 @pytest.fixture(scope="module", name="bench")
@@ -35,7 +34,7 @@ def test_a_boot_from_the_vault_costs_at_most_16_commands(bench):
 
 
 def test_what_the_tpm_asks_to_have_sent_again_is_sent_again(bench):
-    for number, code in zip(range(bench.commands["vault"]), itertools.cycle(AGAIN.values())):
+    for number, code in zip(range(len(bench.codes["vault"])), itertools.cycle(AGAIN.values())):
         bench.check(Case("vault", number, "code", code))
 
 
@@ -52,16 +51,24 @@ def test_a_sample_of_all_that_can_go_wrong(bench):
 
 @pytest.mark.parametrize("kind, value", [("drop", 0), ("delay", 1300)])
 def test_a_tpm_that_answers_late_or_never_costs_its_timeout_and_no_more(bench, kind, value):
-    bench.check(Case("vault", UNSEAL, kind, value))
-    assert "timeout" in (bench.device.folder / f"console-{bench.device.boots - 1}.log").read_text()
+    bench.check(Case("vault", bench.number("vault", "Unseal"), kind, value))
+    assert "tpm-timeout" in (bench.device.folder / f"console-{bench.device.boots - 1}.log").read_text()
+
+
+@pytest.mark.parametrize("command, nth, sentence", [("ReadPublic", 0, "the TPM's endorsement key cannot be used"),
+                                                    ("Create", -1, "cannot be sealed")])
+def test_a_tpm_that_falls_silent_is_told_from_what_else_may_be_wrong(bench, command, nth, sentence):
+    bench.check(Case("enrollment", bench.number("enrollment", command, nth), "silence"))
+    console = (bench.device.folder / f"console-{bench.device.boots - 1}.log").read_text()
+    assert f"{sentence} (tpm-timeout); switch the machine off and on" in console
 
 
 def test_asking_to_try_again_for_ever_ends_in_time(bench):
-    bench.check(Case("vault", UNSEAL, "code", AGAIN["RETRY"], 0xFFFFFFFF))
+    bench.check(Case("vault", bench.number("vault", "Unseal"), "code", AGAIN["RETRY"], 0xFFFFFFFF))
 
 
 def test_a_cap_that_cannot_be_read_back_is_no_cap(bench):
     """Nothing goes on to the real root, and nothing is handed over."""
-    bench.check(Case("vault", PCR_READ_OF_THE_CAP, "flip", 0))
+    bench.check(Case("vault", bench.number("vault", "PCR_Read", -1), "flip", 0))
     console = (bench.device.folder / f"console-{bench.device.boots - 1}.log").read_text()
     assert "could not be capped" in console and "the real root must not start" in console

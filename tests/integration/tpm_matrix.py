@@ -36,6 +36,7 @@ FOR_EVER = 0xFFFFFFFF
 AGAIN = {"RETRY": 0x922, "YIELDED": 0x908, "TESTING": 0x90A, "NV_RATE": 0x920}
 WRONG = {"NV_UNAVAILABLE": 0x923, "LOCKOUT": 0x921, "OBJECT_MEMORY": 0x902, "SESSION_MEMORY": 0x903,
          "MEMORY": 0x904, "FAILURE": 0x101, "PCR_CHANGED": 0x128, "NV_UNINITIALIZED": 0x14A, "POLICY_FAIL": 0x99D}
+SILENT = ("drop", "silence", "delay")
 LENGTHS = (*range(65), *range(4090, 4101))
 LENGTHS_RANDOM = 200
 HEADER = 10
@@ -99,17 +100,22 @@ class Enrollment:
 PATHS = {path.name: path for path in (Vault, Enrollment)}
 
 
+def path_has_server(case):
+    """There is one that answers: what fails is the TPM."""
+    return "url" not in PATHS[case.path].settings
+
+
 class Bench:
     """A device that was provisioned, with a proxy in front of its TPM."""
 
     def __init__(self, device, proxy):
         self.device, self.proxy = device, proxy
         device.settings |= {"timeout": TIMEOUT_S, "wait": 0}
-        self.commands = {}
+        self.codes = {}  # of the commands of a path, in their order
         for path in PATHS.values():
             proxy.record()
             self._is_good(path)
-            self.commands[path.name] = len(proxy.commands())
+            self.codes[path.name] = proxy.commands()
             if path is Vault:
                 proxy.tape()
 
@@ -126,7 +132,7 @@ class Bench:
     def cases(self, path, rng):
         """All of them."""
         lengths = (*LENGTHS, *(rng.randrange(65, 4090) for _ in range(LENGTHS_RANDOM)))
-        for number in range(self.commands[path]):
+        for number in range(len(self.codes[path])):
             def case(*words, number=number):
                 return Case(path, number, *words)
             yield from (case("code", code) for code in (*AGAIN.values(), *WRONG.values()))
@@ -138,6 +144,10 @@ class Bench:
             yield from (case("raw", size) for size in lengths)
             yield from (case("noise", size - HEADER) for size in lengths if size >= HEADER)
             yield from (case("flip", byte) for byte in range(0, 200, 3))
+
+    def number(self, path, command, nth=0):
+        """How many commands come before the nth one of this name."""
+        return [at for at, code in enumerate(self.codes[path]) if code == COMMANDS[command]][nth]
 
     def check(self, case):
         """Broken when the boot, or the one after it, does not end as it has to."""
@@ -169,6 +179,8 @@ class Bench:
         # A replayed answer to the cap is the interposer's of the threat model.
         need(case.kind == "replay" or not report["capped"] or self.device.is_capped() or self.device.is_capped(twice=True),
              f"says capped, and is not\n{console}")
+        if path_has_server(case) and case.kind in SILENT:
+            need(code in (0, 40), f"silent, and ended with {code}\n{console}")
         need(case.kind != "code" or code != 20, f"refused, because the TPM said that it cannot\n{console}")
         if case.kind == "code" and case.value in AGAIN.values() and case.times == 1:
             need(code == 0, f"the TPM asked to have it sent again, and the boot ended with {code}\n{console}")
@@ -233,7 +245,7 @@ def main():
     options = parser.parse_args()
     with site() as device, Proxy(device) as proxy:
         bench = Bench(device, proxy)
-        print(f"commands: {bench.commands}, seed {options.seed}", flush=True)
+        print(f"commands: { {path: len(codes) for path, codes in bench.codes.items()} }, seed {options.seed}", flush=True)
         rng = random.Random(options.seed)
         cases = [case for path in options.path or PATHS for case in bench.cases(path, rng)
                  if all(getattr(options, name) in (None, getattr(case, name))
@@ -243,7 +255,7 @@ def main():
         return 1 if run(bench, cases, options.seed) else 0
 
 
-__all__ = ["COMMANDS", "Bench", "Broken", "Case", "sample"]
+__all__ = ["Bench", "Broken", "Case", "sample"]
 
 if __name__ == "__main__":
     sys.exit(main())
