@@ -260,6 +260,22 @@ static void a_lost_disk_loses_the_keys_until_new_ones_are_ordered(void **state)
         assert_false(has_the_same_file(i));
 }
 
+static void a_key_that_is_ordered_anew_is_made_anew_beside_the_old_one(void **state)
+{
+    (void)state;
+    scene.renew_after = 1;
+    enroll();
+    scene_reboot(0);
+    server.generation = 2;
+    memset(server.sizes, 0, sizeof(server.sizes));
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "server");
+    assert_int_equal(scene.said.keys[0].generation, 1);
+    record(scene.kept.keys, scene.kept.key_count);
+    for (size_t i = 0; i < KEYS; i++)
+        assert_false(has_the_same_file(i));
+}
+
 /* The server lost the confirmation: it orders what is there, and the device does not make another one. */
 static void what_was_never_recorded_is_kept_all_the_same(void **state)
 {
@@ -348,6 +364,7 @@ int main(void)
         keys_test(without_a_share_a_changed_boot_loses_the_keys),
         keys_test(the_share_of_another_serial_is_of_no_use),
         keys_test(a_lost_disk_loses_the_keys_until_new_ones_are_ordered),
+        keys_test(a_key_that_is_ordered_anew_is_made_anew_beside_the_old_one),
         keys_test(what_was_never_recorded_is_kept_all_the_same),
         keys_test(a_recorded_half_of_another_key_is_no_key_of_ours),
         keys_test(the_servers_word_that_keys_are_lost_is_an_exit_of_its_own),

@@ -253,6 +253,29 @@ static void without_vault_or_share_keys_are_lost_until_new_ones_are_ordered(void
     softtpm_free(&tpm);
 }
 
+static void a_key_of_before_a_rekey_is_not_enrolled_as_the_new_one(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct operator_rekeyed rekeyed;
+    ANSWER(first);
+    ANSWER(second);
+    ANSWER(third);
+    prepare(lab, &tpm);
+    enroll(lab, &tpm, 1, &first);
+    assert_ok(operator_device_rekey(&lab->call, lab_id(&tpm), NULL, &rekeyed));
+    assert_int_equal(rekeyed.count, 2);
+    said_key_count = make_keys(1, 1, said_keys); /* the old ones are still in the vault */
+    get(lab, &tpm, &second);
+    assert_int_equal(second.bundle.keys[0].key.generation, 2);
+    assert_int_equal(second.bundle.keys[0].key.public_half.size, 0);
+    assert_int_equal(row_of(lab, &tpm, "disk").half_size, 0);
+    said_key_count = make_keys(5, 2, said_keys);
+    get(lab, &tpm, &third);
+    assert_memory_equal(row_of(lab, &tpm, "disk").half, halves[0], 32);
+    softtpm_free(&tpm);
+}
+
 static void the_share_of_a_device_is_given_to_no_other(void **state)
 {
     struct lab *lab = *state;
@@ -382,6 +405,7 @@ int main(void)
         LAB_TEST(what_is_enrolled_is_never_replaced),
         LAB_TEST(a_share_is_given_to_who_names_it_and_needs_it),
         LAB_TEST(without_vault_or_share_keys_are_lost_until_new_ones_are_ordered),
+        LAB_TEST(a_key_of_before_a_rekey_is_not_enrolled_as_the_new_one),
         LAB_TEST(the_share_of_a_device_is_given_to_no_other),
         LAB_TEST(a_confirmed_bundle_ends_older_shares),
         LAB_TEST(a_wiped_device_has_no_share_any_more),
