@@ -4,7 +4,6 @@
 #include "agent/signals.h"
 #include "agent/vault/vault.h"
 #include "bootseal/exit.h"
-#include "core/file.h"
 #include "core/json.h"
 
 #include <inttypes.h>
@@ -35,7 +34,7 @@ static enum bs_err print_text(const struct agent_config *config, const struct va
             bs_buf_printf(out, "shut: the counter %s is at %" PRIu64 "; no slot, and no copy of one, opens any more\n",
                           config->tpm.counter_index_text, forgotten->counter);
     if (err == BS_OK && forgotten->is_erased)
-        err = bs_buf_printf(out, "erased: no slot is left in %s\n", config->vault.dir);
+        err = bs_buf_printf(out, "erased: no slot is left in %s\n", machine_vault_name(config));
     return err;
 }
 
@@ -43,11 +42,11 @@ static enum bs_err print_text(const struct agent_config *config, const struct va
 static void complain(const struct agent_config *config, const struct vault_forgotten *forgotten, enum bs_err err,
                      enum bs_err tpm_err)
 {
-    if (err == BS_ERR_NOT_FOUND)
+    if (err == BS_ERR_NOT_FOUND && !forgotten->is_shut)
         fprintf(stderr,
                 "bootseal: there is neither a slot in %s nor a counter at %s, so nothing was forgotten; is this the "
                 "configuration of this machine?\n",
-                config->vault.dir, config->tpm.counter_index_text);
+                machine_vault_name(config), config->tpm.counter_index_text);
     else if (tpm_err != BS_OK)
         fprintf(stderr, "bootseal: %s; copies of the slots still open on this machine until it was asked again\n",
                 machine_tpm_advice(tpm_err));
@@ -60,9 +59,10 @@ static void complain(const struct agent_config *config, const struct vault_forgo
                 "the TPM\n",
                 config->tpm.counter_index_text, bs_err_name(err));
     else
-        fprintf(stderr,
-                "bootseal: the slots in %s could not be erased (%s), though they open no more; is it writable?\n",
-                config->vault.dir, bs_err_name(err));
+        fprintf(
+            stderr,
+            "bootseal: the slots in %s could not be erased (%s), though they open no more; is it there and writable?\n",
+            machine_vault_name(config), bs_err_name(err));
 }
 
 static enum bs_err forget(const struct agent_config *config, const char *root, struct vault_forgotten *ret_forgotten,
@@ -70,12 +70,8 @@ static enum bs_err forget(const struct agent_config *config, const char *root, s
 {
     BS_OWN(tpm) tpm = NULL;
     BS_OWN(string) path = NULL;
-    BS_OWN(string) dir = NULL;
-    enum bs_err err = bs_path_under(root, config->vault.dir, &dir);
-    if (err != BS_OK)
-        return err;
     *ret_tpm_err = machine_open_tpm(config, MACHINE_FORGET, &tpm, &path);
-    err = vault_forget(dir, tpm, ret_forgotten);
+    enum bs_err err = machine_forget(config, root, tpm, ret_forgotten);
     return *ret_tpm_err == BS_OK ? err : *ret_tpm_err;
 }
 

@@ -43,13 +43,13 @@ static enum bs_err read_status(const struct agent_config *config, const char *ro
     BS_OWN(string) report = NULL;
     BS_OWN(string) vault = NULL;
     enum bs_err err = bs_path_under(root, REPORT_PATH, &report);
-    if (err == BS_OK)
-        err = bs_path_under(root, config->vault.dir, &vault);
     if (err != BS_OK)
         return err;
+    if (machine_vault(config, root, 0, &vault) != BS_OK)
+        vault = NULL; /* a partition that is not there has no slots */
     if (bs_file_read(report, &ret_status->report) != BS_OK)
         bs_buf_reset(&ret_status->report);
-    vault_look(vault, ret_status->slots);
+    vault_look(vault ? vault : "", ret_status->slots);
     read_tpm(config, ret_status);
     return BS_OK;
 }

@@ -17,6 +17,7 @@
     {                                                                                                 \
         .path = (name), .type = (kind), .offset = offsetof(struct config_file, member), ##__VA_ARGS__ \
     }
+#define PARTITION_NAME_MAX 36 /* UEFI 2.10 §5.3.3 */
 #define BIT(n) (UINT32_C(1) << (n))
 
 /* PCRs that measure what runs now, and PCRs that can be capped: not resettable, not IMA's (TCG PC Client PFP 1.06 §3.3.4). */
@@ -66,7 +67,7 @@ static const struct agent_config defaults = {
               .uki_key = "/.extra/tpm2-pcr-public-key.pem",
               .uki_signature = "/.extra/tpm2-pcr-signature.json" },
     .cap = { .pcr = BS_CAP_PCR_DEFAULT },
-    .vault = { .dir = "/var/lib/bootseal" },
+    .vault = { .dir = "/var/lib/bootseal", .partition = "", .deadline_s = 10 },
     .net = { .up = { default_up, 1 }, .proxy = "", .deadline_s = 30 },
     .boot = { .wait_s = 600, .max_reboots = 3, .watchdog = "" },
     .token = { .file = "" },
@@ -109,6 +110,10 @@ static const struct conf_key keys[] = {
         .help = "what systemd-measure sign wrote for this image"),
     KEY("cap.pcr", CONF_INTEGER, cap.pcr, .maximum = 23),
     KEY("vault.dir", CONF_STRING, vault.dir, .minimum = 2),
+    KEY("vault.partition", CONF_STRING, vault.partition, .maximum = PARTITION_NAME_MAX,
+        .help = "name of a partition; \"\": the vault lies in vault.dir"),
+    KEY("vault.deadline", CONF_INTEGER, vault.deadline_s, .maximum = 600,
+        .help = "seconds to wait for vault.partition"),
     KEY("net.up", CONF_STRINGS, net.up,
         .help = "program and arguments that bring the network up; []: somebody else does"),
     KEY("net.proxy", CONF_STRING, net.proxy, .help = "http://HOST:PORT; \"\": none"),

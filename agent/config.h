@@ -64,6 +64,8 @@ struct agent_config {
     } cap;
     struct {
         const char *dir;
+        const char *partition; /* "": the slots lie in `dir`, too */
+        int64_t deadline_s;
     } vault;
     struct {
         struct conf_strings up;

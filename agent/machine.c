@@ -1,6 +1,7 @@
 #include "agent/machine.h"
 
 #include "agent/device/device.h"
+#include "agent/vault/vault.h"
 #include "core/file.h"
 #include "core/text.h"
 
@@ -29,6 +30,33 @@ enum bs_err machine_open_tpm(const struct agent_config *config, enum machine_use
         .timeout_ms = config->tpm.timeout_s * 1000,
     };
     return tpm_open(&options, ret_tpm);
+}
+
+enum bs_err machine_vault(const struct agent_config *config, const char *root, int64_t wait_ms, char **ret_path)
+{
+    if (*config->vault.partition == '\0')
+        return bs_path_under(root, config->vault.dir, ret_path);
+    return device_find_partition(config->vault.partition, bs_deadline_in(wait_ms), ret_path);
+}
+
+enum bs_err machine_forget(const struct agent_config *config, const char *root, struct tpm *tpm,
+                           struct vault_forgotten *ret_forgotten)
+{
+    BS_OWN(string) place = NULL;
+    BS_OWN(string) dir = NULL;
+    enum bs_err place_err = machine_vault(config, root, config->vault.deadline_s * 1000, &place);
+    if (place_err == BS_OK)
+        return vault_forget(place, tpm, ret_forgotten);
+    enum bs_err err = bs_path_under(root, config->vault.dir, &dir);
+    if (err == BS_OK)
+        err = vault_forget(dir, tpm, ret_forgotten);
+    ret_forgotten->is_erased = false;
+    return err == BS_OK ? place_err : err;
+}
+
+const char *machine_vault_name(const struct agent_config *config)
+{
+    return *config->vault.partition == '\0' ? config->vault.dir : config->vault.partition;
 }
 
 enum bs_err machine_eventlog(const struct agent_config *config, const char *root, struct bs_buf *buf)

@@ -18,6 +18,21 @@ enum machine_use {
 enum bs_err machine_open_tpm(const struct agent_config *config, enum machine_use use, struct tpm **ret_tpm,
                              char **ret_path) BS_MUST_USE;
 
+/*
+ * Where the vault lies, for vault_open() and the like: the folder vault.dir below `root`, or the device node of vault.partition, for which
+ * `wait_ms` are waited. NOT_FOUND, INPUT as device_find_partition.
+ */
+enum bs_err machine_vault(const struct agent_config *config, const char *root, int64_t wait_ms,
+                          char **ret_path) BS_MUST_USE;
+
+/* vault_forget() of that place. Where it is out of reach, what shuts it is not; then nothing is erased, and the error says why. */
+struct vault_forgotten;
+enum bs_err machine_forget(const struct agent_config *config, const char *root, struct tpm *tpm,
+                           struct vault_forgotten *ret_forgotten) BS_MUST_USE;
+
+/* Name of that place for a person. */
+const char *machine_vault_name(const struct agent_config *config);
+
 /* The firmware's event log, from where the configuration says. */
 enum bs_err machine_eventlog(const struct agent_config *config, const char *root, struct bs_buf *buf) BS_MUST_USE;
 

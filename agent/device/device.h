@@ -13,6 +13,12 @@
 enum bs_err device_find_tpm(const char *wanted, bool prefer_raw, struct bs_deadline deadline,
                             char **ret_path) BS_MUST_USE;
 
+/*
+ * The device node of the partition with this name in its partition table (GPT), by the kernel's own words: no udevd is needed. NOT_FOUND
+ * when there is none by the deadline; INPUT when several have it, for which one is ours nobody can say.
+ */
+enum bs_err device_find_partition(const char *label, struct bs_deadline deadline, char **ret_path) BS_MUST_USE;
+
 /* A node below this folder is compatible with a TPM. `base` is /sys/firmware/devicetree/base but in tests. */
 bool device_tree_has_tpm(const char *base);
 

@@ -175,9 +175,8 @@ static enum bs_err fill_vault(const struct boot *boot, struct vault_key_list *li
     }
     struct vault_slot_info slots[VAULT_SLOTS];
     BS_OWN(string) dir = NULL;
-    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
-    if (err != BS_OK)
-        return err;
+    if (machine_vault(boot->config, boot->root, 0, &dir) != BS_OK)
+        return BS_OK; /* no vault, no shares */
     vault_look(dir, slots);
     for (size_t i = 0; i < VAULT_SLOTS; i++) {
         uint64_t serial = slots[i].share_serial;

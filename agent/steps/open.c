@@ -1,4 +1,5 @@
 /* open: the vault, if this is the boot that it was sealed in and what is in it is the server's. */
+#include "agent/machine.h"
 #include "agent/steps/steps.h"
 #include "agent/unconfirmed.h"
 #include "core/file.h"
@@ -18,7 +19,7 @@ static void note_findings(struct boot *boot, const struct vault_findings *findin
     }
     if (findings->is_corrupt) {
         report_note(report, BS_NOTE_VAULT_CORRUPT);
-        bs_warning(STATE, "a slot of the vault in %s is damaged", boot->config->vault.dir);
+        bs_warning(STATE, "a slot of the vault in %s is damaged", machine_vault_name(boot->config));
     }
     if (findings->is_answer_changed) {
         report_note(report, BS_NOTE_TPM_ANSWER_CHANGED);
@@ -28,7 +29,7 @@ static void note_findings(struct boot *boot, const struct vault_findings *findin
     if (findings->is_forgotten) {
         report_note(report, BS_NOTE_VAULT_FORGOTTEN);
         bs_warning(STATE, "the vault in %s was being forgotten when the power was cut: nothing of it is opened",
-                   boot->config->vault.dir);
+                   machine_vault_name(boot->config));
     }
     if (findings->is_boot_changed)
         report_note(report, BS_NOTE_VAULT_BOOT_CHANGED);
@@ -77,18 +78,36 @@ static void read_approvals(const struct boot *boot, struct bs_buf *out)
         bs_buf_reset(out);
 }
 
+/* A partition that is not there is no vault: what holds the device's credentials may be a disk that is slow, or gone. */
+static enum bs_err find_vault(struct boot *boot, char **ret_dir, char **ret_place)
+{
+    const struct agent_config *config = boot->config;
+    enum bs_err err = bs_path_under(boot->root, config->vault.dir, ret_dir);
+    if (err != BS_OK)
+        return boot_fail(boot, err, STATE, "vault.dir cannot be used (%s)", bs_err_name(err));
+    err = machine_vault(config, boot->root, config->vault.deadline_s * 1000, ret_place);
+    if (err == BS_ERR_INPUT)
+        bs_warning(STATE, "several partitions are named %s (vault.partition): none of them is used",
+                   config->vault.partition);
+    else if (err != BS_OK)
+        bs_warning(STATE, "no partition named %s (vault.partition) came in %lld s (%s)", config->vault.partition,
+                   (long long)config->vault.deadline_s, bs_err_name(err));
+    return err;
+}
+
 enum bs_err step_open(struct boot *boot)
 {
     BS_OWN(string) dir = NULL;
-    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
+    BS_OWN(string) place = NULL;
+    enum bs_err err = find_vault(boot, &dir, &place);
     if (err != BS_OK)
-        return boot_fail(boot, err, STATE, "vault.dir cannot be used (%s)", bs_err_name(err));
+        return err;
 
     struct vault_policy policy = boot_policy(boot);
     struct vault_findings findings;
     BS_SCOPED_BUF struct bs_buf approvals = BS_BUF(APPROVALS_SIZE_MAX);
     read_approvals(boot, &approvals);
-    const struct vault_open_request request = { dir, &policy, boot->roots, &boot->pcrs, bs_buf_span(&approvals) };
+    const struct vault_open_request request = { place, &policy, boot->roots, &boot->pcrs, bs_buf_span(&approvals) };
     err = vault_open(boot->tpm, &request, &boot->held, &findings);
     note_findings(boot, &findings);
     if (err == BS_OK) {

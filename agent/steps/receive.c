@@ -89,7 +89,7 @@ static enum bs_err recover(struct boot *boot, struct vault_opened ret_old[VAULT_
     *ret_count = 0;
     if (shares.count == 0)
         return BS_OK;
-    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
+    enum bs_err err = machine_vault(boot->config, boot->root, 0, &dir);
     if (err == BS_OK)
         vault_recover(dir, &shares, ret_old, ret_count);
     return err;

@@ -55,9 +55,13 @@ static enum bs_err hold(struct boot *boot)
 static enum bs_err commit(struct boot *boot, const char *dir, const struct vault_policy *policy,
                           const struct vault_signer *signer, uint64_t *ret_generation)
 {
+    BS_OWN(string) place = NULL;
+    if (machine_vault(boot->config, boot->root, 0, &place) != BS_OK)
+        return BS_ERR_IO; /* which partition it is, or that it is not there, was said by the step that looked for the vault */
+
     const struct bundle *bundle = &boot->fresh.bundle;
     const struct vault_share share = { bundle->serial, bundle->share, bundle->device };
-    const struct vault_request request = { dir, policy, &boot->fresh.contents, bundle->share.size > 0 ? &share : NULL,
+    const struct vault_request request = { place, policy, &boot->fresh.contents, bundle->share.size > 0 ? &share : NULL,
                                            policy->kind == VAULT_PCR ? NULL : signer };
     if (unconfirmed_set(dir) != BS_OK) /* where nothing can be written, the commit says so */
         bs_debug(STATE, "%s/%s cannot be written", boot->config->vault.dir, UNCONFIRMED_NAME);
@@ -77,6 +81,12 @@ static void go_back(struct boot *boot)
         return;
     vault_opened_clear(&boot->held);
     boot->is_held = boot->is_renewing = false;
+}
+
+static const char *what_to_look_at(const struct agent_config *config)
+{
+    return *config->vault.partition ? "is its partition there, writable, and empty before bootseal had it?"
+                                    : "is its file system mounted and writable?";
 }
 
 enum bs_err step_seal(struct boot *boot)
@@ -109,8 +119,9 @@ enum bs_err step_seal(struct boot *boot)
     }
     if (err != BS_OK) {
         go_back(boot);
-        return boot_fail(boot, err, STATE, "the vault in %s cannot be sealed (%s); %s", boot->config->vault.dir,
-                         bs_err_name(err), machine_tpm_hint(err, "is its file system mounted and writable?"));
+        return boot_fail(boot, err, STATE, "the vault in %s cannot be sealed (%s); %s",
+                         machine_vault_name(boot->config), bs_err_name(err),
+                         machine_tpm_hint(err, what_to_look_at(boot->config)));
     }
     bs_notice(STATE, "sealed for the next boots as generation %" PRIu64, generation);
     err = hold(boot);

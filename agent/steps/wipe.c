@@ -1,7 +1,7 @@
 #include "agent/steps/wipe.h"
 
+#include "agent/machine.h"
 #include "agent/steps/confirm.h"
-#include "core/file.h"
 #include "core/wipe.h"
 
 #include <inttypes.h>
@@ -62,14 +62,6 @@ static void confirm(struct boot *boot, const struct wipe_order *order)
         bs_warning(STATE, "the server could not be told that this device has forgotten (%s)", bs_err_name(err));
 }
 
-/* What fails here cannot be made good by going on: the device has been told to have nothing. */
-static enum bs_err forget(struct boot *boot, struct vault_forgotten *ret_forgotten)
-{
-    BS_OWN(string) dir = NULL;
-    enum bs_err err = bs_path_under(boot->root, boot->config->vault.dir, &dir);
-    return err == BS_OK ? vault_forget(dir, boot->tpm, ret_forgotten) : err;
-}
-
 enum bs_err wipe_obey(struct boot *boot)
 {
     struct wipe_order order;
@@ -78,7 +70,8 @@ enum bs_err wipe_obey(struct boot *boot)
     if (err != BS_OK)
         return err;
 
-    err = forget(boot, &forgotten);
+    /* What fails here cannot be made good by going on: the device has been told to have nothing. */
+    err = machine_forget(boot->config, boot->root, boot->tpm, &forgotten);
     if (forgotten.is_shut)
         boot_fail(boot, BS_ERR_WIPED, STATE,
                   "wiped by order of the server (bootsealctl device wipe): the counter is at %" PRIu64

@@ -74,13 +74,13 @@ static enum bs_err do_all(const struct slots *slots, const struct found *found, 
     size_t marked = 0;
     bool is_marked = false;
     enum bs_err tpm_err = tpm ? tpm_counter_make(tpm, &counter) : BS_ERR_NO_TPM;
-    if (slots->dir_fd >= 0)
+    if (slots_are_open(slots))
         is_marked = put_mark(slots, found, counter.value, &marked) == BS_OK;
     if (tpm_err == BS_OK)
         tpm_err = shut(tpm, &counter);
     forgotten->is_shut = tpm_err == BS_OK;
     forgotten->counter = counter.value;
-    if (slots->dir_fd < 0)
+    if (!slots_are_open(slots))
         return tpm_err;
 
     enum bs_err disk_err = slots_erase(slots, 1 - marked);

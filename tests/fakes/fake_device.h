@@ -4,8 +4,10 @@
 #include "agent/device/device.h"
 
 struct fake_device {
-    enum bs_err find;     /* what device_find_tpm answers */
-    const char *eventlog; /* what the log holds; NULL: there is none */
+    enum bs_err find;      /* what device_find_tpm answers */
+    enum bs_err partition; /* what device_find_partition answers ... */
+    const char *node;      /* ... and the node */
+    const char *eventlog;  /* what the log holds; NULL: there is none */
     size_t eventlog_size;
     unsigned waits;
     int64_t waited_ms;

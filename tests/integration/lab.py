@@ -268,7 +268,7 @@ class Boot:
 CONFIG = """
 server = {{ url = "{url}"; ca = "/etc/bootseal/server-ca.pem"; }};
 tpm = {{ device = "{tpm}"; eventlog = "/eventlog"; timeout = {timeout}; {chip} }};
-vault = {{ dir = "/var/lib/bootseal"; }};
+vault = {{ dir = "/var/lib/bootseal"; {vault} }};
 net = {{ up = [{up}]; deadline = 5; proxy = "{proxy}"; }};
 boot = {{ wait = {wait}; on_failure = "reboot"; }};
 token = {{ file = "/token"; }};
@@ -303,7 +303,7 @@ class Device:
         (self.root / "serial").write_text(f"SN-{self.folder.name}\n")
         self.log = (LOGS / log).read_bytes() if isinstance(log, str) else log
         self.settings = {"wait": 40, "cap": 12, "level": "debug", "pcrs": ", ".join(map(str, QUOTED)), "up": "",
-                         "proxy": "", "measure": "", "seal": "", "timeout": 30, "chip": ""}
+                         "proxy": "", "measure": "", "seal": "", "timeout": 30, "chip": "", "vault": ""}
         self.environment = {}
 
     def power_on(self, log=None):

@@ -72,6 +72,8 @@ static void what_is_wrong_or_not_safe_is_refused_with_its_line(void **state)
         { "boot = { wait = \"long\"; };", "boot.wait" },
         { "vault = { dir = \"relative\"; };", "vault.dir" },
         { "vault = { dir = \"/a/../b\"; };", "vault.dir" },
+        { "vault = { partition = \"a-name-of-thirty-seven-characters-xxxx\"; };", "vault.partition" },
+        { "vault = { deadline = 601; };", "vault.deadline" },
         { "tpm = { ak_handle = \"0x81800000\"; };", "tpm.ak_handle" },
         { "tpm = { ak_handle = \"0x81000001\"; };", "tpm.ak_handle" },
         { "tpm = { counter_index = \"0x01c00002\"; };", "tpm.counter_index" },

@@ -5,6 +5,7 @@
 
 #include "unit/unit.h"
 
+#include "agent/machine.h"
 #include "agent/vault/forget.h"
 #include "core/file.h"
 
@@ -258,6 +259,38 @@ static void a_folder_that_is_gone_leaves_copies_that_are_shut(void **state)
     assert_opens_nothing();
 }
 
+static void a_partition_that_is_out_of_reach_is_shut_and_not_called_erased(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    BS_OWN(tpm) tpm = NULL;
+    const struct tpm_options options = { .device = "fake" };
+    assert_ok(scene_boot());
+    uint64_t before = fake_tpm.counter;
+    scene_configure("vault = { partition = \"p\"; };\n");
+    fake_device.partition = BS_ERR_NOT_FOUND;
+    assert_ok(tpm_open(&options, &tpm));
+    assert_err(machine_forget(&scene.config, scene.root, tpm, &forgotten), BS_ERR_NOT_FOUND);
+    assert_true(forgotten.is_shut && !forgotten.is_erased);
+    assert_int_equal(fake_tpm.counter, before + 2);
+}
+
+static void a_partition_that_is_out_of_reach_is_no_vault_and_takes_none(void **state)
+{
+    (void)state;
+    static const enum bs_err why[] = { BS_ERR_NOT_FOUND, BS_ERR_INPUT };
+    for (size_t i = 0; i < COUNT(why); i++) {
+        fake_tpm_new();
+        scene_configure("vault = { partition = \"p\"; };\n");
+        fake_device.partition = why[i];
+        assert_err(scene_boot(), BS_ERR_IO);
+        assert_int_equal(scene.attests, i + 1);
+        assert_int_equal(fake_tpm.sealed_count, 0);
+        assert_false(fake_tpm.counter > 7);
+        assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
+    }
+}
+
 static void where_nothing_is_nothing_is_claimed(void **state)
 {
     (void)state;
@@ -473,6 +506,8 @@ int main(void)
         scene_test(without_a_tpm_the_slots_are_erased_and_the_next_start_counts),
         scene_test(a_disk_that_takes_no_mark_is_shut_all_the_same),
         scene_test(a_folder_that_is_gone_leaves_copies_that_are_shut),
+        scene_test(a_partition_that_is_out_of_reach_is_shut_and_not_called_erased),
+        scene_test(a_partition_that_is_out_of_reach_is_no_vault_and_takes_none),
         scene_test(where_nothing_is_nothing_is_claimed),
         scene_test(a_counter_that_is_gone_is_made_and_counted),
         scene_test(nothing_but_the_whole_mark_is_one),
