@@ -53,16 +53,21 @@ void boot_end(struct boot *boot)
     boot->tpm = NULL;
 }
 
-struct vault_policy boot_policy(const struct boot *boot)
+struct vault_policy boot_policy_of(const struct agent_config *config)
 {
     static const enum vault_kind kinds[] = { VAULT_PCR, VAULT_SIGNED, VAULT_SIGNED_UKI };
-    const enum vault_kind kind = kinds[boot->config->seal.policy];
+    const enum vault_kind kind = kinds[config->seal.policy];
     return (struct vault_policy){
         .kind = kind,
-        .bank = boot->config->measure.bank,
-        .boot_mask = kind == VAULT_SIGNED_UKI ? CONFIG_UKI_PCRS : boot->config->measure.pcrs,
-        .cap_pcr = (uint32_t)boot->config->cap.pcr,
+        .bank = config->measure.bank,
+        .boot_mask = kind == VAULT_SIGNED_UKI ? CONFIG_UKI_PCRS : config->measure.pcrs,
+        .cap_pcr = (uint32_t)config->cap.pcr,
     };
+}
+
+struct vault_policy boot_policy(const struct boot *boot)
+{
+    return boot_policy_of(boot->config);
 }
 
 enum bs_err boot_make_device_pem(struct boot *boot, const struct vault_contents *contents)

@@ -81,6 +81,7 @@ void boot_begin(struct boot *boot, const struct agent_config *config, const char
 void boot_end(struct boot *boot);
 
 /* The policy of the vault, by the configuration. */
+struct vault_policy boot_policy_of(const struct agent_config *config);
 struct vault_policy boot_policy(const struct boot *boot);
 
 /* Hangs up and forgets what was said. */

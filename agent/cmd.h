@@ -8,6 +8,7 @@ int cmd_boot(const struct options *options);
 int cmd_status(const struct options *options);
 int cmd_identity(const struct options *options);
 int cmd_eventlog(const struct options *options);
+int cmd_predict(const struct options *options);
 int cmd_forget(const struct options *options);
 
 /*

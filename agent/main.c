@@ -16,6 +16,8 @@ static const struct {
     { "status", cmd_status, false, "what the last boot did, and what vault and TPM look like" },
     { "identity", cmd_identity, false, "who this machine is, as `bootsealctl device import` takes it" },
     { "forget", cmd_forget, false, "shut the vault for good and erase it: nothing that was sealed opens any more" },
+    { "predict", cmd_predict, true,
+      "whether the vault opens in the boot of FILE, a unified kernel image, before it ran" },
     { "eventlog", cmd_eventlog, true, "the firmware's event log, or the one in FILE, and the PCRs it leads to" },
 };
 
@@ -60,13 +62,13 @@ int main(int argc, char **argv)
     if (options.mode == OPTIONS_VERSION)
         return version();
     if (!options.verb)
-        return usage("say what to do: boot, status, identity, forget or eventlog; see bootseal --help");
+        return usage("say what to do: boot, status, identity, forget, predict or eventlog; see bootseal --help");
 
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (strcmp(options.verb, verbs[i].name) != 0)
             continue;
         if (options.argument && !verbs[i].takes_file)
-            return usage("only eventlog takes a FILE; see bootseal --help");
+            return usage("only predict and eventlog take a FILE; see bootseal --help");
         return verbs[i].run(&options);
     }
     snprintf(problem, sizeof(problem), "unknown verb %.80s; see bootseal --help", options.verb);

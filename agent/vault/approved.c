@@ -161,3 +161,23 @@ enum bs_err approved_find(const struct approved_request *request, struct approve
     *ret_approved = search.found;
     return BS_OK;
 }
+
+enum bs_err approved_verify(const struct tpm_approval *approval)
+{
+    const TPMT_PUBLIC *key = approval->by.key;
+    const TPMS_SIGNATURE_ECC *ecc = &approval->signature.signature.ecdsa;
+    const TPM2B_PUBLIC_KEY_RSA *rsa = &approval->signature.signature.rsassa.sig;
+    uint8_t hash[CRYPTO_SHA256_SIZE];
+    struct crypto_point point;
+    enum bs_err err = approval_hash(approval->policy, approval->by.policy_ref, hash);
+    if (err == BS_OK && key->type == TPM2_ALG_RSA)
+        return crypto_rsa_verify(BS_SPAN(key->unique.rsa.buffer, key->unique.rsa.size),
+                                 key->parameters.rsaDetail.exponent, CRYPTO_SHA256, BS_SPAN(hash, sizeof(hash)),
+                                 BS_SPAN(rsa->buffer, rsa->size));
+    if (err == BS_OK)
+        err = wire_public_point(key, &point);
+    return err == BS_OK ? crypto_ecdsa_verify(&point, BS_SPAN(hash, sizeof(hash)),
+                                              BS_SPAN(ecc->signatureR.buffer, ecc->signatureR.size),
+                                              BS_SPAN(ecc->signatureS.buffer, ecc->signatureS.size))
+                        : err;
+}

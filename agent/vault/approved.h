@@ -23,3 +23,6 @@ struct approved_request {
  * as good as none.
  */
 enum bs_err approved_find(const struct approved_request *request, struct approved *ret_approved) BS_MUST_USE;
+
+/* The signature, as the TPM would check it. UNTRUSTED. */
+enum bs_err approved_verify(const struct tpm_approval *approval) BS_MUST_USE;

@@ -1,7 +1,6 @@
 #include "agent/vault/unseal.h"
 
 #include "agent/vault/approved.h"
-#include "core/approval.h"
 #include "core/log.h"
 
 #include <string.h>
@@ -71,25 +70,6 @@ enum bs_err unseal_slot(struct tpm *tpm, const struct vault_open_request *open, 
     return is_known ? BS_ERR_BOOT : unseal_approved(&u, &now, ret_key);
 }
 
-static enum bs_err verify(const TPMT_PUBLIC *key, const struct tpm_approval *approval)
-{
-    const TPMS_SIGNATURE_ECC *ecc = &approval->signature.signature.ecdsa;
-    const TPM2B_PUBLIC_KEY_RSA *rsa = &approval->signature.signature.rsassa.sig;
-    uint8_t hash[CRYPTO_SHA256_SIZE];
-    struct crypto_point point;
-    enum bs_err err = approval_hash(approval->policy, approval->by.policy_ref, hash);
-    if (err == BS_OK && key->type == TPM2_ALG_RSA)
-        return crypto_rsa_verify(BS_SPAN(key->unique.rsa.buffer, key->unique.rsa.size),
-                                 key->parameters.rsaDetail.exponent, CRYPTO_SHA256, BS_SPAN(hash, sizeof(hash)),
-                                 BS_SPAN(rsa->buffer, rsa->size));
-    if (err == BS_OK)
-        err = wire_public_point(key, &point);
-    return err == BS_OK ? crypto_ecdsa_verify(&point, BS_SPAN(hash, sizeof(hash)),
-                                              BS_SPAN(ecc->signatureR.buffer, ecc->signatureR.size),
-                                              BS_SPAN(ecc->signatureS.buffer, ecc->signatureS.size))
-                        : err;
-}
-
 enum bs_err vault_is_approved(struct tpm *tpm, const struct vault_policy *policy, const struct vault_signer *signer)
 {
     struct tpm_pcrs now;
@@ -101,7 +81,7 @@ enum bs_err vault_is_approved(struct tpm *tpm, const struct vault_policy *policy
     if (err != BS_OK)
         return err;
     for (size_t i = 0; i < approved.count; i++)
-        if ((err = verify(&signer->key, &approved.list[i])) == BS_OK)
+        if ((err = approved_verify(&approved.list[i])) == BS_OK)
             return BS_OK;
     return BS_ERR_UNTRUSTED;
 }

@@ -1,6 +1,7 @@
 """seal.policy = "signed": an approved update opens without the server, a revoked one does not once the device knows."""
 
 import hashlib
+import json
 import re
 import struct
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 import eventlog
 import lab
+import tinyuki
 
 V1 = (lab.LOGS / "ovmf-uki-cloud.bin").read_bytes()
 V2 = lab.changed_boot(V1, 9)
@@ -100,6 +102,72 @@ def test_an_approved_update_opens_offline_and_a_revoked_one_does_not(fleet, serv
     stays_shut(device, V1)  # neither a release nor the boot of now
 
 
+def predict(device, image):
+    """What bootseal predict says: exit code, {PCR: it changes}, phase."""
+    done = subprocess.run(device.command("predict", image, "--json"), capture_output=True, text=True, check=False)
+    if not done.stdout:
+        return done.returncode, done.stderr
+    said = json.loads(done.stdout)
+    assert said["opens"] == (done.returncode == 0), done
+    return done.returncode, {row["pcr"]: row["changes"] for row in said["pcrs"] if row["changes"]}, said["phase"]
+
+
+def test_an_image_that_was_made_a_release_is_foretold_to_open(fleet, server, tmp_path):
+    _, device = fleet
+    image, other = tmp_path / "uki.efi", tmp_path / "other.efi"
+    image.write_bytes(tinyuki.uki())
+    other.write_bytes(tinyuki.uki("init=/bin/sh"))
+    device.log = V1
+    lab.enroll(device, server)
+    assert predict(device, image) == (20, {4: True, 9: True, 11: True}, None)
+    server.ctl("reference", "add", "2.0", f"--uki={image}", f"--firmware={lab.LOGS}/ovmf-uki-cloud.bin", "--release")
+    contact(device, V1, 21)
+    assert predict(device, image)[0] == 0
+    assert predict(device, other)[0] == 20
+    shown = subprocess.run(device.command("predict", other), capture_output=True, text=True, check=False)
+    assert shown.returncode == 20 and "stays shut" in shown.stdout and "the nearest that is, 2.0" in shown.stderr, shown
+    device.power_on(lab.changed_boot(V1, 0))  # another firmware since
+    assert predict(device, image)[0] == 20
+    assert "no image whose boot can be foretold" in predict(device, __file__)[1]
+    for slot in device.slots:
+        slot.unlink()
+    assert "there is no vault" in predict(device, image)[1]
+
+
+def booted(image_log):
+    """The log of a boot of tinyuki.uki(): PCRs 9 and 11 are its own, PCR 4 that of another image."""
+    size, = struct.unpack_from("<I", image_log, 28)
+    out = image_log[:32 + size]
+    for pcr, kind, digests, data in eventlog.events(image_log):
+        if pcr not in (9, 11):
+            out = eventlog.append(out, pcr, kind, digests, data)
+    for pcr, pieces in ((11, tinyuki.pieces11()), (9, tinyuki.pieces9())):
+        for piece in pieces:
+            out = eventlog.append(out, pcr, 13, {lab.SHA256: hashlib.sha256(piece).digest()}, b"")
+    return out
+
+
+def test_a_literal_vault_is_foretold_from_what_it_is_sealed_to(new_device, server, tmp_path):
+    server.stop()
+    conf = server.folder / "bootseald.conf"
+    conf.write_text(re.sub(r"\bpcrs = \[[^]]*\]", "pcrs = [0, 2, 7, 9, 11]", conf.read_text()))
+    server.start()
+    device = new_device("a")
+    device.settings["pcrs"] = "0, 2, 7, 9, 11"
+    device.log = booted(V1)
+    lab.enroll(device, server)
+    image, other = tmp_path / "uki.efi", tmp_path / "other.efi"
+    image.write_bytes(tinyuki.uki())
+    other.write_bytes(tinyuki.uki(initrd=b"another initrd"))
+    assert predict(device, image) == (0, {}, None)
+    assert predict(device, other) == (20, {9: True, 11: True}, None)
+    device.write_config(pcrs="0, 2, 4, 7, 9, 11")
+    assert predict(device, image)[0] == 3
+    image.write_bytes(tinyuki.uki(stub="258-1"))
+    device.write_config()
+    assert "PCR 9 cannot be foretold" in predict(device, image)[1]
+
+
 SYSTEMD_MEASURE = "/lib/systemd/systemd-measure"
 SECTIONS = ("linux", "osrel", "cmdline", "initrd", "pcrpkey")
 
@@ -113,6 +181,15 @@ class Image:
         self.public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout"], capture_output=True, check=True).stdout
         for name in SECTIONS:
             (folder / name).write_bytes(self.public if name == "pcrpkey" else f"{name} of {content}".encode())
+        (folder / "linux").write_bytes(tinyuki.pe([(".text", b"kernel")]))
+
+    def uki(self, signature):
+        """All of it in one file."""
+        sections = [(f".{name}", (self.folder / name).read_bytes()) for name in SECTIONS]
+        stub = [(".text", b"stub"), (".sdmagic", f"#### LoaderInfo: systemd-stub {tinyuki.STUB} ####".encode())]
+        path = self.folder / "image.efi"
+        path.write_bytes(tinyuki.pe(stub + sections + [(".pcrsig", signature)]))
+        return path
 
     def log(self, log):
         """The boot of this image, in place of the one in the log, as systemd-stub measures it."""
@@ -179,6 +256,9 @@ def test_an_image_that_systemd_measure_signed_opens_and_no_other(new_device, ser
         return console
 
     boots(one, signatures[0], "enter-initrd", 0, "vault")
+    assert predict(device, two.uki(signatures[1])) == (0, {11: True}, "enter-initrd")
+    assert predict(device, two.uki(b"{}"))[0] == 20
+    assert predict(device, evil.uki(signatures[2]))[0] == 20
     boots(two, signatures[1], "enter-initrd", 0, "vault")  # which the server has never seen
     assert "none of 4 PCR signatures" in boots(two, signatures[0], "enter-initrd", 10)
     boots(two, signatures[1], None, 10)  # not the phase that was signed

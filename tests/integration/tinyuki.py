@@ -33,19 +33,31 @@ def uki(cmdline="quiet", initrd=b"an initrd", stub=STUB):
                (".cmdline", cmdline.encode()), (".initrd", initrd), (".linux", pe([(".text", b"kernel")]))])
 
 
-def pcr11(cmdline="quiet", initrd=b"an initrd"):
-    """What the stub leads PCR 11 to."""
-    value = bytes(32)
+def pieces11(cmdline="quiet", initrd=b"an initrd"):
+    """What the stub measures into PCR 11."""
     for name, data in ((".linux", pe([(".text", b"kernel")])), (".osrel", b"ID=test\n"), (".cmdline", cmdline.encode()),
                        (".initrd", initrd)):
-        for piece in (name.encode() + b"\0", data):
-            value = hashlib.sha256(value + hashlib.sha256(piece).digest()).digest()
+        yield name.encode() + b"\0"
+        yield data
+
+
+def pieces9(cmdline="quiet", initrd=b"an initrd"):
+    """What the kernel measures into PCR 9."""
+    return cmdline.encode("utf-16-le") + b"\0\0", initrd
+
+
+def _lead_to(pieces):
+    value = bytes(32)
+    for piece in pieces:
+        value = hashlib.sha256(value + hashlib.sha256(piece).digest()).digest()
     return value.hex()
+
+
+def pcr11(cmdline="quiet", initrd=b"an initrd"):
+    """What the stub leads PCR 11 to."""
+    return _lead_to(pieces11(cmdline, initrd))
 
 
 def pcr9(cmdline="quiet", initrd=b"an initrd"):
     """What the kernel leads PCR 9 to."""
-    value = bytes(32)
-    for piece in (cmdline.encode("utf-16-le") + b"\0\0", initrd):
-        value = hashlib.sha256(value + hashlib.sha256(piece).digest()).digest()
-    return value.hex()
+    return _lead_to(pieces9(cmdline, initrd))
