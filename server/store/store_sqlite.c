@@ -200,9 +200,19 @@ static enum bs_err commit_observed(struct store *store)
     return err;
 }
 
+/*
+ * After some errors (disk full, a page that cannot be read, no memory) SQLite has rolled everything back by itself, even where the
+ * statement that failed only read and was nobody's transaction.
+ */
+static bool batch_is_gone(const struct store *store)
+{
+    return sqlite3_get_autocommit(store->db) != 0;
+}
+
 /* Ends SQLite's transaction for all who wait in this batch; `is_lost`: by throwing it away. */
 static enum bs_err finish_batch(struct store *store, bool is_lost)
 {
+    is_lost = is_lost || batch_is_gone(store);
     bool is_commit = !is_lost && store->batch_size > 0;
     enum bs_err err = BS_OK;
     if (!sqlite3_get_autocommit(store->db))
@@ -253,6 +263,8 @@ enum bs_err store_begin(struct store *store)
     pthread_mutex_lock(&store->lock);
     atomic_fetch_sub(&store->coming, 1);
     assert(!store->is_inside);
+    if (store->is_open && batch_is_gone(store))
+        (void)!finish_batch(store, true);
     enum bs_err err = store->is_open ? BS_OK : run(store, SQL_BEGIN);
     store->is_open = !sqlite3_get_autocommit(store->db);
     if (err == BS_OK)
@@ -317,9 +329,7 @@ enum bs_err store_commit_later(struct store *store, struct store_ticket *ticket)
 void store_rollback(struct store *store)
 {
     assert(store->is_inside);
-    /* After some errors (disk full) SQLite has rolled everything back by itself: then the whole batch is lost. */
-    bool is_lost =
-        sqlite3_get_autocommit(store->db) || run(store, SQL_UNDO) != BS_OK || run(store, SQL_RELEASE) != BS_OK;
+    bool is_lost = batch_is_gone(store) || run(store, SQL_UNDO) != BS_OK || run(store, SQL_RELEASE) != BS_OK;
     store->is_inside = false;
     if (is_lost || batch_is_orphaned(store))
         (void)!finish_batch(store, is_lost);

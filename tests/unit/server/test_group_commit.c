@@ -3,11 +3,14 @@
 
 #include "core/log.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* From here on no file of this process may grow: what a full disk does to a commit. */
 static void disk_is_full(bool is_full)
@@ -17,6 +20,37 @@ static void disk_is_full(bool is_full)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
     limit.rlim_cur = is_full ? 0 : limit.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* The descriptor of the database in this process. */
+static int database_fd(void)
+{
+    int found = -1;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char target[512] = "";
+        (void)!readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+        const char *name = strrchr(target, '/');
+        if (name && strcmp(name + 1, CONFIG_DATABASE) == 0)
+            found = atoi(entry->d_name);
+    }
+    closedir(dir);
+    assert_true(found >= 0);
+    return found;
+}
+
+/* Reads something that no cache has, from a disk that does not give it. */
+static enum bs_err read_from_bad_disk(struct store *store)
+{
+    struct store_profile profile;
+    int fd = database_fd(), good = dup(fd), bad = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(dup2(bad, fd), fd);
+    enum bs_err err = store_profile_get(store, "sensor", &profile, NULL);
+    assert_int_equal(dup2(good, fd), fd);
+    close(bad);
+    close(good);
+    return err;
 }
 
 /* What another connection to the database sees is what is committed. */
@@ -89,6 +123,35 @@ static void a_batch_that_cannot_be_written_is_lost_as_a_whole(void **state)
     assert_int_not_equal(second.result, BS_OK);
     assert_ok(put(lab, 3));
     assert_ok(store_commit(store));
+    assert_int_equal(committed_devices(lab), 1);
+}
+
+/* SQLite then throws the transaction away, though nobody asked it to and nobody's change had failed. */
+static void a_batch_that_a_failed_read_threw_away_is_lost(void **state)
+{
+    struct lab *lab = *state;
+    struct store_ticket first, second, third;
+    lab_restart(lab);
+    struct store *store = lab->server->store;
+    assert_ok(put(lab, 1));
+    assert_ok(store_commit_later(store, &first));
+    assert_int_equal(read_from_bad_disk(store), BS_ERR_IO);
+    store_settle(store);
+    assert_int_equal(committed_devices(lab), 0);
+    assert_int_equal(first.result, BS_ERR_BUSY);
+
+    /* The next change does not wait for the end of the turn to find out: it is one of a new batch. */
+    lab_restart(lab);
+    store = lab->server->store;
+    assert_ok(put(lab, 2));
+    assert_ok(store_commit_later(store, &second));
+    assert_int_equal(read_from_bad_disk(store), BS_ERR_IO);
+    assert_ok(put(lab, 3));
+    assert_ok(store_commit_later(store, &third));
+    assert_int_equal(committed_devices(lab), 0);
+    store_settle(store);
+    assert_int_equal(second.result, BS_ERR_BUSY);
+    assert_ok(third.result);
     assert_int_equal(committed_devices(lab), 1);
 }
 
@@ -216,6 +279,7 @@ int main(void)
         LAB_TEST(changes_of_one_turn_become_durable_together),
         LAB_TEST(a_commit_that_waits_takes_those_along_that_came_before),
         LAB_TEST(a_batch_that_cannot_be_written_is_lost_as_a_whole),
+        LAB_TEST(a_batch_that_a_failed_read_threw_away_is_lost),
         LAB_TEST(a_verdict_is_not_answered_before_it_is_durable),
         LAB_TEST(what_could_not_be_kept_is_answered_with_busy),
         LAB_TEST(a_device_that_hangs_up_is_settled),
