@@ -12,11 +12,18 @@ static bool is_as_ordered(const struct store_key *row, const struct profile_item
     return row->kind == profile_key_kind(item) && row->size == profile_key_size(item);
 }
 
+/* After a rekey it is to make one, whatever it has. */
+static bool may_be_made(const struct store_key *row)
+{
+    return row->half_size == 0 && row->generation == 1;
+}
+
 static enum bs_err order(struct store *store, const struct profile_item *item, const uint8_t device[WIRE_ID_SIZE],
-                         struct store_key *ret_row, char why[256])
+                         struct device_keys *keys, char why[256])
 {
     struct store_key row;
     enum bs_err err = store_key_get(store, device, item->name, &row);
+    bool was_ordered = err == BS_OK;
     if (err == BS_ERR_NOT_FOUND)
         row = (struct store_key){ .generation = 1 };
     else if (err != BS_OK)
@@ -34,22 +41,24 @@ static enum bs_err order(struct store *store, const struct profile_item *item, c
     row.size = profile_key_size(item);
     row.form = profile_key_form(item);
     err = store_key_put(store, device, &row);
-    if (err == BS_OK)
-        *ret_row = row;
-    return err;
+    if (err != BS_OK)
+        return err;
+    keys->may_be_made = keys->may_be_made || (was_ordered && may_be_made(&row));
+    keys->rows[keys->count++] = row;
+    return BS_OK;
 }
 
 enum bs_err device_keys_order(struct store *store, const struct profile *profile, const uint8_t device[WIRE_ID_SIZE],
                               struct device_keys *ret_keys, char why[256])
 {
     ret_keys->count = 0;
+    ret_keys->may_be_made = false;
     for (size_t i = 0; i < profile->item_count; i++) {
         if (profile->items[i].kind != PROFILE_GENERATE)
             continue;
-        enum bs_err err = order(store, &profile->items[i], device, &ret_keys->rows[ret_keys->count], why);
+        enum bs_err err = order(store, &profile->items[i], device, ret_keys, why);
         if (err != BS_OK)
             return err;
-        ret_keys->count++;
     }
     return BS_OK;
 }

@@ -12,6 +12,8 @@
 struct device_keys {
     struct store_key rows[BS_GENERATED_MAX];
     size_t count;
+    bool
+        may_be_made; /* one was ordered before and nothing is enrolled of it: the device may have made it, and not been heard */
 };
 
 /*

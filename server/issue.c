@@ -251,18 +251,23 @@ uint64_t issue_next_serial(struct store_device *device, const struct evidence *e
     return ++device->bundle_serial;
 }
 
-/* Keys that the device made have to be in the vault that it says it holds, or in one that a share opens. */
+/*
+ * Keys that the device made have to be in the vault that it says it holds, or in one that a share opens. Those that it may have made
+ * without having been heard may be in the one that only an operator opens.
+ */
 static enum bs_err check_keys(const struct contents *contents, const struct message_statement *statement,
                               struct issue_problem *problem)
 {
-    if (device_keys_are_held(&contents->keys, statement->keys, statement->key_count) || contents->older.count > 0)
+    bool may_be_locked = contents->older.is_locked && contents->keys.may_be_made;
+    bool are_held = device_keys_are_held(&contents->keys, statement->keys, statement->key_count);
+    if ((are_held && !may_be_locked) || contents->older.count > 0)
         return BS_OK;
     problem->reason = contents->older.is_locked ? BS_REASON_SHARE_LOCKED : BS_REASON_KEYS_LOST;
     if (contents->older.is_locked) {
         snprintf(
             problem->text, sizeof(problem->text),
             "the keys that this device made are in a vault whose recovery share only an operator can open: bootsealctl "
-            "device share, share open, device recover");
+            "device share, share open, device recover; to let it make new ones: device rekey");
         return BS_ERR_INPUT;
     }
     snprintf(

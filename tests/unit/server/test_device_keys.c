@@ -394,6 +394,54 @@ static void a_profile_without_recovery_keeps_no_share(void **state)
     softtpm_free(&tpm);
 }
 
+/* Any point on the curve does. */
+static const char locked_profile[] =
+    "name = \"sensor\"; recovery = \"operator\"; recovery_key = \"-----BEGIN PUBLIC KEY-----\\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEw+1eqFSHIHDMBUGp1U7n3wap3/i/\\n"
+    "PV40fWOlgBpu+p1vrRc9oXPkxZ6aukkA+VGCNomgJ8/lJ+1bBAkw8KA5bg==\\n"
+    "-----END PUBLIC KEY-----\\n\";\n"
+    "items = ( { name = \"disk\"; kind = \"generate\"; type = \"random\"; size = 48; } );\n";
+
+/* It was sealed, the confirmation was lost, and then the vault did not open: what is in it may have been used already. */
+static void keys_that_were_never_heard_of_wait_for_the_operator_who_has_the_share(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct operator_rekeyed rekeyed;
+    ANSWER(first);
+    ANSWER(after);
+    prepare(lab, &tpm);
+    apply(lab, locked_profile);
+    get(lab, &tpm, &first);
+    say_shares(first.bundle.serial);
+    assert_answer(lab, &tpm, MESSAGE_PENDING, BS_REASON_SHARE_LOCKED);
+    assert_ok(operator_device_rekey(&lab->call, lab_id(&tpm), NULL, &rekeyed));
+    get(lab, &tpm, &after);
+    assert_int_equal(after.bundle.keys[0].key.generation, 2);
+    softtpm_free(&tpm);
+}
+
+/* A key that is new in the profile is in no older vault. */
+static void a_key_that_was_never_ordered_is_in_no_locked_vault(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    ANSWER(keyless);
+    ANSWER(first);
+    const char *items = strstr(locked_profile, "items");
+    char text[1024];
+    prepare(lab, &tpm);
+    snprintf(text, sizeof(text), "%.*sitems = ( );", (int)(items - locked_profile), locked_profile);
+    apply(lab, text);
+    get(lab, &tpm, &keyless);
+    apply(lab, locked_profile);
+    say_shares(keyless.bundle.serial);
+    get(lab, &tpm, &first);
+    assert_int_equal(first.bundle.key_count, 1);
+    assert_int_equal(first.bundle.share_count, 0);
+    softtpm_free(&tpm);
+}
+
 #define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 
 int main(void)
@@ -412,6 +460,8 @@ int main(void)
         LAB_TEST(answers_that_were_never_sealed_do_not_pile_up_shares),
         LAB_TEST(a_profile_that_wants_another_type_of_an_enrolled_key_waits_for_an_operator),
         LAB_TEST(a_profile_without_recovery_keeps_no_share),
+        LAB_TEST(keys_that_were_never_heard_of_wait_for_the_operator_who_has_the_share),
+        LAB_TEST(a_key_that_was_never_ordered_is_in_no_locked_vault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
