@@ -18,6 +18,8 @@ struct approving {
 
 void approved_free(struct approved *approved)
 {
+    if (approved)
+        bs_buf_free(&approved->cert);
     free(approved);
 }
 
@@ -97,16 +99,18 @@ static enum bs_err find_epoch(struct server *server, const char *profile, uint64
 
 enum bs_err approve_make(struct server *server, const struct approve_request *request, struct approved **ret_approved)
 {
-    if (ca_cert(server->ca, CA_POLICY).size == 0)
-        return BS_ERR_NOT_FOUND;
     BS_OWN(approved) approved = calloc(1, sizeof(*approved));
     if (!approved)
         return BS_ERR_NOMEM;
+    approved->cert = BS_BUF(BS_CERT_MAX);
+    enum bs_err err = ca_policy_cert(server->ca, &approved->cert);
+    if (err != BS_OK)
+        return err;
     struct approving a = { .server = server,
                            .boot = request->boot,
                            .mask = request->boot->mask & ~(UINT32_C(1) << server->config.measure_cap_pcr),
                            .approved = approved };
-    enum bs_err err = find_epoch(server, request->profile, &approved->epoch);
+    err = find_epoch(server, request->profile, &approved->epoch);
     if (err == BS_OK)
         err = approval_ref(BS_SPAN(request->device, WIRE_ID_SIZE), approved->epoch, approved->policy_ref);
     /* One place is kept for the boot of now: without it the vault would not open in the boot that it is sealed in. */

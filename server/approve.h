@@ -8,6 +8,7 @@
 #include "server/server.h"
 
 struct approved {
+    struct bs_buf cert; /* of the policy key (DER) */
     uint64_t epoch;
     struct approvals approvals; /* points into what follows */
     uint8_t policy_ref[APPROVAL_REF_SIZE];

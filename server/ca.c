@@ -217,6 +217,15 @@ enum bs_err ca_crl(struct ca *ca, const struct cert_crl *crl, struct bs_buf *out
     return err;
 }
 
+enum bs_err ca_policy_cert(struct ca *ca, struct bs_buf *out)
+{
+    pthread_mutex_lock(&ca->lock);
+    struct bs_span der = bs_buf_span(&ca->pairs[CA_POLICY].der);
+    enum bs_err err = der.size > 0 ? bs_buf_append(out, der.data, der.size) : BS_ERR_NOT_FOUND;
+    pthread_mutex_unlock(&ca->lock);
+    return err;
+}
+
 struct bs_span ca_cert(const struct ca *ca, enum ca_which which)
 {
     return bs_buf_span(&ca->pairs[which].der);

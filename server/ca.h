@@ -72,7 +72,15 @@ enum bs_err ca_policy_sign(struct ca *ca, const uint8_t hash[CRYPTO_SHA256_SIZE]
 /* Signs a revocation list of the device CA. */
 enum bs_err ca_crl(struct ca *ca, const struct cert_crl *crl, struct bs_buf *out) BS_MUST_USE;
 
-/* For `ca show` and for chains: spans stay valid until the next ca_renew() or ca_close(). */
+/*
+ * A copy, for threads beside the one that renews; appended to `out`. NOT_FOUND where there is no policy key.
+ */
+enum bs_err ca_policy_cert(struct ca *ca, struct bs_buf *out) BS_MUST_USE;
+
+/*
+ * For `ca show` and for chains. The two roots are never replaced: their spans stay valid until ca_close(). Those of the others do until the
+ * next ca_renew(), and are for the thread alone that calls it.
+ */
 enum ca_which { CA_SERVER_ROOT, CA_DEVICE_ROOT, CA_SERVER, CA_BUNDLE, CA_POLICY, CA_COUNT };
 struct bs_span ca_cert(const struct ca *ca, enum ca_which which); /* empty where there is none */
 const char *ca_name(enum ca_which which); /* "server-ca", "device-ca", "server", "bundle", "policy" */

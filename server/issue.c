@@ -151,12 +151,12 @@ static enum bs_err approve(struct server *server, const struct issue_request *re
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
 }
 
-static void put_policy(const struct server *server, const struct approved *approved, struct bundle *bundle)
+static void put_policy(const struct approved *approved, struct bundle *bundle)
 {
     bundle->has_policy = approved != NULL;
     if (!approved)
         return;
-    bundle->policy.cert = ca_cert(server->ca, CA_POLICY);
+    bundle->policy.cert = bs_buf_span(&approved->cert);
     bundle->policy.epoch = approved->epoch;
     bundle->policy.approval_count = approved->approvals.count;
     memcpy(bundle->policy.approvals, approved->approvals.list, sizeof(approved->approvals.list));
@@ -186,7 +186,7 @@ static enum bs_err sign(struct server *server, const struct issue_request *reque
                              .chain_count = 2,
                              .item_count = items->count };
     memcpy(bundle.items, items->items, items->count * sizeof(items->items[0]));
-    put_policy(server, approved, &bundle);
+    put_policy(approved, &bundle);
     device_keys_put(&contents->keys, &bundle);
     shares_put(&contents->share, &contents->older, &bundle);
     memcpy(pieces->record.device, device->id, WIRE_ID_SIZE);

@@ -1,6 +1,8 @@
 /* Approvals in bundles: for whom, of what, in which epoch; and that a device which boots what was approved is taken. */
 #include "unit/server/lab.h"
 
+#include "core/clock.h"
+#include "core/log.h"
 #include "server/approve.h"
 #include "server/policy.h"
 #include "unit/logmaker.h"
@@ -300,6 +302,33 @@ static void a_release_of_another_bank_or_without_a_pcr_is_not_approved(void **st
     softtpm_free(&tpm);
 }
 
+/* The first loop renews certificates while others make bundles: what is approved does not point at what is replaced. */
+static void approvals_keep_their_certificate_while_it_is_renewed(void **state)
+{
+    struct lab *lab = *state;
+    struct server *server = lab->server;
+    struct softtpm tpm;
+    struct store_boot boot = STORE_BOOT_INIT;
+    BS_SCOPED_BUF struct bs_buf before = BS_BUF(BS_CERT_MAX);
+    BS_OWN(approved) approved = NULL;
+    bool is_new = false;
+    learn(lab, &tpm, "firmware", "1.0");
+    boot.bank = CRYPTO_SHA256;
+    boot.mask = QUOTED;
+    memcpy(boot.pcrs, tpm.pcrs, sizeof(boot.pcrs));
+    assert_ok(ca_policy_cert(server->ca, &before));
+    const struct approve_request request = { tpm.id, "sensor", &boot };
+    assert_ok(store_begin(server->store));
+    assert_ok(approve_make(server, &request, &approved));
+    store_rollback(server->store);
+    bs_log_set_level(BS_LOG_ERROR);
+    assert_ok(ca_renew(server->ca, &server->config, bs_clock_now() + INT64_C(7) * 366 * 86400, &is_new));
+    assert_true(is_new);
+    assert_false(bs_span_equal(ca_cert(server->ca, CA_POLICY), bs_buf_span(&before)));
+    assert_true(bs_span_equal(bs_buf_span(&approved->cert), bs_buf_span(&before)));
+    softtpm_free(&tpm);
+}
+
 #define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 
 int main(void)
@@ -314,6 +343,7 @@ int main(void)
         LAB_TEST(a_name_is_given_to_one_reference_of_a_profile),
         LAB_TEST(the_newest_releases_are_approved_and_always_the_boot_of_now),
         LAB_TEST(a_release_of_another_bank_or_without_a_pcr_is_not_approved),
+        LAB_TEST(approvals_keep_their_certificate_while_it_is_renewed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
