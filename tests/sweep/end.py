@@ -5,6 +5,9 @@ import re
 import struct
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from world import SECRET
 
@@ -65,6 +68,7 @@ def secrets(world):
     found = {"an item": SECRET}
     for number, (value,) in enumerate(world.server.rows("SELECT value FROM secret")):
         found[f"generated secret {number}"] = value
+    found.update(device_keys(world))
     key = world.device.root / "run/credstore/device.key"
     if key.exists():
         der = base64.b64decode("".join(key.read_text().splitlines()[1:-1]))
@@ -97,6 +101,29 @@ def device_id(world):
     return world.device.report["device"]
 
 
+def device_keys(world):
+    """{name: bytes} of the keys that the device made, as they were handed over; empty where its profile has none."""
+    names = ("wg0.key", "disk.key")
+    return {name: world.device.credential(name) for name in names if (world.device.root / "run/credstore" / name).exists()}
+
+
+def check_keys(world):
+    """The server has enrolled these keys, each once."""
+    device = bytes.fromhex(device_id(world))
+    enrolled = {name: (half, generation) for name, half, generation in
+                world.server.rows("SELECT name, half, generation FROM device_key WHERE device = ?", device)}
+    keys = device_keys(world)
+    need(keys.keys() == enrolled.keys(), f"the device has keys {sorted(keys)}, the server {sorted(enrolled)}")
+    for name, key in keys.items():
+        if name == "wg0.key":
+            half = X25519PrivateKey.from_private_bytes(key).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        else:
+            mac = hmac.HMAC(key, hashes.SHA256())
+            mac.update(b"bootseal commitment v1\0" + device + name.encode())
+            half = mac.finalize()
+        need(enrolled[name] == (half, 1), f"{name} is not the key that the server has enrolled")
+
+
 def check_boot(world, source):
     """A boot that ended with 0: capped, with the right credentials from there, and nothing is left over."""
     device, report = world.device, world.device.report
@@ -113,3 +140,4 @@ def check_boot(world, source):
     check_names(device)
     check_disk(world)
     check_certificate(world)
+    check_keys(world)

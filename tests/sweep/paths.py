@@ -3,8 +3,8 @@
 A new one is a class with a name, what is to be done before it, and its end; PATHS names it.
 """
 
-from end import check_boot, check_disk, check_slots, check_tpm, generation, need
-from world import CUT, LATER
+from end import check_boot, check_disk, check_slots, check_tpm, device_keys, generation, need
+from world import CUT, KEYED, LATER
 
 NOWHERE = "https://localhost:1"
 
@@ -23,6 +23,7 @@ class Path:
         self.world = world
         self.device, self.server = world.device, world.server
         self.clean = None  # what a run without a cut left: tpm objects, effects
+        self.keys = {}  # that the device made before the path
 
     @property
     def log(self):
@@ -69,10 +70,21 @@ class Path:
     def check_end(self):
         """The vault is whole, the server knows, and the next boot needs nobody."""
         check_tpm(self.world, self.clean)
+        keys = device_keys(self.world)
+        need(not self.keys or keys == self.keys, "the keys that the device made before are other ones now")
         self.server.stop()
         code, said = self.device.boot_again(self.log, wait=0)
         need(code == 0, f"the boot without a server ended with {code}:\n{said}")
         check_boot(self.world, "vault")
+        need(device_keys(self.world) == keys, "the vault has other keys than the boot before")
+
+    def _make_keys(self):
+        """A first boot in which the device makes keys."""
+        self.server.profile(KEYED)
+        self._import()
+        self._boot(self.world.log)
+        self.keys = device_keys(self.world)
+        need(len(self.keys) == 2, "the device made no keys")
 
     def _boot(self, log, words="boot"):
         code, said = self.device.boot_again(log)
@@ -110,6 +122,7 @@ class Enroll(Path):
     increments = 2  # the first one makes the counter
 
     def prepare(self):
+        self.server.profile(KEYED)
         token = self.server.json("token", "create", "--profile=demo", "--uses=1", "--expires=1d")["token"]
         (self.device.root / "token").write_text(token + "\n")
 
@@ -130,8 +143,7 @@ class Renew(Path):
         return True
 
     def prepare(self):
-        self._import()
-        self._boot(self.log)
+        self._make_keys()
 
 
 class Reseal(Path):
@@ -144,8 +156,7 @@ class Reseal(Path):
         return self.world.changed_log
 
     def prepare(self):
-        self._import()
-        self._boot(self.world.log)
+        self._make_keys()
 
 
 class Open(Path):
@@ -156,8 +167,7 @@ class Open(Path):
     increments = 0
 
     def prepare(self):
-        self._import()
-        self._boot(self.log)
+        self._make_keys()
         code, said = self.device.boot_again(self.log, measure='boot = "required"; bank = "sha384";')
         need(code == 40, f"a boot that has to fail ended with {code}:\n{said}")
 

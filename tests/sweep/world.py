@@ -29,6 +29,10 @@ items = (
     {{ name = "app.conf"; kind = "file"; text = "device = ${{device.id}}\\n"; }}
 );
 """
+# The same with keys that the device makes: by forgetting they are lost, so it is for the paths that forget nothing.
+KEYED = PROFILE.replace("items = (", """items = (
+    { name = "wg0.key"; kind = "generate"; type = "x25519"; },
+    { name = "disk.key"; kind = "generate"; type = "random"; size = 48; },""")
 
 
 @dataclass(frozen=True)
