@@ -21,7 +21,7 @@ bool cmd_config(const struct options *options, struct agent_config *ret_config, 
 
 int cmd_print(struct bs_span text)
 {
-    if (fwrite(text.data, 1, text.size, stdout) == text.size && fflush(stdout) == 0)
+    if (text.size == 0 || (fwrite(text.data, 1, text.size, stdout) == text.size && fflush(stdout) == 0))
         return BS_EXIT_DONE;
     fprintf(stderr, "bootseal: cannot write to the standard output\n");
     return BS_EXIT_LOCAL;
