@@ -114,7 +114,7 @@ static enum bs_err check_boot(struct turn *turn)
 
 static enum bs_err issue(struct turn *turn)
 {
-    struct issue_problem problem;
+    struct issue_problem problem = { .reason = BS_REASON_AWAITING_OPERATOR };
     struct issue_request request = { turn->evidence, &turn->device, turn->request->channel };
     /* What is issued points at the device's row. */
     enum bs_err err = store_device_put(turn->server->store, &turn->device);
