@@ -9,42 +9,11 @@ import subprocess
 import pytest
 
 import lab
+from tpmproxy import COMMANDS, Proxy
 
 COUNTER = 0x0180B001
-NV_INCREMENT = 0x134
 TPM_RC_FAILURE = 0x101
 NOWHERE = "https://localhost:1"
-
-
-class Proxy:
-    """tests/integration/tpm_proxy.c in front of a device's TPM."""
-
-    def __init__(self, device):
-        path = device.folder / "proxy.sock"
-        self.device = f"swtpm:path={path}"
-        self._process = subprocess.Popen([lab.BUILD / "tpm_proxy", path, device.tpm.path], text=True,
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout.readline() == "ready\n"
-
-    def say(self, line):
-        """A line of its language; what it answers."""
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    def fault(self, kind, code, value=0, after=0, times=1):
-        """What goes wrong at which command."""
-        assert self.say(f"fault {kind} {code:x} {value:x} {after} {times}") == "ok"
-
-    def count(self, code):
-        """How often this command came."""
-        return self.say("commands").split().count(f"{code:x}")
-
-    def stop(self):
-        """Ends it."""
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
 
 
 @pytest.fixture(name="enrolled")
@@ -73,16 +42,32 @@ def opens(device):
     return code == 0
 
 
-def abandon(device, proxy):
+def abandon(device):
     """A commit that the power ended before its increment: the slot for the next value, with all that the server signed."""
     for slot in device.slots:
         slot.unlink()
     device.power_on()
-    proxy.fault("code", NV_INCREMENT, TPM_RC_FAILURE, times=99)
-    code, console = device.run(tpm=proxy.device)
-    proxy.fault("none", 0)
+    with Proxy(device) as proxy:
+        proxy.fault("code", "NV_Increment", TPM_RC_FAILURE, times=99)
+        code, console = device.run()
     assert code == 40 and "cannot be sealed" in console, console
     return device.slots[0].read_bytes()
+
+
+def cut_in_the_middle(device):
+    """`bootseal forget` that the power ends between its two increments; nothing less does."""
+    device.power_on()
+    with Proxy(device) as proxy:
+        proxy.record()
+        proxy.fault("drop", "NV_Increment", after=1)
+        device.write_config()
+        with subprocess.Popen(device.command("forget"), stdout=subprocess.DEVNULL) as process:
+            lab.wait_until(lambda: proxy.commands().count(COMMANDS["NV_Increment"]) == 2, 20, "the second increment")
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGHUP)
+            assert process.poll() is None
+            process.kill()
+        device.tpm.stop()
 
 
 def test_forgotten_vault_opens_nothing_and_the_device_can_enroll_again(enrolled):
@@ -103,8 +88,7 @@ def test_forgotten_vault_opens_nothing_and_the_device_can_enroll_again(enrolled)
 
 def test_abandoned_slot_put_back_in_the_middle_of_a_forget_does_not_open(enrolled, tmp_path):
     kept = enrolled.slots[0].read_bytes()
-    proxy = Proxy(enrolled)
-    abandoned = abandon(enrolled, proxy)
+    abandoned = abandon(enrolled)
     enrolled.slots[1].write_bytes(kept)
     assert opens(enrolled)
 
@@ -122,18 +106,7 @@ def test_abandoned_slot_put_back_in_the_middle_of_a_forget_does_not_open(enrolle
     enrolled.slots[0].write_bytes(abandoned)
     enrolled.slots[1].write_bytes(kept)
 
-    enrolled.power_on()
-    proxy.say("record")
-    proxy.fault("drop", NV_INCREMENT, after=1)
-    enrolled.write_config(tpm=proxy.device)
-    with subprocess.Popen(enrolled.command("forget"), stdout=subprocess.DEVNULL) as process:
-        lab.wait_until(lambda: proxy.count(NV_INCREMENT) == 2, 20, "the second increment")
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGHUP)
-        assert process.poll() is None
-        process.kill()
-    enrolled.tpm.stop()
-    proxy.stop()
+    cut_in_the_middle(enrolled)
     marked = [slot.read_bytes()[:8] == b"BSFORGET" for slot in enrolled.slots]
     assert sorted(marked) == [False, True]
     enrolled.slots[marked.index(False)].write_bytes(abandoned)
