@@ -14,6 +14,7 @@ class Path:
 
     name = None
     words = ("boot",)  # of the agent
+    code = 0  # exit code of an uncut run
     source = "server"  # of the credentials of an uncut run
     later = 0  # it takes place so many seconds later than it is
     increments = 1  # of the counter in an uncut run; the last one commits
@@ -105,7 +106,7 @@ class Path:
             self.world.put_back(name)
             self.server.start(later)
             self.device.later = later
-            self.device.power_on(self.log)
+            self.device.power_on(self.world.log)
         return begin
 
     def _import(self):
@@ -183,7 +184,7 @@ class Forget(Path):
     def prepare(self):
         """Enrolled; and somebody has copies of its slots and of one that a cut renewal left for the next value of the counter."""
         self._import()
-        self._boot(self.log)
+        self._boot(self.world.log)
         self.kept = self.device.slots[0].read_bytes()
         self.world.keep("before-forget")
         self._cut_at(("boot",), self._from("before-forget", LATER), 0)
@@ -211,10 +212,16 @@ class Forget(Path):
         is_open = self._opens()
         need(not (is_open and is_shut), "the vault opened with what was kept")
         need(is_open or is_begun, "nothing was forgotten, and the vault did not open")
+        self._forget_again(is_open)
+        self.check_end()
+
+    def _forget_again(self, is_open):
         if is_open:
             code, said = self.device.again(self.words)
             need(code == 0, f"forgetting again ended with {code}:\n{said}")
-        self.check_end()
+
+    def _take_in(self):
+        """So that the device may enroll again."""
 
     def check_end(self):
         for slots in ((self.kept, self.kept), (self.abandoned, self.abandoned), (self.kept, self.abandoned)):
@@ -224,16 +231,59 @@ class Forget(Path):
         for slot in self.device.slots:
             slot.unlink()
         check_disk(self.world)
+        self._take_in()
         self._boot(self.log)
         check_boot(self.world, "server")
         super().check_end()
 
     def _opens(self):
         """A boot that only the vault can help."""
-        code, said = self.device.boot_again(self.log, wait=0, url=NOWHERE)
+        code, said = self.device.boot_again(self.world.log, wait=0, url=NOWHERE)
         need(code in (0, 10), f"the boot that only the vault can help ended with {code}:\n{said}")
         need((self.device.report["source"] == "vault") == (code == 0), f"the report says {self.device.report}")
         return code == 0
+
+
+class Wipe(Forget):
+    """A boot that the server tells to forget."""
+
+    name = "wipe"
+    words = ("boot",)
+    code = 21
+    id = None
+
+    @property
+    def log(self):
+        """A changed one, so that it asks."""
+        return self.world.changed_log
+
+    def prepare(self):
+        super().prepare()
+        self.id = self.device.id
+        self.server.ctl("device", "wipe", self.id)
+
+    def check_run(self):
+        super().check_run()
+        self._check_state()
+
+    def check_order(self, effects):
+        Path.check_order(self, effects)
+
+    def _check_state(self):
+        need(self._state() == "wiped", f"the server says {self._state()}")
+
+    def _state(self):
+        return self.server.json("device", "show", self.id)["status"]
+
+    def _forget_again(self, is_open):
+        was = self._state()
+        code, said = self.device.boot_again(self.log, wait=0)
+        need(code == (20 if was == "wiped" else self.code), f"a boot of a device that is {was} ended with {code}:\n{said}")
+        need(self.device.is_capped() and not self.device.has_credentials(), f"a wiped device goes on:\n{said}")
+        self._check_state()
+
+    def _take_in(self):
+        self.server.ctl("device", "approve", self.id)
 
 
 class Finish(Path):
@@ -249,4 +299,4 @@ class Finish(Path):
         self._cut_at(("forget",), self._from("before-finish"), 0)
 
 
-PATHS = {path.name: path for path in (Enroll, Renew, Reseal, Open, Forget, Finish)}
+PATHS = {path.name: path for path in (Enroll, Renew, Reseal, Open, Forget, Wipe, Finish)}

@@ -60,7 +60,7 @@ class Sweep:
         """What the path does, which is counted, and what it leaves in the TPM."""
         self._begin()
         code, said, effects = self.world.device.watch(self.path.words)
-        need(code == 0, f"{self.name}: the run without a cut ended with {code}:\n{said}")
+        need(code == self.path.code, f"{self.name}: the run without a cut ended with {code}:\n{said}")
         self.path.check_order(effects)
         self.path.clean = objects(self.world.device.tpm)
         self.path.check_run()
