@@ -186,11 +186,11 @@ class Forget(Path):
         self._import()
         self._boot(self.world.log)
         self.kept = self.device.slots[0].read_bytes()
-        self.world.keep("before-forget")
-        self._cut_at(("boot",), self._from("before-forget", LATER), 0)
+        self.world.keep(f"before-{self.name}")
+        self._cut_at(("boot",), self._from(f"before-{self.name}", LATER), 0)
         slots = [slot.read_bytes() for slot in self.device.slots]
         (self.abandoned,) = [slot for slot in slots if generation(slot) == generation(self.kept) + 1]
-        self._from("before-forget")()
+        self._from(f"before-{self.name}")()
 
     def check_run(self):
         left = [slot.name for slot in self.device.slots if slot.exists()]
@@ -295,8 +295,8 @@ class Finish(Path):
     def prepare(self):
         self._import()
         self._boot(self.log)
-        self.world.keep("before-finish")
-        self._cut_at(("forget",), self._from("before-finish"), 0)
+        self.world.keep(f"before-{self.name}")
+        self._cut_at(("forget",), self._from(f"before-{self.name}"), 0)
 
 
 PATHS = {path.name: path for path in (Enroll, Renew, Reseal, Open, Forget, Wipe, Finish)}

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Kills a QEMU machine at random moments of the first two boots of the demo; it always comes up in the end.
 
-Disk and TPM state are kept, as on a board in a ditch. A third of the moments lie anywhere from power-on on, the others between the
-agent's first word and the real root. A board whose first boot got so far that its vault is sealed goes on to the second one, without
+Disk and TPM state are kept, as on a board in a ditch. A third of the moments lie anywhere from power-on to the real root, a third
+between the agent's first and last word, a third between its first word and the real root. A board whose first boot got so far that its vault is sealed goes on to the second one, without
 a server; then a new board takes its place.
 """
 
@@ -22,19 +22,20 @@ from bootlab.swtpm import Tpm  # noqa: E402
 from demo import BOOT_SECONDS, HERE as DEMO, REACHED, Story  # noqa: E402
 
 AGENT = r"bootseal: "
+OVER = "files are in place for the real root"
 SEALED = "sealed for the next boots"
 
 
 class Window:
-    """When the agent speaks first and when the real root is reached, in seconds of an uncut boot."""
+    """When the agent speaks first and last, and when the real root is reached, in seconds of an uncut boot."""
 
     def __init__(self, board):
-        self.agent = board.console.time_of(AGENT)
-        self.end = board.console.time_of(REACHED)
+        self.agent, self.over, self.end = (board.console.time_of(words) for words in (AGENT, OVER, REACHED))
 
     def moment(self, chance):
-        """One to kill at."""
-        return chance.uniform(0 if chance.random() < 1 / 3 else self.agent, self.end)
+        """One to kill at: seconds, and what has to be on the console before they begin."""
+        begin, end, words = chance.choice(((0, self.end, ""), (self.agent, self.over, AGENT), (self.agent, self.end, AGENT)))
+        return chance.uniform(0, end - begin), words
 
 
 class Sweep:
@@ -74,7 +75,9 @@ class Sweep:
     def kill(self, board, moment, is_first):
         """Power on, and off at that moment; whether the vault was sealed by then."""
         board.power_on()
-        end = time.monotonic() + moment
+        seconds, words = moment
+        board.wait_for(words, BOOT_SECONDS)
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             if is_first:
                 self.approve_who_waits()
@@ -82,7 +85,8 @@ class Sweep:
         board.power_cut()
         self.killed += 1
         lines = [line for line in board.console.text.splitlines() if line.strip()] or ["nothing was said yet"]
-        say(f"  {self.killed}: killed after {moment:.1f} s of the {'first' if is_first else 'second'} boot: {lines[-1][:100]}")
+        say(f"  {self.killed}: killed in the {'first' if is_first else 'second'} boot, {seconds:.2f} s after "
+            f"{'the agent began' if words else 'power-on'}: {lines[-1][:100]}")
         return SEALED in board.console.text
 
     def come_up(self, board, is_first, source):
@@ -115,7 +119,8 @@ class Sweep:
         second = Window(board)
         board.shut_down()
         self.server.start()
-        say(f"uncut: agent after {first.agent:.1f} s and {second.agent:.1f} s, real root after {first.end:.1f} s and {second.end:.1f} s")
+        for name, window in (("first", first), ("second", second)):
+            say(f"{name} boot, uncut: agent from {window.agent:.1f} to {window.over:.1f} s, real root after {window.end:.1f} s")
         return first, second
 
     def live(self, windows, first, second):
