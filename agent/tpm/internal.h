@@ -38,6 +38,9 @@ struct tpm {
     struct tpm_state state;
     uint32_t bank_masks[TPM_BANKS_MAX]; /* PCRs that each bank has */
 
+    bool has_pcrs;
+    struct tpm_pcrs pcrs; /* as read last */
+
     bool has_maker;
     struct tpm_maker maker;
     uint16_t nv_chunk; /* most bytes that one NV_Read gives; known with the maker */

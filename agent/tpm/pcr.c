@@ -95,9 +95,11 @@ enum bs_err tpm_pcr_read(struct tpm *tpm, uint16_t bank, uint32_t mask, struct t
             return BS_ERR_TPM;
         err = read_once(tpm, &pcrs, &again);
     }
-    if (err == BS_OK)
-        *ret_pcrs = pcrs;
-    return err;
+    if (err != BS_OK)
+        return err;
+    *ret_pcrs = tpm->pcrs = pcrs;
+    tpm->has_pcrs = true;
+    return BS_OK;
 }
 
 /* One PCR in all banks that have it; a response of PCR_Read holds eight digests, and there are no more banks. */
@@ -153,6 +155,37 @@ static enum bs_err extend_cap(struct tpm *tpm, uint32_t pcr)
     return tpm_check(tpm, rc, "TPM2_PCR_Event");
 }
 
+/* With one bank alone, what the boot has read at its beginning saves a command. */
+static bool is_known(const struct tpm *tpm, uint32_t pcr, TPML_DIGEST *ret_digests)
+{
+    const struct tpm_pcrs *pcrs = &tpm->pcrs;
+    if (!tpm->has_pcrs || tpm->state.bank_count != 1 || tpm->state.banks[0] != pcrs->bank || !(pcrs->mask >> pcr & 1))
+        return false;
+    *ret_digests = (TPML_DIGEST){ .count = 1, .digests[0].size = (UINT16)pcrs->digest_size };
+    memcpy(ret_digests->digests[0].buffer, pcrs->values[pcr], pcrs->digest_size);
+    return true;
+}
+
+static enum bs_err extend_and_read(struct tpm *tpm, uint32_t pcr, TPML_DIGEST *ret_after)
+{
+    enum bs_err err = extend_cap(tpm, pcr);
+    return err == BS_OK ? read_banks(tpm, pcr, ret_after) : err;
+}
+
+static bool is_capped(const struct tpm *tpm, uint32_t pcr, const TPML_DIGEST *before, const TPML_DIGEST *after)
+{
+    for (size_t i = 0, at = 0; i < tpm->state.bank_count; i++) {
+        if (!(tpm->bank_masks[i] >> pcr & 1))
+            continue;
+        if (!is_extended(tpm->state.banks[i], &before->digests[at], &after->digests[at])) {
+            bs_debug("cap", "PCR %u of bank 0x%04x is not what the cap makes of it", pcr, tpm->state.banks[i]);
+            return false;
+        }
+        at++;
+    }
+    return true;
+}
+
 enum bs_err tpm_cap(struct tpm *tpm, uint32_t pcr)
 {
     struct tpm_state state;
@@ -163,23 +196,18 @@ enum bs_err tpm_cap(struct tpm *tpm, uint32_t pcr)
     enum bs_err err = tpm_begin(tpm);
     if (err == BS_OK)
         err = tpm_state(tpm, &state);
-    if (err == BS_OK)
+    bool is_old = err == BS_OK && is_known(tpm, pcr, &before);
+    tpm->has_pcrs = false;
+    if (err == BS_OK && !is_old)
         err = read_banks(tpm, pcr, &before);
     if (err == BS_OK)
-        err = extend_cap(tpm, pcr);
-    if (err == BS_OK)
-        err = read_banks(tpm, pcr, &after);
-    if (err != BS_OK)
-        return err;
-
-    for (size_t i = 0, at = 0; i < state.bank_count; i++) {
-        if (!(tpm->bank_masks[i] >> pcr & 1))
-            continue;
-        if (!is_extended(state.banks[i], &before.digests[at], &after.digests[at])) {
-            bs_debug("cap", "PCR %u of bank 0x%04x is not what the cap makes of it", pcr, state.banks[i]);
-            return BS_ERR_TPM;
-        }
-        at++;
+        err = extend_and_read(tpm, pcr, &after);
+    if (err == BS_OK && is_old && !is_capped(tpm, pcr, &before, &after)) {
+        /* Somebody else has extended it since: once more, from what it is now. */
+        before = after;
+        err = extend_and_read(tpm, pcr, &after);
     }
-    return BS_OK;
+    if (err == BS_OK && !is_capped(tpm, pcr, &before, &after))
+        err = BS_ERR_TPM;
+    return err;
 }

@@ -30,6 +30,22 @@ static bool is_warning(TSS2_RC rc)
     return !(base & RC_FORMAT_ONE) && (base & TPM2_RC_WARN) == TPM2_RC_WARN;
 }
 
+/*
+ * Through a resource manager we see only our own objects; alone on the raw device, whatever is loaded was left by
+ * somebody who is gone.
+ */
+static bool may_flush_orphans(const struct tpm *tpm)
+{
+    return tpm->options.exclusive && !strstr(tpm->device, "tpmrm");
+}
+
+/* There is no room for one more object or session. */
+static bool is_full(TSS2_RC rc)
+{
+    uint32_t base = tpm_rc_base(rc);
+    return base >= TPM2_RC_OBJECT_MEMORY && base <= TPM2_RC_OBJECT_HANDLES;
+}
+
 enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command)
 {
     tpm->has_warned = is_warning(rc);
@@ -37,6 +53,8 @@ enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command)
         return BS_OK;
 
     bs_debug("tpm", "%s: 0x%08x", command, rc);
+    if (is_full(rc) && may_flush_orphans(tpm))
+        tpm->is_stale = true;
     if (tpm_rc_base(rc) != 0)
         return BS_ERR_TPM;
 
@@ -110,15 +128,6 @@ static enum bs_err begin_esys(struct tpm *tpm)
     return BS_OK;
 }
 
-/*
- * Through a resource manager we see only our own objects; alone on the raw device, whatever is loaded was left by
- * somebody who is gone.
- */
-static bool may_flush_orphans(const struct tpm *tpm)
-{
-    return tpm->options.exclusive && !strstr(tpm->device, "tpmrm");
-}
-
 /* Loaded sessions and transient objects; saved sessions belong to somebody who will load them again. */
 static enum bs_err flush_orphans(struct tpm *tpm)
 {
@@ -155,7 +164,8 @@ static enum bs_err connect_tpm(struct tpm *tpm)
 }
 
 /*
- * What ESYS took for no good answer may have loaded something all the same: therefore orphans are looked for then, too.
+ * Orphans are looked for when they are in the way, when ESYS took for no good answer what may have loaded something all the
+ * same, and when the device was somebody else's for a while. Not at the start: a boot from the vault does without.
  */
 enum bs_err tpm_begin(struct tpm *tpm)
 {
@@ -192,7 +202,7 @@ enum bs_err tpm_open(const struct tpm_options *options, struct tpm **ret_tpm)
     tpm->srk = (struct tpm_key){ .handle = options->srk_handle, .hierarchy = TPM2_RH_OWNER };
     tpm->ak = (struct tpm_key){ .handle = options->ak_handle, .hierarchy = TPM2_RH_ENDORSEMENT };
 
-    enum bs_err err = tpm_begin(tpm);
+    enum bs_err err = connect_tpm(tpm);
     if (err != BS_OK)
         return err;
     *ret_tpm = BS_TAKE(tpm);

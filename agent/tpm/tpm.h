@@ -22,10 +22,11 @@
 #define TPM_CERTS_MAX 6
 
 struct tpm_options {
-    const char *device;  /* "/dev/tpm0", "/dev/tpmrm0" or "swtpm:path=SOCKET" */
-    bool exclusive;      /* nobody else uses it: O_EXCL, and what others left loaded is flushed. Not for /dev/tpmrm0 */
-    uint32_t srk_handle; /* 0x81000001 */
-    uint32_t ak_handle;  /* where our AK is persisted */
+    const char *device; /* "/dev/tpm0", "/dev/tpmrm0" or "swtpm:path=SOCKET" */
+    bool
+        exclusive; /* nobody else uses it: O_EXCL, and what others left loaded is flushed when it is in the way. Not for /dev/tpmrm0 */
+    uint32_t srk_handle;    /* 0x81000001 */
+    uint32_t ak_handle;     /* where our AK is persisted */
     uint32_t counter_index; /* NV index of our counter */
     bool persist;           /* EK, AK, SRK may be made persistent; else they stay transient */
     int64_t timeout_ms;     /* of one command */
@@ -76,7 +77,8 @@ enum bs_err tpm_pcr_read(struct tpm *tpm, uint16_t bank, uint32_t mask, struct t
 /*
  * The cap: one TPM2_PCR_Event(BS_CAP_EVENT) on `pcr`, then every active bank is read back and compared with what it
  * must be (a bank whose hash we do not have: with what it was, it must have changed). TPM when a bank did not change as
- * it must.
+ * it must. What tpm_pcr_read() has read of the only bank is not read again; where somebody extended the PCR since, it is extended
+ * twice.
  */
 enum bs_err tpm_cap(struct tpm *tpm, uint32_t pcr) BS_MUST_USE;
 

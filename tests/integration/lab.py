@@ -366,15 +366,18 @@ class Device:
         """The vault's files."""
         return [self.root / "var/lib/bootseal/slot-a", self.root / "var/lib/bootseal/slot-b"]
 
-    def is_capped(self, twice=False):
-        """The cap was extended, over what the log says; `twice` when the first time could not be read back."""
+    def is_capped(self, at_most=1):
+        """The cap was extended, over what the log says; more than once when it could not be read back as it was expected."""
         value = bytes(32)
         for pcr, kind, digests, _ in eventlog.events(self.log):
             if pcr == 12 and kind != eventlog.EV_NO_ACTION:
                 value = hashlib.sha256(value + digests[SHA256]).digest()
-        for _ in range(2 if twice else 1):
+        found = self.tpm.read_pcr(12)
+        for _ in range(at_most):
             value = hashlib.sha256(value + CAP_DIGEST).digest()
-        return self.tpm.read_pcr(12) == value
+            if value == found:
+                return True
+        return False
 
     @property
     def id(self):

@@ -87,6 +87,8 @@ def test_an_approved_update_opens_offline_and_a_revoked_one_does_not(fleet, serv
     contact(device, V1, 21)
     server.stop()
     opens(device, V2)
+    by_state = {step["state"]: step["tpm_commands"] for step in device.report["steps"]}
+    assert by_state["open"] <= 12 and device.report["tpm_commands"] <= 16, by_state
     opens(device, V0)
     console = stays_shut(device, EVIL)
     assert "this boot is not approved; the nearest that is" in console and "PCR 11" in console

@@ -184,6 +184,18 @@ static void asking_again_for_ever_ends_in_time(void **state)
     OK(attempt(bench, open_flow));
 }
 
+/* The next one who takes the device goes on, and nothing of the last one is left after a while. */
+static void recovers(struct bench *bench)
+{
+    const struct tpm_options options = options_of(bench);
+    OK(attempt(bench, open_flow));
+    BS_OWN(tpm) tpm = NULL;
+    OK(tpm_open(&options, &tpm));
+    tpm_release(tpm);
+    OK(tpm_reacquire(tpm));
+    NOTHING_LOADED(bench->lab);
+}
+
 static void an_error_at_any_command_leaves_nothing_loaded(void **state)
 {
     static const uint32_t codes[] = { TPM2_RC_FAILURE, TPM2_RC_OBJECT_MEMORY, TPM2_RC_SESSION_MEMORY, TPM2_RC_LOCKOUT,
@@ -204,8 +216,7 @@ static void an_error_at_any_command_leaves_nothing_loaded(void **state)
                     assert_int_not_equal(err, BS_OK);
                 if (err != BS_OK)
                     NOTHING_LOADED(bench->lab);
-                OK(attempt(bench, open_flow)); /* flushes what a faked answer to a flush left */
-                NOTHING_LOADED(bench->lab);
+                recovers(bench); /* also from what a faked answer to a flush left */
             }
 }
 
@@ -213,7 +224,7 @@ static void silence_is_a_timeout_and_the_next_call_works(void **state)
 {
     struct bench *bench = *state;
     const struct tpm_options options = options_of(bench);
-    for (unsigned i = 0; i < bench->open_commands - 2; i++) {
+    for (unsigned i = 0; i < bench->open_commands; i++) {
         BS_OWN(secret) secret = NULL;
         BS_OWN(tpm) tpm = NULL;
         OK(tpm_open(&options, &tpm));
@@ -221,7 +232,7 @@ static void silence_is_a_timeout_and_the_next_call_works(void **state)
         int64_t start = bs_clock_monotonic_ms();
         enum bs_err err = open_flow(bench, tpm, &secret);
         if (err == BS_OK) /* the last flush: its answer does not matter */
-            assert_int_equal(i, bench->open_commands - 3);
+            assert_int_equal(i, bench->open_commands - 1);
         else
             FAILS(err, BS_ERR_TPM_TIMEOUT);
         assert_true(bs_clock_monotonic_ms() - start < 10 * TIMEOUT_MS);
@@ -261,8 +272,7 @@ static void a_tpm_that_vanishes_is_an_error_and_may_come_back(void **state)
             enum bs_err err = attempt(bench, flows[f]);
             if (err != BS_OK)
                 FAILS(err, BS_ERR_TPM);
-            OK(attempt(bench, open_flow));
-            NOTHING_LOADED(bench->lab);
+            recovers(bench);
         }
 }
 
@@ -290,7 +300,7 @@ static void a_flipped_bit_never_gives_another_secret(void **state)
 {
     struct bench *bench = *state;
     for (unsigned i = 0; i < bench->open_commands; i++)
-        for (uint32_t byte = 0; byte < 120; byte += i + 3 == bench->open_commands ? 1 : 7) {
+        for (uint32_t byte = 0; byte < 120; byte += i + 2 == bench->open_commands ? 1 : 7) {
             lab_fault_at(bench->lab, LAB_FLIP, i, byte);
             (void)!attempt(bench, open_flow);
         }

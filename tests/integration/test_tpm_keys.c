@@ -524,7 +524,7 @@ static void released_tpm_serves_others_and_comes_back(void **state)
     assert_true(tpm_command_count(tpm) > before);
 }
 
-static void an_exclusive_start_flushes_orphans(void **state)
+static void orphans_are_flushed_after_the_device_was_let_go(void **state)
 {
     struct tpm *admin = lab_admin(*state);
     TPM_LOADED struct tpm_loaded key = TPM_LOADED_NONE;
@@ -541,6 +541,10 @@ static void an_exclusive_start_flushes_orphans(void **state)
     options.exclusive = true;
     BS_OWN(tpm) tpm = NULL;
     OK(tpm_open(&options, &tpm));
+    assert_int_equal(tpm_command_count(tpm), 0);
+    tpm_release(tpm);
+    assert_int_equal(lab_loaded(*state), 2);
+    OK(tpm_reacquire(tpm));
     NOTHING_LOADED(*state);
     tpm_forget(&key);
 }
@@ -570,7 +574,7 @@ int main(void)
         TEST(lockout_stops_nothing),
         TEST(power_cuts_are_no_failed_attempts),
         TEST(released_tpm_serves_others_and_comes_back),
-        TEST(an_exclusive_start_flushes_orphans),
+        TEST(orphans_are_flushed_after_the_device_was_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 """Others who use the TPM while the agent does, power that goes at the wrong moment, and TPMs that lack something."""
 
 import contextlib
+import hashlib
 import socket
 import struct
 import threading
@@ -107,6 +108,20 @@ def test_a_pcr_that_is_extended_while_the_vault_opens_costs_another_session(enro
         fails(enrolled, 10, "", **NOWHERE)
         proxy.heal()
         opens(enrolled)
+
+
+def test_a_cap_pcr_that_somebody_extended_meanwhile_is_capped_from_what_it_is(enrolled):
+    """Its value is known from the beginning of the boot, where there is one bank; here it is another one by then."""
+    with Proxy(enrolled) as proxy:
+        enrolled.power_on()
+        value = enrolled.tpm.read_pcr(12)
+        proxy.fault("extend", "PCR_Event", 12)
+        code, console = enrolled.run(**NOWHERE)
+        assert code == 0 and enrolled.report["capped"], console
+        assert proxy.commands().count(COMMANDS["PCR_Event"]) == 2
+    for digest in (b"\xaa" + bytes(31), lab.CAP_DIGEST, lab.CAP_DIGEST):
+        value = hashlib.sha256(value + digest).digest()
+    assert enrolled.tpm.read_pcr(12) == value
 
 
 # ---- the power goes

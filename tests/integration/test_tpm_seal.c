@@ -429,6 +429,32 @@ static void opening_costs_few_commands(void **state)
     bs_secret_free(sealed.secret);
 }
 
+/* Keys and sessions that somebody left behind fill the TPM: they cost an open that finds them in its way some commands. */
+static void what_others_left_loaded_makes_room(void **state)
+{
+    struct tpm *admin = lab_admin(*state);
+    struct tpm_options options = lab_options(*state);
+    const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
+    struct sealed sealed;
+    {
+        BS_OWN(tpm) tpm = lab_open(*state, true);
+        seal_one(tpm, &sealed);
+    }
+    admin->options.persist = false;
+    for (TSS2_RC rc = 0; rc == 0;) {
+        ESYS_TR session;
+        rc = Esys_StartAuthSession(admin->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                   NULL, TPM2_SE_HMAC, &none, TPM2_ALG_SHA256, &session);
+    }
+    assert_true(lab_loaded(*state) > 1);
+    options.exclusive = true;
+    BS_OWN(tpm) tpm = NULL;
+    OK(tpm_open(&options, &tpm));
+    opens(tpm, &sealed);
+    NOTHING_LOADED(*state);
+    bs_secret_free(sealed.secret);
+}
+
 /* What a slot says of the SRK is believed only as far as the TPM proves it. */
 static void an_srk_that_the_tpm_does_not_have_opens_nothing(void **state)
 {
@@ -504,6 +530,7 @@ int main(void)
         TEST(power_cuts_are_no_failed_attempts),
         TEST(the_secret_is_not_on_the_bus_and_not_left_in_memory),
         TEST(opening_costs_few_commands),
+        TEST(what_others_left_loaded_makes_room),
         TEST(an_srk_that_the_tpm_does_not_have_opens_nothing),
         TEST(without_the_counter_nothing_opens),
     };

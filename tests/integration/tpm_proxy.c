@@ -129,11 +129,11 @@ static size_t ask(struct proxy *proxy, const uint8_t *command, size_t size, uint
     return got;
 }
 
-static void extend_pcr10(struct proxy *proxy)
+static void extend(struct proxy *proxy, uint8_t pcr)
 {
     uint8_t response[MESSAGE];
-    uint8_t command[65] = { 0x80, 0x02, 0, 0, 0, 65, 0, 0, 0x01, 0x82, 0, 0, 0, 10, 0,    0,    0,
-                            9,    0x40, 0, 0, 9, 0,  0, 0, 0,    0,    0, 0, 0, 1,  0x00, 0x0b, 0xaa };
+    uint8_t command[65] = { 0x80, 0x02, 0, 0, 0, 65, 0, 0, 0x01, 0x82, 0, 0, 0, pcr, 0,    0,    0,
+                            9,    0x40, 0, 0, 9, 0,  0, 0, 0,    0,    0, 0, 0, 1,   0x00, 0x0b, 0xaa };
     if (ask(proxy, command, sizeof(command), response) == 0 || be32(response + 6) != 0)
         abort();
 }
@@ -251,7 +251,7 @@ static ssize_t answer(struct proxy *proxy, const uint8_t *command, size_t size, 
     if (answer_without_tpm(proxy, fault, command, size, response, &made))
         return made;
     if (fault == LAB_EXTEND)
-        extend_pcr10(proxy);
+        extend(proxy, value == 0 ? 10 : (uint8_t)value);
     size_t got = ask(proxy, command, size, response);
     if (fault == LAB_SILENCE)
         return 0;

@@ -12,7 +12,7 @@
 /* What goes wrong, at the command with this code (0: any). */
 enum lab_fault {
     LAB_NONE,
-    LAB_EXTEND,  /* PCR 10 is extended right before it, as IMA does */
+    LAB_EXTEND,  /* PCR `value`, or 10 as by IMA, is extended right before it */
     LAB_CODE,    /* the TPM does not get it; the answer is `value` as response code */
     LAB_DROP,    /* the TPM does not get it, and there is no answer */
     LAB_SILENCE, /* the TPM gets it; no answer */
