@@ -1,4 +1,5 @@
 /* bootsealctl token, profile, reference, audit, ca: everything that is not a device. */
+#include "core/approval.h"
 #include "core/eventlog.h"
 #include "core/log.h"
 #include "server/admin/admin_request.h"
@@ -215,6 +216,21 @@ static enum bs_err reference_add(struct admin_act *act)
     return err;
 }
 
+static enum bs_err device_approvals(struct admin_act *act)
+{
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(APPROVALS_SIZE_MAX);
+    struct operator_approvals approvals;
+    enum bs_err err = operator_device_approvals(&act->call, admin_text(act, "ID"), &bytes, &approvals);
+
+    if (err != BS_OK)
+        return err;
+    document_uint(&act->document, "epoch", "", approvals.epoch);
+    document_uint(&act->document, "boots", "", approvals.count);
+    document_raw(&act->document, "", bs_buf_span(&bytes));
+    document_hex(&act->document, "approvals", "", bs_buf_span(&bytes));
+    return BS_OK;
+}
+
 static enum bs_err reference_release(struct admin_act *act)
 {
     struct store_reference reference;
@@ -427,6 +443,7 @@ const struct admin_entry admin_policy_acts[] = {
         { "unknown", ADMIN_TEXT, false },
         { "release", ADMIN_FLAG, false } },
       "reference.add" },
+    { "device approvals", device_approvals, { { "ID", ADMIN_TEXT, true } }, "device.approvals" },
     { "reference release",
       reference_release,
       { { "ID", ADMIN_TEXT, true }, { "name", ADMIN_TEXT, true } },

@@ -51,6 +51,8 @@ const struct command commands[] = {
     { "device", "move", "device move", "ID", { { "profile", "NAME" } }, "give it another profile", COMMAND_ACT, NULL },
     { "device", "import", "device import", "FILE", NO_OPTIONS, "register by CSV: ek_sha256,serial,profile,labels",
       COMMAND_ACT, NULL },
+    { "device", "approvals", "device approvals", "ID", NO_OPTIONS,
+      "the boots that its vault may open in, signed: a file for seal.approvals", COMMAND_ACT, NULL },
     { "device",
       "rekey",
       "device rekey",

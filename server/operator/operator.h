@@ -155,6 +155,17 @@ enum bs_err operator_profile_show(struct operator_call *call, const char *name, 
                                   operator_item_fn row, void *context) BS_MUST_USE;
 
 /* `profile` NULL: all. */
+/*
+ * What the next bundle of the device would approve, as a list of its own (core/approval.h), appended to `out`. REFUSED when it is not
+ * approved, or the boot that it showed last is not good.
+ */
+struct operator_approvals {
+    uint64_t epoch;
+    size_t count;
+};
+enum bs_err operator_device_approvals(struct operator_call *call, const char *id, struct bs_buf *out,
+                                      struct operator_approvals *ret_approvals) BS_MUST_USE;
+
 enum bs_err operator_reference_list(struct operator_call *call, const char *profile, store_reference_fn row,
                                     void *context) BS_MUST_USE;
 /* `ret_boot` is initialized (STORE_BOOT_INIT) and freed by the caller; its log can be read with core/eventlog.h. */

@@ -174,7 +174,7 @@ def test_bash_completes_what_the_table_has():
     assert {"init", "device", "token", "profile", "reference", "audit", "ca", "backup", "metrics"} <= nouns
     assert complete("bootsealctl", "dev") == {"device"}
     assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "wipe", "label", "move",
-                                                "import", "rekey", "share", "recover"}
+                                                "import", "approvals", "rekey", "share", "recover"}
     assert complete("bootsealctl", "device", "re") == {"refuse", "revoke", "rekey", "recover"}
     assert complete("bootsealctl", "--json", "reference", "") == {"add", "list", "show", "release", "revoke"}
     assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
@@ -274,6 +274,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
         "device wipe": [("device", "wipe", fleet.refused)],
         "device label": [("device", "label", fleet.good, "a=b")],
         "device move": [("device", "move", fleet.good, "--profile=demo")],
+        "device approvals": [("device", "approvals", fleet.good)],
         "device rekey": [("device", "rekey", keyed)],
         "device share": [("device", "share", keyed)],
         "device recover": [("device", "recover", tmp_path / "open")],

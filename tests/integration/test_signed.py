@@ -84,6 +84,13 @@ def test_an_approved_update_opens_offline_and_a_revoked_one_does_not(fleet, serv
     opens(device, V1)
     assert "there is no approval" not in stays_shut(device, V2)  # it does not know yet
     server.start()
+    file = bytes.fromhex(server.json("device", "approvals", device.id)["approvals"])
+    (device.root / "approvals").write_bytes(file)
+    server.stop()
+    device.settings["seal"] = 'policy = "signed"; approvals = "/approvals";'
+    opens(device, V2)  # but the file does
+    device.settings["seal"] = 'policy = "signed";'
+    server.start()
     contact(device, V1, 21)
     server.stop()
     opens(device, V2)

@@ -20,6 +20,7 @@ static const struct scene {
     { "device approve", { { "ID", "device" }, { "learn", "1" }, { "profile", "sensor" } } },
     { "device label", { { "ID", "device" }, { "LABELS", "site=north;nic=eth0" } } },
     { "device move", { { "ID", "device" }, { "profile", "sensor" } } },
+    { "device approvals", { { "ID", "device" } } },
     { "device rekey", { { "ID", "device" } } },
     { "device share", { { "ID", "device" } } },
     { "device recover", { { "FILE", "SHARE" } } },

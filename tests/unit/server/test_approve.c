@@ -218,6 +218,38 @@ static void no_two_profiles_are_ever_in_the_same_epoch(void **state)
     softtpm_free(&tpm);
 }
 
+static void the_same_approvals_come_as_a_file(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm a, b;
+    struct operator_approvals made;
+    struct approvals list = { .count = 0 };
+    GIVEN(given);
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(APPROVALS_SIZE_MAX);
+    learn(lab, &a, "firmware A", "1.0");
+    release(lab, learn(lab, &b, "firmware B", "2.0"), "2.0");
+    contact(lab, &a, &given);
+    assert_ok(operator_device_approvals(&lab->call, lab_id(&a), &bytes, &made));
+    assert_int_equal(made.epoch, given.bundle.policy.epoch);
+    assert_ok(approvals_decode(bs_buf_span(&bytes), &list));
+    assert_int_equal(list.count, given.bundle.policy.approval_count);
+    for (size_t i = 0; i < list.count; i++) {
+        assert_int_equal(approval_differences(&list.list[i].pcrs, &given.bundle.policy.approvals[i].pcrs), 0);
+        assert_signed_for(&a, &given, &list.list[i]);
+    }
+    boot(&a, "firmware A", "evil");
+    {
+        TALK(talk, lab);
+        talk_enroll(&talk, &a, NULL);
+        assert_kind(&talk, MESSAGE_PENDING);
+    }
+    assert_err(operator_device_approvals(&lab->call, lab_id(&a), &bytes, &made), BS_ERR_REFUSED);
+    assert_ok(operator_device_refuse(&lab->call, lab_id(&b), NULL));
+    assert_err(operator_device_approvals(&lab->call, lab_id(&b), &bytes, &made), BS_ERR_REFUSED);
+    softtpm_free(&a);
+    softtpm_free(&b);
+}
+
 /* What was put back from a backup has forgotten the epochs since then: they must not be given out again. */
 static void an_epoch_follows_the_clock(void **state)
 {
@@ -339,6 +371,7 @@ int main(void)
         LAB_TEST(a_release_is_good_on_every_firmware_that_is_known_and_on_no_other),
         LAB_TEST(a_revoked_release_is_left_behind_in_an_older_epoch),
         LAB_TEST(no_two_profiles_are_ever_in_the_same_epoch),
+        LAB_TEST(the_same_approvals_come_as_a_file),
         LAB_TEST(an_epoch_follows_the_clock),
         LAB_TEST(a_name_is_given_to_one_reference_of_a_profile),
         LAB_TEST(the_newest_releases_are_approved_and_always_the_boot_of_now),
