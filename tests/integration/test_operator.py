@@ -218,7 +218,11 @@ def test_the_boot_of_an_image_is_foretold_before_it_ran(fleet, tmp_path):
     image.write_bytes(tinyuki.uki("other"))
     again = fleet.server.ctl(*words, check=False)
     assert again.returncode == 20 and "has the name 1.1" in again.stderr
+    newer = tmp_path / "newer.efi"
+    newer.write_bytes(tinyuki.uki(stub="258.1"))
     for wrong, code, says in ((("reference", "add", "1.2"), 2, "--uki=FILE"),
+                              (("reference", "add", "1.2", f"--uki={newer}", f"--firmware={OTHER_LOG}", "--profile=demo"),
+                               4, "PCR 9 cannot be foretold, and it is quoted: systemd-stub from 258 on"),
                               (("reference", "add", "1.2", f"--uki={__file__}"), 4, "this is no PE image"),
                               (("reference", "add", "1.2", f"--uki={image}", "--uki=x"), 2, "named twice: --uki"),
                               (("reference", "add", "1.2", f"--uki={image}", f"--firmware={image}", "--profile=demo"),
