@@ -3,7 +3,6 @@
 
 #include "core/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define OSREL_SINCE 257 /* from here on .osrel goes into the initrd, too */
@@ -47,6 +46,18 @@ static const char *command_line_problem(const struct uki *uki)
     return NULL;
 }
 
+/* Up to three digits. */
+static bool take_number(struct bs_reader *r, unsigned *ret_value)
+{
+    unsigned value = 0, digits = 0;
+    for (; digits < 3 && r->left > 0 && *r->at >= '0' && *r->at <= '9'; digits++) {
+        value = value * 10 + (unsigned)(*r->at - '0');
+        *r = (struct bs_reader){ r->at + 1, r->left - 1 };
+    }
+    *ret_value = value;
+    return digits > 0;
+}
+
 /* "6.1.0-56-cloud-amd64 ..." of the x86 boot protocol (Documentation/arch/x86/boot.rst, kernel_version); elsewhere nobody says. */
 static bool is_kernel_too_old(const struct uki *uki)
 {
@@ -55,16 +66,16 @@ static bool is_kernel_too_old(const struct uki *uki)
     struct bs_span part;
     uint16_t at;
     unsigned major, minor;
-    char text[16] = "";
+    uint8_t dot;
 
     if (!bs_read_bytes(&r, 0x202, &part) || !bs_read_bytes(&r, 4, &part) || memcmp(part.data, "HdrS", 4) != 0 ||
         !bs_read_bytes(&r, 8, &part) || !bs_read_le16(&r, &at))
         return false;
     r = BS_READER(kernel);
-    if (!bs_read_bytes(&r, (size_t)at + 0x200, &part) || !bs_read_bytes(&r, sizeof(text) - 1, &part))
+    if (!bs_read_bytes(&r, (size_t)at + 0x200, &part) || !take_number(&r, &major) || !bs_read_u8(&r, &dot) ||
+        dot != '.' || !take_number(&r, &minor))
         return false;
-    memcpy(text, part.data, part.size);
-    return sscanf(text, "%3u.%3u", &major, &minor) == 2 && (major < 6 || (major == 6 && minor < 1));
+    return major < 6 || (major == 6 && minor < 1);
 }
 
 const char *uki_pcr9_problem(const struct uki *uki)
