@@ -14,8 +14,11 @@
 
 #define ROOT "/var"
 
+const char *power_device;
+
 static struct {
     bool is_watching;
+    bool is_modelling; /* the calls are the disk model's */
     bool is_gone;
     unsigned count;
     unsigned at;
@@ -50,7 +53,9 @@ static enum bs_err serve(const char *path, struct bs_span body, struct bs_buf *a
 
 void power_on(unsigned at)
 {
+    power.is_modelling = true;
     power.disk = disk_begin(scene_path(ROOT));
+    power.is_modelling = false;
     power.serve = fake_net.serve;
     power.count = 0;
     power.at = at;
@@ -66,9 +71,11 @@ unsigned power_off(bool is_lost)
     fake_net.serve = power.serve;
     fake_net.refuse_connects = 0;
     fake_tpm.has_power = NULL;
+    power.is_modelling = true;
     if (is_lost)
         disk_cut(power.disk);
     disk_end(power.disk);
+    power.is_modelling = false;
     power.disk = NULL;
     return power.count;
 }
@@ -96,8 +103,24 @@ static int no_power(void)
     return -1;
 }
 
+static void created(const char *path)
+{
+    power.is_modelling = true;
+    disk_created(power.disk, path);
+    power.is_modelling = false;
+}
+
+static void synced(const char *path)
+{
+    power.is_modelling = true;
+    disk_synced(power.disk, path);
+    power.is_modelling = false;
+}
+
 int __real_openat(int dir_fd, const char *name, int flags, ...);
 ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
+int __real_lstat(const char *path, struct stat *ret_st);
 int __real_fsync(int fd);
 int __real_fchmod(int fd, mode_t mode);
 int __real_renameat(int old_fd, const char *old_name, int new_fd, const char *new_name);
@@ -117,7 +140,7 @@ int __wrap_openat(int dir_fd, const char *name, int flags, ...)
         return no_power();
     int fd = __real_openat(dir_fd, name, flags, mode);
     if (creates && fd >= 0)
-        disk_created(power.disk, path);
+        created(path);
     return fd;
 }
 
@@ -128,6 +151,22 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
     return is_watched(fd, NULL, path) && !has_power() ? no_power() : __real_write(fd, data, size);
 }
 
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    char path[PATH_MAX];
+    return is_watched(fd, NULL, path) && !has_power() ? no_power() : __real_pwrite(fd, data, size, offset);
+}
+
+int __wrap_lstat(const char *path, struct stat *ret_st);
+int __wrap_lstat(const char *path, struct stat *ret_st)
+{
+    int result = __real_lstat(path, ret_st);
+    if (result == 0 && power_device && !power.is_modelling && strcmp(path, power_device) == 0)
+        ret_st->st_mode = S_IFBLK | (ret_st->st_mode & 07777);
+    return result;
+}
+
 int __wrap_fsync(int fd);
 int __wrap_fsync(int fd)
 {
@@ -136,7 +175,7 @@ int __wrap_fsync(int fd)
         return __real_fsync(fd);
     if (!has_power())
         return no_power();
-    disk_synced(power.disk, path);
+    synced(path);
     return 0;
 }
 
@@ -172,6 +211,6 @@ int __wrap_mkdir(const char *path, mode_t mode)
         return no_power();
     int result = __real_mkdir(path, mode);
     if (is_new && result == 0)
-        disk_created(power.disk, path);
+        created(path);
     return result;
 }

@@ -6,6 +6,7 @@
 #include "agent/unconfirmed.h"
 #include "agent/vault/forget.h"
 #include "agent/vault/slot.h"
+#include "agent/vault/slots.h"
 #include "core/file.h"
 #include "power.h"
 
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define VAULT "/var/lib/bootseal"
+#define PARTITION_SIZE (1 << 20)
 
 /* From where it begins to what is cut. */
 struct path {
@@ -25,6 +27,7 @@ struct path {
     void (*recover)(const struct path *path);
     uint64_t increments; /* in an uncut run; from so many on the vault opens */
     bool always_opens;   /* before them, too */
+    bool is_raw;         /* the slots lie on a partition */
 };
 
 static struct {
@@ -32,12 +35,17 @@ static struct {
     struct bs_buf kept; /* somebody has a copy of a slot */
 } sweep;
 
-static void read_slot(const char *name, struct bs_buf *out)
+static const char *vault_place(void)
 {
-    char path[64];
-    snprintf(path, sizeof(path), VAULT "/%s", name);
+    return power_device ? power_device : scene_path(VAULT);
+}
+
+static void read_slot(size_t index, struct bs_buf *out)
+{
+    SCOPED_SLOTS slots = SLOTS_NONE;
     bs_buf_reset(out);
-    assert_ok(bs_file_read(scene_path(path), out));
+    assert_ok(slots_open(vault_place(), &slots));
+    assert_ok(slots_read(&slots, index, out));
 }
 
 static void assert_slots_are_of_now(void)
@@ -45,8 +53,8 @@ static void assert_slots_are_of_now(void)
     BS_SCOPED_BUF struct bs_buf a = BS_BUF(SLOT_MAX);
     BS_SCOPED_BUF struct bs_buf b = BS_BUF(SLOT_MAX);
     struct slot slot;
-    read_slot("slot-a", &a);
-    read_slot("slot-b", &b);
+    read_slot(0, &a);
+    read_slot(1, &b);
     assert_true(bs_span_equal(bs_buf_span(&a), bs_buf_span(&b)));
     assert_ok(slot_decode(bs_buf_span(&a), &slot));
     assert_int_equal(slot.header.generation, fake_tpm.counter);
@@ -77,7 +85,7 @@ static void assert_settled(void)
 {
     assert_false(unconfirmed_is_set(scene_path(VAULT)));
     assert_int_equal(scene.confirmed_serial, scene.boot.report.serial);
-    assert_names(2);
+    assert_names(power_device ? 0 : 2);
     assert_slots_are_of_now();
 }
 
@@ -114,8 +122,10 @@ static void recover_boot(const struct path *path)
 
 static void put_kept_slots(void)
 {
-    assert_ok(bs_file_write(scene_path(VAULT "/slot-a"), bs_buf_span(&sweep.kept), NULL));
-    assert_ok(bs_file_write(scene_path(VAULT "/slot-b"), bs_buf_span(&sweep.kept), NULL));
+    SCOPED_SLOTS slots = SLOTS_NONE;
+    assert_ok(slots_make(vault_place(), &slots));
+    for (size_t i = 0; i < VAULT_SLOTS; i++)
+        assert_ok(slots_write(&slots, i, bs_buf_span(&sweep.kept)));
 }
 
 static enum bs_err forget(void)
@@ -124,7 +134,7 @@ static enum bs_err forget(void)
     const struct tpm_options options = { .device = "fake" };
     struct vault_forgotten forgotten;
     enum bs_err err = tpm_open(&options, &tpm);
-    return err == BS_OK ? vault_forget(scene_path(VAULT), tpm, &forgotten) : err;
+    return err == BS_OK ? vault_forget(vault_place(), tpm, &forgotten) : err;
 }
 
 static void recover_forget(const struct path *path)
@@ -149,11 +159,23 @@ static void nothing_before(void)
     assert_ok(bs_dir_make(scene_path("/var"), 0755));
 }
 
+/* A blank one. */
+static void use_partition(void)
+{
+    static char path[128];
+    snprintf(path, sizeof(path), "%s", scene_path("/var/partition"));
+    nothing_before();
+    assert_ok(bs_file_write(path, BS_SPAN_NONE, NULL));
+    assert_int_equal(truncate(path, PARTITION_SIZE), 0);
+    scene_configure("vault = { partition = \"vault\"; };\n");
+    fake_device.node = power_device = path;
+}
+
 static void enrolled_before(void)
 {
     nothing_before();
     assert_ok(scene_boot());
-    read_slot("slot-a", &sweep.kept);
+    read_slot(0, &sweep.kept);
 }
 
 static void due_before(void)
@@ -182,12 +204,14 @@ static void forget_cut_before(void)
 }
 
 static const struct path paths[] = {
-    { "enroll", nothing_before, 0, scene_boot, recover_boot, 8, false }, /* the counter begins at 7 */
-    { "renew", due_before, 0, scene_boot, recover_boot, 1, true },
-    { "reseal", enrolled_before, 1, scene_boot, recover_boot, 1, false },
-    { "open", failed_before, 0, scene_boot, recover_boot, 0, true },
-    { "forget", enrolled_before, 0, forget, recover_forget, 2, false },
-    { "finish", forget_cut_before, 0, scene_boot, recover_boot, 3, false },
+    { "enroll", nothing_before, 0, scene_boot, recover_boot, 8, false, false }, /* the counter begins at 7 */
+    { "renew", due_before, 0, scene_boot, recover_boot, 1, true, false },
+    { "reseal", enrolled_before, 1, scene_boot, recover_boot, 1, false, false },
+    { "open", failed_before, 0, scene_boot, recover_boot, 0, true, false },
+    { "forget", enrolled_before, 0, forget, recover_forget, 2, false, false },
+    { "finish", forget_cut_before, 0, scene_boot, recover_boot, 3, false, false },
+    { "renew on a partition", due_before, 0, scene_boot, recover_boot, 1, true, true },
+    { "forget on a partition", enrolled_before, 0, forget, recover_forget, 2, false, true },
 };
 
 /* One point in a scene of its own; 0: not cut, only counted. */
@@ -195,6 +219,8 @@ static unsigned run_point(const struct path *path, unsigned at, bool is_lost)
 {
     assert_int_equal(scene_setup(NULL), 0);
     sweep.kept = BS_BUF(SLOT_MAX);
+    if (path->is_raw)
+        use_partition();
     path->prepare();
     scene_reboot(path->variant);
     sweep.counter = fake_tpm.counter;
@@ -207,6 +233,7 @@ static unsigned run_point(const struct path *path, unsigned at, bool is_lost)
     }
     path->recover(path);
     bs_buf_free(&sweep.kept);
+    power_device = NULL;
     assert_int_equal(scene_teardown(NULL), 0);
     return count;
 }
@@ -217,11 +244,12 @@ static void a_power_cut_anywhere_leads_to_the_same_end(void **state)
     for (size_t i = 0; i < COUNT(paths); i++) {
         unsigned count = run_point(&paths[i], 0, false);
         assert_true(count >= 5);
-        for (unsigned at = 1; at <= count; at++) {
+        unsigned step = count > 150 ? 8 : 1, points = 0; /* zeros over a region are hundreds of writes that are alike */
+        for (unsigned at = 1; at <= count; at += step, points += 2) {
             run_point(&paths[i], at, true);
             run_point(&paths[i], at, false);
         }
-        print_message("%s: %u cut points survived\n", paths[i].name, 2 * count);
+        print_message("%s: %u cut points survived\n", paths[i].name, points);
     }
 }
 
