@@ -28,7 +28,7 @@ struct ca_pair_request {
     const struct ca_pair *root;
     const struct crypto_key *key;
 };
-enum bs_err ca_pair_make(const struct ca_pair_request *request, struct ca_pair *ret_pair) BS_MUST_USE;
+enum bs_err ca_pair_make(const struct ca_pair_request *make, struct ca_pair *ret_pair) BS_MUST_USE;
 
 /* The key in the file must be that of the certificate beside it: INPUT otherwise. NOT_FOUND when there is no file. */
 enum bs_err ca_pair_read(const char *dir, enum ca_which which, struct ca_pair *ret_pair) BS_MUST_USE;

@@ -78,7 +78,9 @@ int ctl_share_open(const char *path, const char *key_path)
     if (err != BS_OK)
         return fail(BS_EXIT_INPUT, "cannot read ", path);
     int code = open_all(key, bs_buf_span(&text), &out);
-    if (code == BS_EXIT_DONE && (fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout) != 0))
+    if (code != BS_EXIT_DONE)
+        return code;
+    if (!out.data || fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout) != 0)
         return fail(BS_EXIT_LOCAL, "the shares cannot be written", "");
     return code;
 }
