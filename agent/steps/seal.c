@@ -83,6 +83,28 @@ static void go_back(struct boot *boot)
     boot->is_held = boot->is_renewing = false;
 }
 
+/* Not told yet, and so perhaps just made: in a boot that seals nothing they would be gone with it, and what they encrypted with them. */
+static bool has_unheard_keys(const struct bundle *bundle)
+{
+    for (size_t i = 0; i < bundle->key_count; i++)
+        if (bundle->keys[i].key.public_half.size == 0)
+            return true;
+    return false;
+}
+
+static enum bs_err do_without(struct boot *boot)
+{
+    if (has_unheard_keys(&boot->fresh.bundle)) {
+        go_back(boot);
+        return boot_fail(boot, BS_ERR_BOOT, STATE,
+                         "this boot is not measured, so nothing can be sealed, and keys that this device makes would "
+                         "be lost with it; switch measured boot on in the firmware setup, or take them out of the "
+                         "profile");
+    }
+    bs_warning(STATE, "this boot is not measured: nothing is sealed, and every boot will ask the server");
+    return hold(boot);
+}
+
 static const char *what_to_look_at(const struct agent_config *config)
 {
     return *config->vault.partition ? "is its partition there, writable, and empty before bootseal had it?"
@@ -113,10 +135,8 @@ enum bs_err step_seal(struct boot *boot)
     }
     uint64_t generation = 0;
     err = commit(boot, dir, &policy, &signer.vault, &generation);
-    if (can_do_without(boot, err)) {
-        bs_warning(STATE, "this boot is not measured: nothing is sealed, and every boot will ask the server");
-        return hold(boot);
-    }
+    if (can_do_without(boot, err))
+        return do_without(boot);
     if (err != BS_OK) {
         go_back(boot);
         return boot_fail(boot, err, STATE, "the vault in %s cannot be sealed (%s); %s",

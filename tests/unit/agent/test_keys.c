@@ -14,6 +14,7 @@
 static struct {
     bool keeps_shares; /* and gives older ones */
     bool gives_others; /* those of another serial */
+    unsigned twist;    /* orders other keys under the same names: see order_twisted() */
     uint64_t generation;
     uint8_t halves[KEYS][GENERATED_PUBLIC_MAX];
     size_t sizes[KEYS]; /* 0: nothing was enrolled */
@@ -41,6 +42,16 @@ static struct bs_span share_of(uint64_t serial, uint8_t room[BS_SHARE_SIZE])
     return BS_SPAN(room, BS_SHARE_SIZE);
 }
 
+/* The wallet's key raw, and from 2 on of another kind of the same size; the disk's of more bytes. */
+static void order_twisted(struct bundle *bundle)
+{
+    bundle->keys[3].form = BS_FORM_RAW;
+    if (server.twist == 1)
+        return;
+    bundle->keys[3].key.kind = BS_GENERATED_ED25519;
+    bundle->keys[0].size = 128;
+}
+
 static void order(struct bundle *bundle)
 {
     for (size_t i = 0; i < KEYS; i++)
@@ -51,6 +62,8 @@ static void order(struct bundle *bundle)
             .form = ordered[i].form,
         };
     bundle->key_count = KEYS;
+    if (server.twist)
+        order_twisted(bundle);
     if (!server.keeps_shares)
         return;
     bundle->share = share_of(bundle->serial, server.share);
@@ -276,6 +289,32 @@ static void a_key_that_is_ordered_anew_is_made_anew_beside_the_old_one(void **st
         assert_false(has_the_same_file(i));
 }
 
+/* Else each boot would have others, and nobody would notice before something encrypted with them is needed. */
+static void a_boot_that_seals_nothing_makes_no_keys(void **state)
+{
+    (void)state;
+    scene.config.measure.boot = CONFIG_MEASURE_OPTIONAL;
+    memset(fake_tpm.pcrs[4], 0, 32);
+    assert_err(scene_boot(), BS_ERR_BOOT);
+    assert_non_null(strstr(scene.boot.report.message, "would be lost"));
+    assert_false(scene_has(file_of(0)));
+    assert_int_equal(scene.confirms, 0);
+}
+
+static void a_boot_that_seals_nothing_has_the_keys_that_a_share_opens(void **state)
+{
+    (void)state;
+    enroll();
+    for (int i = 0; i < 2; i++) {
+        scene_reboot(0);
+        scene.config.measure.boot = CONFIG_MEASURE_OPTIONAL;
+        memset(fake_tpm.pcrs[4], 0, 32);
+        assert_ok(scene_boot());
+        assert_string_equal(scene.boot.report.source, "server");
+        assert_the_same_keys();
+    }
+}
+
 /* The server lost the confirmation: it orders what is there, and the device does not make another one. */
 static void what_was_never_recorded_is_kept_all_the_same(void **state)
 {
@@ -285,6 +324,28 @@ static void what_was_never_recorded_is_kept_all_the_same(void **state)
     scene_reboot(1);
     assert_ok(scene_boot());
     assert_the_same_keys();
+}
+
+/* What lies in the vault is not taken for what it is not, though name and generation are the same and nothing was recorded. */
+static void a_key_of_another_kind_or_size_is_another_key(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf disk = BS_BUF(65536);
+    server.twist = 1;
+    assert_ok(scene_boot());
+    remember_files();
+    scene_reboot(1);
+    assert_ok(scene_boot());
+    assert_the_same_keys();
+    scene_reboot(2);
+    server.twist = 2;
+    assert_ok(scene_boot());
+    assert_true(has_the_same_file(1));
+    assert_true(has_the_same_file(2));
+    assert_false(has_the_same_file(3));
+    assert_ok(bs_file_read(scene_path(file_of(0)), &disk));
+    assert_int_equal(disk.size, 128);
+    assert_memory_not_equal(disk.data, first[0].data, 64);
 }
 
 static void a_recorded_half_of_another_key_is_no_key_of_ours(void **state)
@@ -313,17 +374,26 @@ static void the_servers_word_that_keys_are_lost_is_an_exit_of_its_own(void **sta
     assert_int_equal(bs_err_exit(BS_ERR_KEYS_LOST), 41);
 }
 
-/* As who once had this TPM and the signed bundle would make it: keys that he knows beside what the server signed. */
-static void a_vault_with_other_keys_than_the_enrolled_ones_is_tampering(void **state)
+static uint8_t known[64] = { 1 };
+
+static void put_known_key(struct vault_contents *contents)
 {
-    (void)state;
-    enroll();
-    scene_reboot(1);
-    assert_ok(scene_boot()); /* the bundle of this one names the enrolled halves */
+    contents->keys[0].private_half = BS_SPAN(known, sizeof(known));
+}
+
+static void add_known_key(struct vault_contents *contents)
+{
+    contents->keys[contents->key_count++] =
+        (struct generated_private){ bs_span_of_string("more"), BS_GENERATED_RANDOM, 1, BS_SPAN(known, sizeof(known)) };
+}
+
+/* The vault of this boot again, with other contents: as who once had this TPM and the signed bundle would make it. */
+static void reseal(void (*bend)(struct vault_contents *contents))
+{
     struct vault_opened opened;
     struct vault_findings findings;
     struct vault_policy policy;
-    scene_reboot(1);
+    uint64_t generation;
     boot_begin(&scene.boot, &scene.config, scene.root);
     policy = boot_policy(&scene.boot);
     boot_end(&scene.boot);
@@ -336,18 +406,37 @@ static void a_vault_with_other_keys_than_the_enrolled_ones_is_tampering(void **s
                                              .policy = &policy,
                                              .roots = roots };
     assert_ok(vault_open(NULL, &open, &opened, &findings));
-    uint8_t known[64] = { 1 };
-    uint64_t generation;
-    opened.contents.keys[0].private_half = BS_SPAN(known, sizeof(known));
+    bend(&opened.contents);
     const struct vault_request request = { scene_path("/var/lib/bootseal"), &policy, &opened.contents, NULL, NULL };
     assert_ok(vault_commit(NULL, &request, &generation));
     vault_opened_clear(&opened);
     fake_tpm.is_open = false;
+}
 
+static void assert_tampering(void (*bend)(struct vault_contents *contents))
+{
+    enroll();
+    scene_reboot(1);
+    assert_ok(scene_boot()); /* the bundle of this one names the enrolled halves */
+    scene_reboot(1);
+    reseal(bend);
     fake_net.serve = NULL;
     scene_configure("boot = { wait = 0; };\n");
     assert_err(scene_boot(), BS_ERR_UNREACHABLE);
     assert_true(scene_has_note(BS_NOTE_VAULT_TAMPERED));
+}
+
+/* Keys that he knows beside what the server signed. */
+static void a_vault_with_other_keys_than_the_enrolled_ones_is_tampering(void **state)
+{
+    (void)state;
+    assert_tampering(put_known_key);
+}
+
+static void a_vault_with_a_key_that_nobody_ordered_is_tampering(void **state)
+{
+    (void)state;
+    assert_tampering(add_known_key);
 }
 
 #define keys_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -365,10 +454,14 @@ int main(void)
         keys_test(the_share_of_another_serial_is_of_no_use),
         keys_test(a_lost_disk_loses_the_keys_until_new_ones_are_ordered),
         keys_test(a_key_that_is_ordered_anew_is_made_anew_beside_the_old_one),
+        keys_test(a_boot_that_seals_nothing_makes_no_keys),
+        keys_test(a_boot_that_seals_nothing_has_the_keys_that_a_share_opens),
         keys_test(what_was_never_recorded_is_kept_all_the_same),
+        keys_test(a_key_of_another_kind_or_size_is_another_key),
         keys_test(a_recorded_half_of_another_key_is_no_key_of_ours),
         keys_test(the_servers_word_that_keys_are_lost_is_an_exit_of_its_own),
         keys_test(a_vault_with_other_keys_than_the_enrolled_ones_is_tampering),
+        keys_test(a_vault_with_a_key_that_nobody_ordered_is_tampering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
