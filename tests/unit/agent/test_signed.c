@@ -194,6 +194,20 @@ static void approvals_may_lie_beside_the_image(void **state)
     opens_from_vault(1);
 }
 
+/* Who can write the file does not choose how much is asked of the TPM, nor how much room it takes. */
+static void many_approvals_that_nobody_signed_are_too_many(void **state)
+{
+    (void)state;
+    approve_variants(7, "0");
+    enroll(0);
+    approve_variants(7, "1111111111111111");
+    policy.signs_wrongly = true;
+    put_file(7, NULL, policy.key);
+    stays_shut(1);
+    policy.signs_wrongly = false;
+    opens_from_vault(0);
+}
+
 /* Sealed to what would not open it would be worse than not sealed at all. */
 static void nothing_is_sealed_that_would_not_open_in_this_boot(void **state)
 {
@@ -317,6 +331,7 @@ int main(void)
         TEST(an_approved_kernel_opens_the_vault_without_the_server),
         TEST(what_was_approved_in_an_older_epoch_opens_nothing_new),
         TEST(approvals_may_lie_beside_the_image),
+        TEST(many_approvals_that_nobody_signed_are_too_many),
         TEST(nothing_is_sealed_that_would_not_open_in_this_boot),
         TEST(a_policy_key_of_somebody_else_is_not_sealed_to),
         TEST(a_vault_under_another_key_or_epoch_than_its_bundle_says_is_tampering),
