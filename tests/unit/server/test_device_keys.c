@@ -36,6 +36,7 @@ static struct generated_public said_keys[2];
 static size_t said_key_count;
 static uint64_t said_shares[2];
 static size_t said_share_count;
+static uint64_t said_held; /* serial; 0: no vault is open */
 
 static void bend(struct message_statement *statement)
 {
@@ -43,11 +44,13 @@ static void bend(struct message_statement *statement)
     statement->key_count = said_key_count;
     memcpy(statement->shares, said_shares, sizeof(said_shares));
     statement->share_count = said_share_count;
+    statement->held_serial = said_held;
 }
 
 static void say_nothing(void)
 {
     said_key_count = said_share_count = 0;
+    said_held = 0;
 }
 
 static void say_shares(uint64_t first)
@@ -367,6 +370,57 @@ static void answers_that_were_never_sealed_do_not_pile_up_shares(void **state)
     softtpm_free(&tpm);
 }
 
+static void ask_often(struct lab *lab, struct softtpm *tpm)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        ANSWER(answer);
+        get(lab, tpm, &answer);
+    }
+}
+
+/* A device that cannot seal, and asks at each boot: it may not say which share it needs before it needs it. */
+static void the_share_of_the_vault_that_is_there_is_not_dropped(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    ANSWER(first);
+    ANSWER(second);
+    struct generated_public keys[2];
+    prepare(lab, &tpm);
+    get(lab, &tpm, &first); /* sealed; the confirmation was lost, and so was the next answer */
+    get(lab, &tpm, &second);
+    said_key_count = make_keys(1, 1, said_keys);
+    said_held = first.bundle.serial;
+    ask_often(lab, &tpm);
+    assert_true(has_share(lab, &tpm, first.bundle.serial));
+    assert_false(has_share(lab, &tpm, second.bundle.serial));
+
+    ANSWER(third);
+    make_keys(1, 1, keys);
+    assert_int_equal(confirm(lab, &tpm, keys, 2, 2, &third), MESSAGE_CONFIRMED);
+    said_held = 0;
+    ask_often(lab, &tpm);
+    assert_true(has_share(lab, &tpm, third.bundle.serial));
+    assert_false(has_share(lab, &tpm, third.bundle.serial + 1));
+    softtpm_free(&tpm);
+}
+
+static void a_key_of_another_kind_is_not_enrolled(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    ANSWER(first);
+    ANSWER(second);
+    prepare(lab, &tpm);
+    get(lab, &tpm, &first);
+    said_key_count = make_keys(1, 1, said_keys);
+    said_keys[1].kind = BS_GENERATED_ED25519;
+    get(lab, &tpm, &second);
+    assert_int_equal(row_of(lab, &tpm, "disk").half_size, 32);
+    assert_int_equal(row_of(lab, &tpm, "wg0").half_size, 0);
+    softtpm_free(&tpm);
+}
+
 static void a_profile_that_wants_another_type_of_an_enrolled_key_waits_for_an_operator(void **state)
 {
     struct lab *lab = *state;
@@ -460,6 +514,8 @@ int main(void)
         LAB_TEST(answers_that_were_never_sealed_do_not_pile_up_shares),
         LAB_TEST(a_profile_that_wants_another_type_of_an_enrolled_key_waits_for_an_operator),
         LAB_TEST(a_profile_without_recovery_keeps_no_share),
+        LAB_TEST(the_share_of_the_vault_that_is_there_is_not_dropped),
+        LAB_TEST(a_key_of_another_kind_is_not_enrolled),
         LAB_TEST(keys_that_were_never_heard_of_wait_for_the_operator_who_has_the_share),
         LAB_TEST(a_key_that_was_never_ordered_is_in_no_locked_vault),
     };

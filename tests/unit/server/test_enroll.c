@@ -108,8 +108,10 @@ static uint64_t enroll_and_confirm(struct lab *lab, struct softtpm *tpm)
     talk_bundle(&talk, tpm, &plain, &bundle);
     talk_confirm(&talk, tpm, bundle.serial);
     assert_kind(&talk, MESSAGE_CONFIRMED);
+    uint64_t rows = lab_audit_rows(lab);
     talk_confirm(&talk, tpm, bundle.serial);
     assert_kind(&talk, MESSAGE_CONFIRMED);
+    assert_int_equal(lab_audit_rows(lab), rows);
     return bundle.serial;
 }
 
