@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import struct
 import subprocess
@@ -236,6 +237,8 @@ class Image:
 @pytest.fixture
 def images(tmp_path):
     """Two images of one maker, and one of a stranger."""
+    if not os.path.exists(SYSTEMD_MEASURE) and os.environ.get("BOOTSEAL_TEST_STRICT") != "1":
+        pytest.skip("systemd-measure is not installed")
     for name in ("maker.pem", "stranger.pem"):
         subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out",
                         tmp_path / name], capture_output=True, check=True)
