@@ -28,11 +28,11 @@ class Product:
         (self.config / "initramfs.conf").write_text(initramfs_conf)
         self.initrd = image.initramfs(self.folder / "initrd.img", programs.agent(), self.config)
 
-    def esp(self, cmdline=""):
+    def esp(self, cmdline="", signer=None):
         """An ESP that boots the product; other words on the command line are another boot for the TPM."""
         number = len(list(self.folder.glob("esp-*.img")))
         kernel_image = image.uki(self.folder / f"uki-{number}.efi", self.initrd,
-                                 f"{image.ROOT_CMDLINE} {cmdline}".strip())
+                                 f"{image.ROOT_CMDLINE} {cmdline}".strip(), signer)
         return image.esp(self.folder / f"esp-{number}.img", kernel_image)
 
     def board(self, name, esp, root, *, state_files=None, serial=None, **machine):

@@ -24,13 +24,15 @@ def initramfs(output, agent, config=None):
     return Path(output)
 
 
-def uki(output, initrd, cmdline=""):
-    """A unified kernel image; cmdline comes after what every test machine needs."""
+def uki(output, initrd, cmdline="", signer=None):
+    """A unified kernel image; cmdline comes after what every test machine needs; signer: signer.Signer."""
     with tempfile.TemporaryDirectory() as folder:
         osrel, words = Path(folder, "osrel"), Path(folder, "cmdline")
         osrel.write_text('ID=bootseal-test\nVERSION_ID=1\nPRETTY_NAME="bootseal test image"\n')
         words.write_text(f"{BASE_CMDLINE} {cmdline}".strip())
         sections = {".osrel": osrel, ".cmdline": words, ".linux": kernel().image, ".initrd": initrd}
+        if signer:
+            sections = signer.sections(sections, Path(folder, "pcrsig"))
         run("objcopy", *_section_options(stub(), sections), stub(), output)
     return Path(output)
 
