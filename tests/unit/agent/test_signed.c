@@ -226,6 +226,23 @@ static void nothing_is_sealed_that_would_not_open_in_this_boot(void **state)
     assert_int_equal(scene.confirms, 0);
 }
 
+/* And a renewal goes on with what was opened, with the key that belongs to it. */
+static void a_renewal_whose_approvals_do_not_fit_changes_nothing(void **state)
+{
+    (void)state;
+    scene.renew_after = 1;
+    approve_variants(1, "0");
+    enroll(0);
+    const TPMT_PUBLIC key = fake_tpm.pem_of;
+    approve_variants(1, "12");
+    scene_reboot(0);
+    assert_ok(scene_boot());
+    assert_int_equal(scene.attests, 1);
+    assert_string_equal(scene.boot.report.source, "vault");
+    assert_int_equal(scene.boot.report.serial, 1);
+    assert_memory_equal(&fake_tpm.pem_of.unique.ecc, &key.unique.ecc, sizeof(key.unique.ecc));
+}
+
 static void a_policy_key_of_somebody_else_is_not_sealed_to(void **state)
 {
     (void)state;
@@ -333,6 +350,7 @@ int main(void)
         TEST(approvals_may_lie_beside_the_image),
         TEST(many_approvals_that_nobody_signed_are_too_many),
         TEST(nothing_is_sealed_that_would_not_open_in_this_boot),
+        TEST(a_renewal_whose_approvals_do_not_fit_changes_nothing),
         TEST(a_policy_key_of_somebody_else_is_not_sealed_to),
         TEST(a_vault_under_another_key_or_epoch_than_its_bundle_says_is_tampering),
         TEST(pcrs_that_were_read_before_are_a_guess_alone),

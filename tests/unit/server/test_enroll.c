@@ -115,6 +115,26 @@ static uint64_t enroll_and_confirm(struct lab *lab, struct softtpm *tpm)
     return bundle.serial;
 }
 
+/* After a restored backup serials go on above what devices hold, but not wherever one of them says. */
+static void a_serial_that_nobody_can_have_reached_is_not_believed(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    static const struct {
+        uint64_t held, next;
+    } cases[] = { { 40, 41 }, { UINT64_C(1) << 48, 42 }, { INT64_MAX, 43 }, { UINT64_MAX, 44 } };
+    lab_approved_device(lab, &tpm);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        TALK(talk, lab);
+        BS_OWN(secret) plain = NULL;
+        struct bundle bundle;
+        talk_attest(&talk, &tpm, &(struct softtpm_request){ .held_serial = cases[i].held });
+        talk_bundle(&talk, &tpm, &plain, &bundle);
+        assert_int_equal(bundle.serial, cases[i].next);
+    }
+    softtpm_free(&tpm);
+}
+
 static void confirming_a_new_key_revokes_the_certificate_of_the_old_one(void **state)
 {
     struct lab *lab = *state;
@@ -409,6 +429,7 @@ int main(void)
         LAB_TEST(an_unknown_device_waits_after_its_proof_and_goes_on_when_approved),
         LAB_TEST(a_certificate_carries_device_and_profile),
         LAB_TEST(a_lost_answer_repeated_gives_the_same_certificate_and_secrets),
+        LAB_TEST(a_serial_that_nobody_can_have_reached_is_not_believed),
         LAB_TEST(confirming_a_new_key_revokes_the_certificate_of_the_old_one),
         LAB_TEST(a_bundle_that_the_device_holds_counts_as_confirmed),
         LAB_TEST(a_certificate_is_renewed_when_two_thirds_of_its_life_are_over),
