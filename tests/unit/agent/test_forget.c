@@ -259,6 +259,23 @@ static void a_folder_that_is_gone_leaves_copies_that_are_shut(void **state)
     assert_opens_nothing();
 }
 
+/* What lies in the way of a slot cannot be removed: until it can, each start tries again. */
+static void a_slot_that_cannot_be_erased_keeps_the_mark(void **state)
+{
+    (void)state;
+    struct vault_forgotten forgotten;
+    assert_ok(scene_boot());
+    put(SLOT_A, bs_span_of_string("rotten"));
+    assert_int_equal(unlink(scene_path(SLOT_B)), 0);
+    assert_ok(bs_dir_make(scene_path(SLOT_B), 0700));
+    assert_err(forget(&forgotten), BS_ERR_IO);
+    assert_true(forgotten.is_shut && !forgotten.is_erased);
+    assert_true(is_marked(SLOT_A));
+    assert_int_equal(rmdir(scene_path(SLOT_B)), 0);
+    assert_opens_nothing();
+    assert_false(scene_has(SLOT_A));
+}
+
 static void a_partition_that_is_out_of_reach_is_shut_and_not_called_erased(void **state)
 {
     (void)state;
@@ -512,6 +529,7 @@ int main(void)
         scene_test(a_counter_that_is_gone_is_made_and_counted),
         scene_test(nothing_but_the_whole_mark_is_one),
         scene_test(a_slot_beside_the_mark_is_not_recovered_either),
+        scene_test(a_slot_that_cannot_be_erased_keeps_the_mark),
         scene_test(an_order_to_forget_is_obeyed_and_confirmed),
         scene_test(an_order_reaches_a_device_that_only_renews),
         scene_test(a_forged_order_is_not_obeyed),
