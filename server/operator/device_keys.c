@@ -121,6 +121,14 @@ static enum bs_err put_share(struct operator_call *call, const struct share_bloc
                              block->label.serial);
     if (err != BS_OK)
         return err;
+    if (row.locked_size == 0) { /* what is in the file would take the place of the only copy */
+        bs_wipe(&row, sizeof(row));
+        return operator_fail(call, BS_ERR_REFUSED,
+                             "share %" PRIu64
+                             " of that device was never encrypted to an operator's key: the server gives "
+                             "it to the device by itself",
+                             block->label.serial);
+    }
     row.has_value = true;
     memcpy(row.value, block->bytes.data, sizeof(row.value));
     err = store_share_put(store, block->label.device, &row);

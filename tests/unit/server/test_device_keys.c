@@ -2,6 +2,7 @@
 #include "unit/server/lab.h"
 
 #include "core/generated.h"
+#include "core/share.h"
 #include "server/device_keys.h"
 
 static const char profile_text[] =
@@ -345,6 +346,26 @@ static void a_wiped_device_has_no_share_any_more(void **state)
     softtpm_free(&tpm);
 }
 
+static void a_share_that_the_server_keeps_is_not_replaced(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct store_share kept;
+    struct share_label label;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(4096);
+    static const uint8_t other[BS_SHARE_SIZE] = { 7 };
+    ANSWER(first);
+    prepare(lab, &tpm);
+    enroll(lab, &tpm, 1, &first);
+    memcpy(label.device, tpm.id, sizeof(label.device));
+    label.serial = first.bundle.serial;
+    assert_ok(share_write(&label, false, BS_SPAN(other, sizeof(other)), &text));
+    assert_err(operator_device_recover(&lab->call, bs_buf_span(&text), &(size_t){ 0 }), BS_ERR_REFUSED);
+    assert_ok(store_share_get(lab->server->store, tpm.id, first.bundle.serial, &kept));
+    assert_true(bs_span_equal(BS_SPAN(kept.value, sizeof(kept.value)), first.bundle.share));
+    softtpm_free(&tpm);
+}
+
 /* A device whose power is cut again and again before it seals: neither does the table grow, nor is the one that it needs dropped. */
 static void answers_that_were_never_sealed_do_not_pile_up_shares(void **state)
 {
@@ -511,6 +532,7 @@ int main(void)
         LAB_TEST(the_share_of_a_device_is_given_to_no_other),
         LAB_TEST(a_confirmed_bundle_ends_older_shares),
         LAB_TEST(a_wiped_device_has_no_share_any_more),
+        LAB_TEST(a_share_that_the_server_keeps_is_not_replaced),
         LAB_TEST(answers_that_were_never_sealed_do_not_pile_up_shares),
         LAB_TEST(a_profile_that_wants_another_type_of_an_enrolled_key_waits_for_an_operator),
         LAB_TEST(a_profile_without_recovery_keeps_no_share),
