@@ -1,6 +1,7 @@
 """An approved update opens the vault without a server, and a revoked one does not: seal.policy = "signed", measured by OVMF.
 
-One device from boot to boot, with three images of one product: version 1 enrolls, 2 is the update, 0 is revoked.
+One device from boot to boot, with three images of one product: version 1 enrolls, 2 is the update, 0 is revoked. Its vault lies
+on vfat, as on a board that has only the boot loader's file system to write.
 """
 
 import datetime
@@ -11,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bootlab import fleet, rootfs
+from bootlab import fleet, image, rootfs
 from bootlab.server import Server
 from bootlab.swtpm import Tpm
 
 BOOT_SECONDS = 180
 REACHED = "real root reached"
 DEMO = Path(__file__).parent / "demo"
+VFAT = "STATE=LABEL=BOOTSEAL\nSTATE_TYPE=vfat\n"
 SIGNED = '\nseal = { policy = "signed"; };\n'
 CERTIFICATE_DAYS = 30
 
@@ -33,9 +35,11 @@ class Update:
         conf.write_text(re.sub(r"device_days = \d+", f"device_days = {CERTIFICATE_DAYS}", conf.read_text()))
         (folder / "product").mkdir()
         agent_conf = (DEMO / "agent.conf").read_text() + SIGNED
-        self.product = fleet.Product(folder / "product", self.server.image, agent_conf)
+        self.product = fleet.Product(folder / "product", self.server.image, agent_conf, VFAT,
+                                     "vfat nls_cp437 nls_ascii")
         self.esps = [self.product.esp(f"demo.version={version}") for version in range(3)]
         self.board = self.product.board("board", self.esps[1], rootfs.busybox_root(), tpm=self.tpm, serial="TEST-0001")
+        self.board.disks.state = image.vfat_state_disk(folder / "state.img")
         self.rest = list(self.board.options)
 
     def release(self, version):

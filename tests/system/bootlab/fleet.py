@@ -22,11 +22,11 @@ def configuration(folder, server_image, more="", changes=None):
 class Product:
     """The image that every board gets: the server's image/ folder and what the product adds to it."""
 
-    def __init__(self, folder, server_image, agent_conf="", initramfs_conf=""):
+    def __init__(self, folder, server_image, agent_conf="", initramfs_conf="", modules=""):
         self.folder = Path(folder).resolve()
         self.config = configuration(self.folder / "config", server_image, agent_conf)
         (self.config / "initramfs.conf").write_text(initramfs_conf)
-        self.initrd = image.initramfs(self.folder / "initrd.img", programs.agent(), self.config)
+        self.initrd = image.initramfs(self.folder / "initrd.img", programs.agent(), self.config, modules)
 
     def esp(self, cmdline="", signer=None):
         """An ESP that boots the product; other words on the command line are another boot for the TPM."""

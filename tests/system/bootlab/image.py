@@ -1,7 +1,10 @@
 """Initramfs, unified kernel image, ESP and state disk: what a boot is made of, without root or loop devices."""
 
 import re
+import struct
 import tempfile
+import uuid
+import zlib
 from pathlib import Path
 
 from .kernel import kernel, stub
@@ -17,10 +20,13 @@ ROOT_CMDLINE = "root=LABEL=root rootfstype=ext4 TERM=dumb systemd.show_status=0"
 MIB = 1024 * 1024
 
 
-def initramfs(output, agent, config=None):
-    """The busybox initramfs with the agent; config: a folder that becomes /etc/bootseal."""
+MODULES = "virtio_pci virtio_blk virtio_net virtio-rng ext4"
+
+
+def initramfs(output, agent, config=None, modules=""):
+    """The busybox initramfs with the agent; config: a folder that becomes /etc/bootseal; modules: more of the kernel's."""
     run(MKINITRAMFS, f"--output={output}", f"--bootseal={agent}", f"--busybox={BUSYBOX}",
-        f"--modules-dir={kernel().modules}", *([f"--config={config}"] if config else []))
+        f"--modules-dir={kernel().modules}", f"--modules={MODULES} {modules}".strip(), *([f"--config={config}"] if config else []))
     return Path(output)
 
 
@@ -83,6 +89,41 @@ def ext4(output, label, size_mib, tree=None):
 def state_disk(output, tree=None):
     """The file system of the vault, empty or with the files of a folder (a token, say)."""
     return ext4(output, "bootseal-state", 16, tree)
+
+
+def vfat_state_disk(output):
+    """The same on vfat, which has no name longer than eleven letters: BOOTSEAL."""
+    output = Path(output)
+    output.unlink(missing_ok=True)
+    with open(output, "wb") as disk:
+        disk.truncate(16 * MIB)
+    run("mkfs.vfat", "-n", "BOOTSEAL", output)
+    return output
+
+
+def partitioned_disk(output, name, size_mib):
+    """A disk with a GPT (UEFI 2.10 §5.3) and one partition of that name, which is zeros."""
+    sectors, first = (size_mib + 2) * MIB // 512, 2048
+    last = first + size_mib * MIB // 512 - 1
+    linux = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4").bytes_le
+    entry = linux + uuid.uuid4().bytes_le + struct.pack("<QQQ", first, last, 0) + name.encode("utf-16le").ljust(72, b"\0")
+    entries = entry.ljust(128 * 128, b"\0")
+    disk_id = uuid.uuid4().bytes_le
+
+    def header(here, there, table):
+        rest = struct.pack("<QQQQ16sQIII", here, there, 34, sectors - 34, disk_id, table, 128, 128, zlib.crc32(entries))
+        blank = struct.pack("<8sIIII", b"EFI PART", 0x10000, 92, 0, 0)
+        return struct.pack("<8sIIII", b"EFI PART", 0x10000, 92, zlib.crc32(blank + rest), 0) + rest
+
+    protective = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1, sectors - 1)
+    with open(output, "wb") as disk:
+        disk.truncate(sectors * 512)
+        for at, data in ((0, bytes(446) + protective.ljust(64, b"\0") + b"\x55\xaa"), (512, header(1, sectors - 1, 2)),
+                         (1024, entries), ((sectors - 33) * 512, entries),
+                         ((sectors - 1) * 512, header(sectors - 1, 1, sectors - 33))):
+            disk.seek(at)
+            disk.write(data)
+    return Path(output)
 
 
 def copy_sparse(source, output):
