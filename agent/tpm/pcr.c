@@ -155,15 +155,32 @@ static enum bs_err extend_cap(struct tpm *tpm, uint32_t pcr)
     return tpm_check(tpm, rc, "TPM2_PCR_Event");
 }
 
-/* With one bank alone, what the boot has read at its beginning saves a command. */
+/*
+ * What the boot has read at its beginning saves a command. It read one bank; where that PCR was at its reset value the
+ * others are taken to be so, too.
+ */
 static bool is_known(const struct tpm *tpm, uint32_t pcr, TPML_DIGEST *ret_digests)
 {
+    static const uint8_t reset[CRYPTO_HASH_MAX];
     const struct tpm_pcrs *pcrs = &tpm->pcrs;
-    if (!tpm->has_pcrs || tpm->state.bank_count != 1 || tpm->state.banks[0] != pcrs->bank || !(pcrs->mask >> pcr & 1))
+    TPML_DIGEST known = { .count = 0 };
+
+    if (!tpm->has_pcrs || !(pcrs->mask >> pcr & 1))
         return false;
-    *ret_digests = (TPML_DIGEST){ .count = 1, .digests[0].size = (UINT16)pcrs->digest_size };
-    memcpy(ret_digests->digests[0].buffer, pcrs->values[pcr], pcrs->digest_size);
-    return true;
+    bool is_reset = memcmp(pcrs->values[pcr], reset, pcrs->digest_size) == 0;
+    for (size_t i = 0; i < tpm->state.bank_count; i++) {
+        TPM2B_DIGEST *digest = &known.digests[known.count];
+        if (!(tpm->bank_masks[i] >> pcr & 1))
+            continue;
+        digest->size = (UINT16)crypto_hash_size(tpm->state.banks[i]);
+        if (tpm->state.banks[i] == pcrs->bank)
+            memcpy(digest->buffer, pcrs->values[pcr], pcrs->digest_size);
+        else if (!is_reset || digest->size == 0)
+            return false;
+        known.count++;
+    }
+    *ret_digests = known;
+    return known.count > 0;
 }
 
 static enum bs_err extend_and_read(struct tpm *tpm, uint32_t pcr, TPML_DIGEST *ret_after)
@@ -203,7 +220,7 @@ enum bs_err tpm_cap(struct tpm *tpm, uint32_t pcr)
     if (err == BS_OK)
         err = extend_and_read(tpm, pcr, &after);
     if (err == BS_OK && is_old && !is_capped(tpm, pcr, &before, &after)) {
-        /* Somebody else has extended it since: once more, from what it is now. */
+        /* Somebody else has extended it, since or in another bank: once more, from what it is now. */
         before = after;
         err = extend_and_read(tpm, pcr, &after);
     }

@@ -77,8 +77,8 @@ enum bs_err tpm_pcr_read(struct tpm *tpm, uint16_t bank, uint32_t mask, struct t
 /*
  * The cap: one TPM2_PCR_Event(BS_CAP_EVENT) on `pcr`, then every active bank is read back and compared with what it
  * must be (a bank whose hash we do not have: with what it was, it must have changed). TPM when a bank did not change as
- * it must. What tpm_pcr_read() has read of the only bank is not read again; where somebody extended the PCR since, it is extended
- * twice.
+ * it must. What tpm_pcr_read() has read of the PCR is not read again, and nothing is read first where that was its reset value;
+ * where somebody extended it since, or in another bank alone, it is extended twice.
  */
 enum bs_err tpm_cap(struct tpm *tpm, uint32_t pcr) BS_MUST_USE;
 

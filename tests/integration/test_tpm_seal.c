@@ -141,7 +141,7 @@ static void the_cap_shuts_it_in_every_bank(void **state)
     OK(tpm_state(tpm, &known)); /* as a boot has asked long before */
     lab_record(*state);
     OK(tpm_cap(tpm, CAP));
-    assert_int_equal(lab_commands(*state), 3); /* read, extend, read */
+    assert_int_equal(lab_commands(*state), 2); /* extend, read; sealing has read the PCR */
     stays_shut(tpm, &sealed, BS_ERR_BOOT);
     bs_secret_free(sealed.secret);
 
@@ -156,6 +156,43 @@ static void the_cap_shuts_it_in_every_bank(void **state)
         assert_memory_equal(pcrs.values[CAP], expected, size);
     }
     NOTHING_LOADED(*state);
+}
+
+/* What the boot read of one bank tells of all, where nobody has extended the PCR. */
+static void an_untouched_cap_is_not_read_first(void **state)
+{
+    BS_OWN(tpm) tpm = lab_open(*state, true);
+    struct tpm_pcrs pcrs;
+    struct tpm_state known;
+
+    OK(tpm_state(tpm, &known));
+    OK(tpm_pcr_read(tpm, CRYPTO_SHA256, 1u << CAP, &pcrs));
+    lab_record(*state);
+    OK(tpm_cap(tpm, CAP));
+    assert_int_equal(lab_commands(*state), 2); /* extend, read */
+
+    /* Now it is not at its reset value, and the other banks may be anything. */
+    OK(tpm_pcr_read(tpm, CRYPTO_SHA256, 1u << CAP, &pcrs));
+    lab_record(*state);
+    OK(tpm_cap(tpm, CAP));
+    assert_int_equal(lab_commands(*state), 3);
+}
+
+/* Somebody extends one bank alone: what was taken for its reset value is none. */
+static void a_cap_extended_in_another_bank_is_extended_again(void **state)
+{
+    BS_OWN(tpm) tpm = lab_open(*state, true);
+    const TPML_DIGEST_VALUES sha1 = { .count = 1, .digests[0].hashAlg = TPM2_ALG_SHA1 };
+    struct tpm_pcrs pcrs;
+    struct tpm_state known;
+
+    OK(tpm_state(tpm, &known));
+    OK(tpm_pcr_read(tpm, CRYPTO_SHA256, 1u << CAP, &pcrs));
+    assert_int_equal(Esys_PCR_Extend(tpm->esys, ESYS_TR_PCR0 + CAP, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sha1),
+                     0);
+    lab_record(*state);
+    OK(tpm_cap(tpm, CAP));
+    assert_int_equal(lab_commands(*state), 4); /* extend, read: not as it must be; once more */
 }
 
 static void a_cap_that_does_not_take_is_an_error(void **state)
@@ -517,6 +554,8 @@ int main(void)
         TEST(what_is_sealed_opens_in_the_same_boot_and_the_next),
         TEST(another_boot_does_not_open_it),
         TEST(the_cap_shuts_it_in_every_bank),
+        TEST(an_untouched_cap_is_not_read_first),
+        TEST(a_cap_extended_in_another_bank_is_extended_again),
         TEST(a_cap_that_does_not_take_is_an_error),
         TEST(an_old_generation_never_opens_again),
         TEST(a_blob_that_is_not_ours_is_refused),
