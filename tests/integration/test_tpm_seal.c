@@ -188,8 +188,8 @@ static void a_cap_extended_in_another_bank_is_extended_again(void **state)
 
     OK(tpm_state(tpm, &known));
     OK(tpm_pcr_read(tpm, CRYPTO_SHA256, 1u << CAP, &pcrs));
-    assert_int_equal(Esys_PCR_Extend(tpm->esys, ESYS_TR_PCR0 + CAP, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sha1),
-                     0);
+    assert_int_equal(
+        Esys_PCR_Extend(tpm->esys, ESYS_TR_PCR0 + CAP, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sha1), 0);
     lab_record(*state);
     OK(tpm_cap(tpm, CAP));
     assert_int_equal(lab_commands(*state), 4); /* extend, read: not as it must be; once more */

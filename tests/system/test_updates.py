@@ -68,9 +68,10 @@ class Update:
         return json.loads(text[:text.rindex("}") + 1])
 
     def opens_offline(self):
-        """The boot got everything from the vault and sent nothing."""
+        """The boot got everything from the vault and sent nothing, and asked the TPM no more than it has to."""
         made = self.arrives()
         assert (made["source"], made["capped"]) == ("vault", True)
+        assert made["tpm_commands"] <= 16
         assert self.board.sent_packets() == []
 
 
