@@ -48,6 +48,8 @@ struct tpm {
     bool has_ek;
     struct tpm_ek ek;
     struct tpm_key ek_key, srk, ak;
+    struct tpm_key
+        srk_proven; /* somebody's word, and a session salted to it has unsealed; not the TPM's SRK before it is adopted */
 };
 
 /* Makes the connection usable: takes it again after tpm_release(), renews it after an error that it did not survive. */

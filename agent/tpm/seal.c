@@ -163,7 +163,7 @@ static enum bs_err unseal_under_named(struct tpm *tpm, const struct tpm_key *nam
     if (err == BS_OK)
         err = unseal_under(tpm, &srk, request, ret_secret);
     if (err == BS_OK)
-        tpm->srk = *named;
+        tpm->srk_proven = *named;
     return err;
 }
 

@@ -13,6 +13,12 @@ enum bs_err tpm_srk_open(struct tpm *tpm, struct tpm_loaded *ret_loaded)
     return err == BS_ERR_REFUSED ? BS_ERR_TPM : err;
 }
 
+void tpm_srk_adopt(struct tpm *tpm, struct bs_span name)
+{
+    if (!tpm->srk.is_known && tpm->srk_proven.is_known && bs_span_equal(wire_name_span(&tpm->srk_proven.name), name))
+        tpm->srk = tpm->srk_proven;
+}
+
 enum bs_err tpm_srk(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name)
 {
     enum bs_err err = BS_OK;

@@ -102,6 +102,11 @@ enum bs_err tpm_ek(struct tpm *tpm, const struct tpm_ek **ret_ek) BS_MUST_USE; /
  * password and no such key is persistent. Pointers are good until tpm_close.
  */
 enum bs_err tpm_srk(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name) BS_MUST_USE;
+/*
+ * Saves reading it: what the last tpm_unseal() was under is taken for the SRK, where it has this Name. That it unsealed shows only that
+ * this TPM has the key; the Name has to come from who has seen the SRK certified, so out of a bundle that was verified.
+ */
+void tpm_srk_adopt(struct tpm *tpm, struct bs_span name);
 enum bs_err tpm_ak(struct tpm *tpm, const TPMT_PUBLIC **ret_public, const struct wire_name **ret_name) BS_MUST_USE;
 
 /* TPM2_Certify of the SRK by the AK: marshalled TPMS_ATTEST and TPMT_SIGNATURE are appended. */
@@ -210,8 +215,8 @@ enum bs_err tpm_seal(struct tpm *tpm, const struct tpm_policy *policy, const str
  * the TPM. PCR_CHANGED in between (IMA extends PCR 10) is answered with a new session, a few times.
  *
  * Nothing is read from the TPM first: the SRK is believed to be `srk` until the session proves it, for only the TPM that
- * has its private part gives an answer that verifies; then tpm_srk() tells it, too. Where it does not prove right the
- * TPM's own SRK is looked for.
+ * has its private part gives an answer that verifies. It may be any key of this TPM all the same: tpm_srk() tells it only
+ * after tpm_srk_adopt(). Where it does not prove right the TPM's own SRK is looked for.
  */
 struct tpm_unseal_request {
     const TPMT_PUBLIC *srk;

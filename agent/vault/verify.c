@@ -23,6 +23,27 @@ static enum bs_err verify_signer(const struct slot_header *header, const struct 
     return is_signed ? BS_OK : BS_ERR_TAMPERED;
 }
 
+/*
+ * The slot was sealed under the SRK that the server saw certified. What its header names is anybody's word until here: whoever may make
+ * keys in this TPM could have sealed a slot to one of them.
+ */
+static enum bs_err verify_srk(struct tpm *tpm, const struct slot_header *header, const struct bundle *bundle)
+{
+    const TPMT_PUBLIC *srk;
+    const struct wire_name *ours;
+    struct wire_name named;
+    enum bs_err err = wire_public_name(&header->srk, &named);
+    if (err == BS_OK && !bs_span_equal(wire_name_span(&named), bundle->srk_name))
+        err = BS_ERR_TAMPERED;
+    if (err != BS_OK)
+        return err;
+    tpm_srk_adopt(tpm, bundle->srk_name);
+    err = tpm_srk(tpm, &srk, &ours);
+    if (err != BS_OK)
+        return err;
+    return bs_span_equal(wire_name_span(ours), bundle->srk_name) ? BS_OK : BS_ERR_TAMPERED;
+}
+
 enum bs_err verify_opened(struct tpm *tpm, const struct cert_roots *roots, const struct slot_header *header,
                           struct vault_opened *opened)
 {
@@ -32,13 +53,9 @@ enum bs_err verify_opened(struct tpm *tpm, const struct cert_roots *roots, const
     if (err != BS_OK)
         return err;
 
-    const TPMT_PUBLIC *srk_public;
-    const struct wire_name *srk_name;
-    err = tpm_srk(tpm, &srk_public, &srk_name);
+    err = verify_srk(tpm, header, &opened->bundle);
     if (err != BS_OK)
         return err;
-    if (!bs_span_equal(wire_name_span(srk_name), opened->bundle.srk_name))
-        return BS_ERR_TAMPERED;
 
     TPM2B_PUBLIC device;
     struct cert_info leaf;

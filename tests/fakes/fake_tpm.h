@@ -20,7 +20,8 @@ struct fake_tpm {
     uint64_t counter;
     struct fake_sealed sealed[FAKE_SEALED_MAX];
     size_t sealed_count;
-    uint8_t srk_seed; /* another one: the owner hierarchy was cleared */
+    uint8_t srk_seed;    /* another one: the owner hierarchy was cleared */
+    bool proves_any_srk; /* it has whatever key a slot names for the SRK: somebody made it there */
     bool in_lockout;
     bool changes_answers; /* to an unseal */
     uint16_t bank;

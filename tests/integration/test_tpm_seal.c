@@ -459,11 +459,58 @@ static void opening_costs_few_commands(void **state)
     const TPMT_PUBLIC *srk;
     const struct wire_name *name;
     struct wire_name expected;
-    OK(tpm_srk(tpm, &srk, &name));
     OK(wire_public_name(&sealed.srk, &expected));
+    tpm_srk_adopt(tpm, wire_name_span(&expected));
+    OK(tpm_srk(tpm, &srk, &name));
     assert_true(wire_name_equal(name, &expected));
     assert_int_equal(lab_commands(*state), 7);
     bs_secret_free(sealed.secret);
+}
+
+/* A key of the SRK's template at the SRK's handle, which is not the SRK; and something sealed under it as `mine` is under the SRK. */
+static void seal_under_foreign(struct lab *lab, const struct sealed *mine, struct sealed *ret_theirs)
+{
+    struct tpm_options options = lab_options(lab);
+    struct tpm_key foreign = { .handle = options.srk_handle, .hierarchy = TPM2_RH_ENDORSEMENT };
+    TPM_LOADED struct tpm_loaded loaded = TPM_LOADED_NONE;
+    TPMT_PUBLIC template;
+    struct tpm_policy policy;
+    BS_OWN(tpm) tpm = lab_open(lab, true);
+    wire_template_srk(&template);
+    OK(tpm_key_open(tpm, &template, &foreign, &loaded));
+    assert_true(foreign.is_persistent);
+    tpm->srk = foreign;
+    *ret_theirs = (struct sealed){ .counter = mine->counter, .srk = foreign.public_area };
+    make_secret(&ret_theirs->secret);
+    OK(tpm_policy_now(tpm, BANK, BOOT_MASK, CAP, &mine->counter, mine->counter.value, &policy));
+    OK(tpm_seal(tpm, &policy, ret_theirs->secret, &ret_theirs->blob));
+}
+
+/* Whoever may make keys in this TPM seals a slot to one of them: it opens, and the next slot, or this boot's enrollment, has the SRK. */
+static void a_key_that_a_slot_names_is_not_kept_for_the_srk(void **state)
+{
+    struct sealed mine, theirs;
+    const TPMT_PUBLIC *srk;
+    const struct wire_name *name;
+    struct wire_name expected, foreign;
+    {
+        BS_OWN(tpm) tpm = lab_open(*state, false);
+        seal_one(tpm, &mine);
+    }
+    seal_under_foreign(*state, &mine, &theirs);
+    OK(wire_public_name(&mine.srk, &expected));
+    OK(wire_public_name(&theirs.srk, &foreign));
+    assert_false(wire_name_equal(&foreign, &expected));
+
+    BS_OWN(tpm) tpm = lab_open(*state, true);
+    opens(tpm, &theirs);
+    tpm_srk_adopt(tpm, wire_name_span(&expected)); /* the Name that the server signed is not what unsealed */
+    opens(tpm, &mine);
+    OK(tpm_srk(tpm, &srk, &name));
+    assert_true(wire_name_equal(name, &expected));
+    NOTHING_LOADED(*state);
+    bs_secret_free(mine.secret);
+    bs_secret_free(theirs.secret);
 }
 
 /* Keys and sessions that somebody left behind fill the TPM: they cost an open that finds them in its way some commands. */
@@ -569,6 +616,7 @@ int main(void)
         TEST(power_cuts_are_no_failed_attempts),
         TEST(the_secret_is_not_on_the_bus_and_not_left_in_memory),
         TEST(opening_costs_few_commands),
+        TEST(a_key_that_a_slot_names_is_not_kept_for_the_srk),
         TEST(what_others_left_loaded_makes_room),
         TEST(an_srk_that_the_tpm_does_not_have_opens_nothing),
         TEST(without_the_counter_nothing_opens),

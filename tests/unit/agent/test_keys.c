@@ -409,8 +409,17 @@ static void reseal(void (*bend)(struct vault_contents *contents))
     bend(&opened.contents);
     const struct vault_request request = { scene_path("/var/lib/bootseal"), &policy, &opened.contents, NULL, NULL };
     assert_ok(vault_commit(NULL, &request, &generation));
+    fake_tpm.srk_seed = 0;
     vault_opened_clear(&opened);
     fake_tpm.is_open = false;
+}
+
+/* A key of his in the place of the SRK: the TPM opens under it what was sealed under it, as under any other. */
+static void seal_under_another_key(struct vault_contents *contents)
+{
+    (void)contents;
+    fake_tpm.srk_seed++;
+    fake_tpm.proves_any_srk = true;
 }
 
 static void assert_tampering(void (*bend)(struct vault_contents *contents))
@@ -439,6 +448,12 @@ static void a_vault_with_a_key_that_nobody_ordered_is_tampering(void **state)
     assert_tampering(add_known_key);
 }
 
+static void a_vault_under_another_key_than_the_signed_srk_is_tampering(void **state)
+{
+    (void)state;
+    assert_tampering(seal_under_another_key);
+}
+
 #define keys_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -462,6 +477,7 @@ int main(void)
         keys_test(the_servers_word_that_keys_are_lost_is_an_exit_of_its_own),
         keys_test(a_vault_with_other_keys_than_the_enrolled_ones_is_tampering),
         keys_test(a_vault_with_a_key_that_nobody_ordered_is_tampering),
+        keys_test(a_vault_under_another_key_than_the_signed_srk_is_tampering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
