@@ -253,14 +253,14 @@ uint64_t issue_next_serial(struct store_device *device, const struct evidence *e
 
 /*
  * Keys that the device made have to be in the vault that it says it holds, or in one that a share opens. Those that it may have made
- * without having been heard may be in the one that only an operator opens.
+ * without having been heard may be in the one that it names and cannot open.
  */
 static enum bs_err check_keys(const struct contents *contents, const struct message_statement *statement,
                               struct issue_problem *problem)
 {
-    bool may_be_locked = contents->older.is_locked && contents->keys.may_be_made;
+    bool may_be_shut = statement->share_count > 0 && contents->keys.may_be_made;
     bool are_held = device_keys_are_held(&contents->keys, statement->keys, statement->key_count);
-    if ((are_held && !may_be_locked) || contents->older.count > 0)
+    if ((are_held && !may_be_shut) || contents->older.count > 0)
         return BS_OK;
     problem->reason = contents->older.is_locked ? BS_REASON_SHARE_LOCKED : BS_REASON_KEYS_LOST;
     if (contents->older.is_locked) {
@@ -270,10 +270,10 @@ static enum bs_err check_keys(const struct contents *contents, const struct mess
             "device share, share open, device recover; to let it make new ones: device rekey");
         return BS_ERR_INPUT;
     }
-    snprintf(
-        problem->text, sizeof(problem->text),
-        "this device does not have the keys any more that it made, and no recovery share opens an older vault of it; to let it "
-        "make new ones: bootsealctl device rekey");
+    snprintf(problem->text, sizeof(problem->text),
+             "%s, and no recovery share opens an older vault of it; to let it make new ones: bootsealctl device rekey",
+             are_held ? "this device may have made keys that are in its vault, which does not open in this boot"
+                      : "this device does not have the keys any more that it made");
     return BS_ERR_KEYS_LOST;
 }
 

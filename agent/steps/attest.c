@@ -164,7 +164,17 @@ static void fill_pcrs(const struct tpm_pcrs *pcrs, struct message_pcrs *to)
     }
 }
 
-/* The keys that it holds; or, where no vault opened, whose recovery shares would open one. */
+/*
+ * Keys in a slot that waits for a value which the counter has not reached: the power was cut before the commit, so nobody ever had them,
+ * and others may be made.
+ */
+static bool has_unused_keys(const struct boot *boot, const struct vault_slot_info *slot)
+{
+    struct tpm_counter counter;
+    return !slot->has_share && tpm_counter_read(boot->tpm, &counter) == BS_OK && slot->generation > counter.value;
+}
+
+/* The keys that it holds; or, where no vault opened, whose recovery shares would open one, or whose keys may lie in it. */
 static enum bs_err fill_vault(const struct boot *boot, struct vault_key_list *list, struct message_statement *s)
 {
     if (boot->is_held) {
@@ -180,7 +190,8 @@ static enum bs_err fill_vault(const struct boot *boot, struct vault_key_list *li
     vault_look(dir, slots);
     for (size_t i = 0; i < VAULT_SLOTS; i++) {
         uint64_t serial = slots[i].share_serial;
-        if (serial != 0 && (s->share_count == 0 || s->shares[0] != serial))
+        bool is_said = s->share_count > 0 && s->shares[0] == serial;
+        if (serial != 0 && !is_said && !has_unused_keys(boot, &slots[i]))
             s->shares[s->share_count++] = serial;
     }
     return BS_OK;

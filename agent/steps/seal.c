@@ -61,7 +61,9 @@ static enum bs_err commit(struct boot *boot, const char *dir, const struct vault
 
     const struct bundle *bundle = &boot->fresh.bundle;
     const struct vault_share share = { bundle->serial, bundle->share, bundle->device };
-    const struct vault_request request = { place, policy, &boot->fresh.contents, bundle->share.size > 0 ? &share : NULL,
+    /* Keys in it are a reason to name the bundle, also where no share opens it: should it stay shut, the server knows what may be in it. */
+    bool is_named = bundle->share.size > 0 || bundle->key_count > 0;
+    const struct vault_request request = { place, policy, &boot->fresh.contents, is_named ? &share : NULL,
                                            policy->kind == VAULT_PCR ? NULL : signer };
     if (unconfirmed_set(dir) != BS_OK) /* where nothing can be written, the commit says so */
         bs_debug(STATE, "%s/%s cannot be written", boot->config->vault.dir, UNCONFIRMED_NAME);

@@ -133,7 +133,7 @@ static enum bs_err put_wrapped(const struct slot_header *header, const struct va
                                const struct bs_secret *key, struct bs_buf *out)
 {
     static const uint8_t none[CRYPTO_AEAD_NONCE + WRAPPED_SIZE];
-    if (header->share.serial == 0)
+    if (header->share.serial == 0 || recovery->share.size == 0)
         return bs_buf_append(out, none, sizeof(none));
 
     SCOPED_WRAPPING_KEY wrapping;
@@ -312,6 +312,12 @@ enum bs_err slot_open(const struct slot *slot, const struct bs_secret *key, stru
     enum bs_err err =
         crypto_aead_open(bs_secret_view(key), slot->header.nonce, slot->header_bytes, slot->sealed, ret_plain);
     return err == BS_ERR_UNTRUSTED ? BS_ERR_INPUT : err;
+}
+
+bool slot_has_share(const struct slot *slot)
+{
+    static const uint8_t none[WRAPPED_SIZE];
+    return memcmp(slot->header.share.wrapped, none, sizeof(none)) != 0;
 }
 
 enum bs_err slot_unwrap(const struct slot *slot, const struct vault_share *recovery, struct bs_secret **ret_key)

@@ -11,7 +11,8 @@
 
 /* The vault's key a second time, wrapped for the recovery share of a bundle; all zero when there is none. */
 struct slot_share {
-    uint64_t serial; /* of the bundle that brought the share */
+    uint64_t
+        serial; /* of the bundle that brought the share, or without one ordered keys that lie in the slot; 0: neither */
     uint8_t nonce[CRYPTO_AEAD_NONCE];
     uint8_t wrapped[SLOT_KEY_SIZE + CRYPTO_AEAD_TAG];
 };
@@ -51,6 +52,9 @@ struct slot_keys {
  */
 enum bs_err slot_encode(const struct slot_header *header, const struct slot_keys *keys,
                         const struct vault_contents *contents, struct bs_buf *out) BS_MUST_USE;
+
+/* A key is wrapped in it, whatever it is. */
+bool slot_has_share(const struct slot *slot);
 
 /* The slot's key by its recovery share. NOT_FOUND when the share is that of another serial, INPUT when it does not fit. */
 enum bs_err slot_unwrap(const struct slot *slot, const struct vault_share *recovery,

@@ -357,5 +357,6 @@ void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS])
         ret_slots[i].generation = files[i].slot.header.generation;
         ret_slots[i].policy = files[i].slot.header.policy;
         ret_slots[i].share_serial = files[i].slot.header.share.serial;
+        ret_slots[i].has_share = slot_has_share(&files[i].slot);
     }
 }

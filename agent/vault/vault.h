@@ -31,7 +31,7 @@ enum vault_kind {
 /* The recovery share of a bundle, and whose it is. */
 struct vault_share {
     uint64_t serial;
-    struct bs_span share;  /* BS_SHARE_SIZE bytes */
+    struct bs_span share;  /* BS_SHARE_SIZE bytes; empty: nobody has one, the serial alone stands in the slot */
     struct bs_span device; /* 32 bytes */
 };
 
@@ -140,6 +140,8 @@ struct vault_slot_info {
     bool is_mark;    /* INPUT, and what lies there says that a vault_forget is under way */
     uint64_t generation;
     struct vault_policy policy;
-    uint64_t share_serial; /* of the bundle whose recovery share opens it; 0: none does */
+    uint64_t
+        share_serial; /* of its bundle, whose recovery share opens it, or that ordered the keys in it; 0: neither */
+    bool has_share;   /* the former */
 };
 void vault_look(const char *dir, struct vault_slot_info ret_slots[VAULT_SLOTS]);

@@ -243,6 +243,46 @@ static void without_a_share_a_changed_boot_loses_the_keys(void **state)
     enroll();
     scene_reboot(1);
     assert_keys_lost();
+    assert_int_equal(scene.said.share_count, 1);
+}
+
+/* The server may have heard of none of them: that a vault with keys does not open is what it has to know before it orders them again. */
+static void a_vault_with_keys_that_stays_shut_is_named_without_a_share_too(void **state)
+{
+    (void)state;
+    server.keeps_shares = false;
+    assert_ok(scene_boot());
+    scene_reboot(1);
+    scene.refuses = true;
+    scene.refuse_reason = "keys-lost";
+    assert_err(scene_boot(), BS_ERR_KEYS_LOST);
+    assert_int_equal(scene.said.share_count, 1);
+    assert_int_equal(scene.said.shares[0], 1);
+}
+
+/* The power went between the slot and the increment: nobody ever had these keys. */
+static void a_vault_with_keys_that_was_never_committed_is_not_named(void **state)
+{
+    (void)state;
+    server.keeps_shares = false;
+    fake_tpm.fail_in = "tpm_counter_increment";
+    fake_tpm.fail_with = BS_ERR_TPM;
+    assert_err(scene_boot(), BS_ERR_TPM);
+    assert_true(scene_has("/var/lib/bootseal/slot-a"));
+    fake_tpm.fail_in = NULL;
+    scene_reboot(1);
+    assert_ok(scene_boot());
+    assert_int_equal(scene.said.share_count, 0);
+}
+
+static void a_vault_without_keys_or_share_is_not_named(void **state)
+{
+    (void)state;
+    scene.spoil = NULL;
+    assert_ok(scene_boot());
+    scene_reboot(1);
+    assert_ok(scene_boot());
+    assert_string_equal(scene.boot.report.source, "server");
     assert_int_equal(scene.said.share_count, 0);
 }
 
@@ -466,6 +506,9 @@ int main(void)
         keys_test(a_cleared_tpm_keeps_the_keys),
         keys_test(a_foreign_increment_keeps_the_keys),
         keys_test(without_a_share_a_changed_boot_loses_the_keys),
+        keys_test(a_vault_with_keys_that_stays_shut_is_named_without_a_share_too),
+        keys_test(a_vault_with_keys_that_was_never_committed_is_not_named),
+        keys_test(a_vault_without_keys_or_share_is_not_named),
         keys_test(the_share_of_another_serial_is_of_no_use),
         keys_test(a_lost_disk_loses_the_keys_until_new_ones_are_ordered),
         keys_test(a_key_that_is_ordered_anew_is_made_anew_beside_the_old_one),

@@ -267,6 +267,7 @@ static void the_share_opens_a_slot(void **state)
     BS_OWN(secret) plain = NULL;
     encode_shared(&slot);
     assert_int_equal(slot.header.share.serial, 9);
+    assert_true(slot_has_share(&slot));
     assert_ok(slot_unwrap(&slot, &share, &found));
     assert_int_equal(bs_secret_size(found), SLOT_KEY_SIZE);
     assert_memory_equal(bs_secret_view(found), bs_secret_view(key), SLOT_KEY_SIZE);
@@ -330,6 +331,26 @@ static void a_slot_without_a_share_has_no_second_key(void **state)
     none.serial = 0;
     assert_ok(slot_decode(bs_buf_span(&slot_bytes), &slot));
     assert_err(slot_unwrap(&slot, &none, &found), BS_ERR_NOT_FOUND);
+}
+
+/* Whose keys lie in it stands there all the same, and nothing wraps the key. */
+static void a_serial_without_a_share_is_no_second_key(void **state)
+{
+    (void)state;
+    static const uint8_t nothing[SHARE_SIZE - 8];
+    const struct vault_share unshared = { share.serial, BS_SPAN_NONE, share.device };
+    struct slot_keys with = { key, &unshared };
+    struct slot slot;
+    BS_OWN(secret) found = NULL;
+    memset(header.share.nonce, 3, sizeof(header.share.nonce));
+    bs_buf_reset(&slot_bytes);
+    assert_ok(slot_encode(&header, &with, &contents, &slot_bytes));
+    assert_ok(slot_decode(bs_buf_span(&slot_bytes), &slot));
+    assert_int_equal(slot.header.share.serial, share.serial);
+    assert_false(slot_has_share(&slot));
+    assert_memory_equal(share_at() + 8, nothing, sizeof(nothing));
+    assert_err(slot_unwrap(&slot, &share, &found), BS_ERR_INPUT);
+    assert_ok(slot_open(&slot, key, &found));
 }
 
 static void sizes_that_do_not_fit_are_refused(void **state)
@@ -403,6 +424,7 @@ int main(void)
         slot_test(another_share_device_or_serial_opens_nothing),
         slot_test(a_wrapped_key_does_not_open_another_slot),
         slot_test(a_slot_without_a_share_has_no_second_key),
+        slot_test(a_serial_without_a_share_is_no_second_key),
         slot_test(the_key_of_another_generation_does_not_open),
         slot_test(contents_that_are_no_map_of_ours_are_refused),
     };

@@ -12,6 +12,14 @@ static const char profile_text[] =
     "  { name = \"wg0\"; kind = \"generate\"; type = \"x25519\"; format = \"wireguard\"; }\n"
     ");\n";
 
+static const char unshared_text[] =
+    "name = \"sensor\";\n"
+    "recovery = \"none\";\n"
+    "items = (\n"
+    "  { name = \"disk\"; kind = \"generate\"; type = \"random\"; size = 48; },\n"
+    "  { name = \"wg0\"; kind = \"generate\"; type = \"x25519\"; format = \"wireguard\"; }\n"
+    ");\n";
+
 static void apply(struct lab *lab, const char *text)
 {
     struct store_profile applied;
@@ -254,6 +262,43 @@ static void without_vault_or_share_keys_are_lost_until_new_ones_are_ordered(void
     assert_int_equal(after.bundle.keys[0].key.generation, 2);
     assert_int_equal(after.bundle.keys[0].key.public_half.size, 0);
     assert_err(operator_device_rekey(&lab->call, lab_id(&tpm), "none", &rekeyed), BS_ERR_NOT_FOUND);
+    softtpm_free(&tpm);
+}
+
+/* Without shares, and the confirmation was lost: who names a vault that stays shut may have the keys of the first answer in it. */
+static void keys_that_were_never_heard_of_are_not_ordered_again_beside_a_shut_vault(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct operator_rekeyed rekeyed;
+    ANSWER(first);
+    ANSWER(second);
+    ANSWER(third);
+    prepare(lab, &tpm);
+    apply(lab, unshared_text);
+    get(lab, &tpm, &first);
+    assert_int_equal(first.bundle.share.size, 0);
+    get(lab, &tpm, &second); /* nothing was sealed: the answer was lost */
+    assert_int_equal(second.bundle.key_count, 2);
+    say_shares(second.bundle.serial);
+    assert_answer(lab, &tpm, MESSAGE_REFUSED, BS_REASON_KEYS_LOST);
+    assert_ok(operator_device_rekey(&lab->call, lab_id(&tpm), NULL, &rekeyed));
+    get(lab, &tpm, &third);
+    assert_int_equal(third.bundle.keys[0].key.generation, 2);
+    softtpm_free(&tpm);
+}
+
+/* The first order of a key: no vault, whatever it is, has it. */
+static void a_shut_vault_does_not_keep_a_key_from_being_ordered_first(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    ANSWER(first);
+    prepare(lab, &tpm);
+    apply(lab, unshared_text);
+    say_shares(3);
+    get(lab, &tpm, &first);
+    assert_int_equal(first.bundle.key_count, 2);
     softtpm_free(&tpm);
 }
 
@@ -528,6 +573,8 @@ int main(void)
         LAB_TEST(what_is_enrolled_is_never_replaced),
         LAB_TEST(a_share_is_given_to_who_names_it_and_needs_it),
         LAB_TEST(without_vault_or_share_keys_are_lost_until_new_ones_are_ordered),
+        LAB_TEST(keys_that_were_never_heard_of_are_not_ordered_again_beside_a_shut_vault),
+        LAB_TEST(a_shut_vault_does_not_keep_a_key_from_being_ordered_first),
         LAB_TEST(a_key_of_before_a_rekey_is_not_enrolled_as_the_new_one),
         LAB_TEST(the_share_of_a_device_is_given_to_no_other),
         LAB_TEST(a_confirmed_bundle_ends_older_shares),
