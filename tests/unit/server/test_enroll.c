@@ -412,6 +412,39 @@ static void whoami_knows_neither_old_certificates_nor_refused_devices(void **sta
     softtpm_free(&tpm);
 }
 
+/* The key of a later answer, said on an earlier connection: what was issued there is another bundle. */
+static void a_bundle_of_another_connection_is_not_confirmed_on_this_one(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct bundle old, new;
+    uint8_t key[32], mac[32];
+    BS_OWN(secret) old_plain = NULL;
+    BS_OWN(secret) new_plain = NULL;
+    lab_approved_device(lab, &tpm);
+    TALK(first, lab);
+    talk_attest(&first, &tpm, NULL);
+    talk_bundle(&first, &tpm, &old_plain, &old);
+    TALK(second, lab);
+    talk_attest(&second, &tpm, NULL);
+    talk_bundle(&second, &tpm, &new_plain, &new);
+    assert_int_not_equal(new.serial, old.serial);
+
+    const struct message_confirm m = { .device = BS_SPAN(tpm.id, 32),
+                                       .serial = new.serial,
+                                       .mac = BS_SPAN(mac, sizeof(mac)) };
+    assert_ok(bundle_confirm_key(BS_SPAN(second.secret, 32), BS_SPAN(second.channel, 32), key));
+    assert_ok(message_confirm_mac(BS_SPAN(key, 32), BS_SPAN(first.channel, 32), &m, mac));
+    bs_buf_reset(&first.body);
+    assert_ok(message_confirm_encode(&m, &first.body));
+    talk_send_confirm(&first);
+    assert_reason(&first, MESSAGE_REFUSED, BS_REASON_CONFIRM_UNKNOWN);
+    assert_int_equal(certs_of(lab, &tpm).count[STORE_CERT_LIVING], 0);
+    talk_confirm(&second, &tpm, new.serial);
+    assert_kind(&second, MESSAGE_CONFIRMED);
+    softtpm_free(&tpm);
+}
+
 static void health_is_well(void **state)
 {
     struct lab *lab = *state;
@@ -432,6 +465,7 @@ int main(void)
         LAB_TEST(a_serial_that_nobody_can_have_reached_is_not_believed),
         LAB_TEST(confirming_a_new_key_revokes_the_certificate_of_the_old_one),
         LAB_TEST(a_bundle_that_the_device_holds_counts_as_confirmed),
+        LAB_TEST(a_bundle_of_another_connection_is_not_confirmed_on_this_one),
         LAB_TEST(a_certificate_is_renewed_when_two_thirds_of_its_life_are_over),
         LAB_TEST(an_imported_device_enrolls_with_nobody_touching_anything),
         LAB_TEST(without_a_reference_nobody_is_approved),
