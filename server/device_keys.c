@@ -44,6 +44,7 @@ static enum bs_err order(struct store *store, const struct profile_item *item, c
     if (err != BS_OK)
         return err;
     keys->may_be_made = keys->may_be_made || (was_ordered && may_be_made(&row));
+    keys->is_again[keys->count] = was_ordered && row.half_size == 0;
     keys->rows[keys->count++] = row;
     return BS_OK;
 }
@@ -61,6 +62,19 @@ enum bs_err device_keys_order(struct store *store, const struct profile *profile
             return err;
     }
     return BS_OK;
+}
+
+enum bs_err device_keys_note_again(struct server *server, const uint8_t device[WIRE_ID_SIZE],
+                                   const struct device_keys *keys)
+{
+    const struct audit_entry entry = { "bootseald", "key.order", device, NULL };
+    enum bs_err err = BS_OK;
+    for (size_t i = 0; i < keys->count && err == BS_OK; i++)
+        if (keys->is_again[i])
+            err = audit_add(server, &entry, "%s, %s, generation %llu: ordered, and nothing is enrolled of it yet",
+                            keys->rows[i].name, generated_kind_name(keys->rows[i].kind),
+                            (unsigned long long)keys->rows[i].generation);
+    return err;
 }
 
 void device_keys_put(const struct device_keys *keys, struct bundle *bundle)

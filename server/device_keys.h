@@ -11,6 +11,8 @@
 /* The keys of a profile, for one device. */
 struct device_keys {
     struct store_key rows[BS_GENERATED_MAX];
+    bool is_again
+        [BS_GENERATED_MAX]; /* it was ordered before, or by an operator's rekey, and nothing is enrolled of it */
     size_t count;
     bool
         may_be_made; /* one was ordered before and nothing is enrolled of it: the device may have made it, and not been heard */
@@ -22,6 +24,13 @@ struct device_keys {
  */
 enum bs_err device_keys_order(struct store *store, const struct profile *profile, const uint8_t device[WIRE_ID_SIZE],
                               struct device_keys *ret_keys, char why[256]) BS_MUST_USE;
+
+/*
+ * A row in the audit log for each of them that a bundle orders again, inside its transaction: where the device had made one, and was not
+ * heard, it may make another.
+ */
+enum bs_err device_keys_note_again(struct server *server, const uint8_t device[WIRE_ID_SIZE],
+                                   const struct device_keys *keys) BS_MUST_USE;
 
 /* Into the bundle, which points at `keys` then. */
 void device_keys_put(const struct device_keys *keys, struct bundle *bundle);

@@ -314,6 +314,8 @@ enum bs_err issue_make(struct server *server, const struct issue_request *reques
         err = shares_make(server->store, &contents->profile, device, statement, &contents->share);
     }
     if (err == BS_OK)
+        err = device_keys_note_again(server, device->id, &contents->keys);
+    if (err == BS_OK)
         err = make(server, request, contents, &issue);
     contents_free(contents);
     if (err == BS_OK)

@@ -288,6 +288,37 @@ static void keys_that_were_never_heard_of_are_not_ordered_again_beside_a_shut_va
     softtpm_free(&tpm);
 }
 
+static enum bs_err count_orders(void *context, const struct store_audit *row)
+{
+    *(size_t *)context += strcmp(row->act, "key.order") == 0;
+    return BS_OK;
+}
+
+static size_t orders_in_audit(struct lab *lab)
+{
+    size_t count = 0;
+    assert_ok(store_audit_each(lab->server->store, 0, 0, NULL, count_orders, &count));
+    return count;
+}
+
+static void what_is_ordered_again_is_in_the_audit_log(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    ANSWER(first);
+    ANSWER(second);
+    ANSWER(third);
+    prepare(lab, &tpm);
+    get(lab, &tpm, &first);
+    assert_int_equal(orders_in_audit(lab), 0);
+    enroll(lab, &tpm, 1, &second); /* the first answer did not arrive */
+    assert_int_equal(orders_in_audit(lab), 2);
+    said_key_count = make_keys(1, 1, said_keys);
+    get(lab, &tpm, &third); /* enrolled: nothing is to be made */
+    assert_int_equal(orders_in_audit(lab), 2);
+    softtpm_free(&tpm);
+}
+
 /* The first order of a key: no vault, whatever it is, has it. */
 static void a_shut_vault_does_not_keep_a_key_from_being_ordered_first(void **state)
 {
@@ -575,6 +606,7 @@ int main(void)
         LAB_TEST(without_vault_or_share_keys_are_lost_until_new_ones_are_ordered),
         LAB_TEST(keys_that_were_never_heard_of_are_not_ordered_again_beside_a_shut_vault),
         LAB_TEST(a_shut_vault_does_not_keep_a_key_from_being_ordered_first),
+        LAB_TEST(what_is_ordered_again_is_in_the_audit_log),
         LAB_TEST(a_key_of_before_a_rekey_is_not_enrolled_as_the_new_one),
         LAB_TEST(the_share_of_a_device_is_given_to_no_other),
         LAB_TEST(a_confirmed_bundle_ends_older_shares),
