@@ -1,8 +1,10 @@
 #include "agent/machine.h"
 
 #include "agent/device/device.h"
+#include "agent/vault/forget.h"
 #include "agent/vault/vault.h"
 #include "core/file.h"
+#include "core/log.h"
 #include "core/text.h"
 
 #include <assert.h>
@@ -48,10 +50,23 @@ enum bs_err machine_forget(const struct agent_config *config, const char *root, 
     if (place_err == BS_OK)
         return vault_forget(place, tpm, ret_forgotten);
     enum bs_err err = bs_path_under(root, config->vault.dir, &dir);
+    if (err == BS_OK && bs_dir_make(dir, 0700) != BS_OK) /* without a place for the mark it is counted all the same */
+        bs_debug("vault", "%s cannot be made", config->vault.dir);
     if (err == BS_OK)
         err = vault_forget(dir, tpm, ret_forgotten);
     ret_forgotten->is_erased = false;
     return err == BS_OK ? place_err : err;
+}
+
+enum bs_err machine_forget_finish(const struct agent_config *config, const char *root, struct tpm *tpm,
+                                  bool *ret_was_marked)
+{
+    BS_OWN(string) dir = NULL;
+    *ret_was_marked = false;
+    if (*config->vault.partition == '\0') /* vault_open() and vault_commit() look there themselves */
+        return BS_OK;
+    enum bs_err err = bs_path_under(root, config->vault.dir, &dir);
+    return err == BS_OK ? forget_finish(dir, tpm, ret_was_marked) : err;
 }
 
 const char *machine_vault_name(const struct agent_config *config)

@@ -25,10 +25,20 @@ enum bs_err machine_open_tpm(const struct agent_config *config, enum machine_use
 enum bs_err machine_vault(const struct agent_config *config, const char *root, int64_t wait_ms,
                           char **ret_path) BS_MUST_USE;
 
-/* vault_forget() of that place. Where it is out of reach, what shuts it is not; then nothing is erased, and the error says why. */
+/*
+ * vault_forget() of that place. Where it is out of reach, what shuts it is not; then nothing is erased, and the error says why. The mark
+ * that a cut leaves lies in vault.dir then.
+ */
 struct vault_forgotten;
 enum bs_err machine_forget(const struct agent_config *config, const char *root, struct tpm *tpm,
                            struct vault_forgotten *ret_forgotten) BS_MUST_USE;
+
+/*
+ * Before a vault on a partition is opened or written: a forget that was cut off while the partition was out of reach is done to its
+ * end. *ret_was_marked is always set; when BS_OK is not what comes back, nothing may be opened or written.
+ */
+enum bs_err machine_forget_finish(const struct agent_config *config, const char *root, struct tpm *tpm,
+                                  bool *ret_was_marked) BS_MUST_USE;
 
 /* Name of that place for a person. */
 const char *machine_vault_name(const struct agent_config *config);

@@ -78,6 +78,19 @@ static void read_approvals(const struct boot *boot, struct bs_buf *out)
         bs_buf_reset(out);
 }
 
+/* As vault_open() does it with a mark beside the slots. */
+static enum bs_err finish_forgetting(struct boot *boot)
+{
+    struct vault_findings findings = { 0 };
+    enum bs_err err = machine_forget_finish(boot->config, boot->root, boot->tpm, &findings.is_forgotten);
+    if (!findings.is_forgotten) /* that vault.dir cannot be used is said by who needs it */
+        return BS_OK;
+    note_findings(boot, &findings);
+    err = err == BS_OK ? BS_ERR_NOT_FOUND : err;
+    say_why(err);
+    return err;
+}
+
 /* A partition that is not there is no vault: what holds the device's credentials may be a disk that is slow, or gone. */
 static enum bs_err find_vault(struct boot *boot, char **ret_dir, char **ret_place)
 {
@@ -99,7 +112,9 @@ enum bs_err step_open(struct boot *boot)
 {
     BS_OWN(string) dir = NULL;
     BS_OWN(string) place = NULL;
-    enum bs_err err = find_vault(boot, &dir, &place);
+    enum bs_err err = finish_forgetting(boot);
+    if (err == BS_OK)
+        err = find_vault(boot, &dir, &place);
     if (err != BS_OK)
         return err;
 

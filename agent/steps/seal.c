@@ -56,6 +56,10 @@ static enum bs_err commit(struct boot *boot, const char *dir, const struct vault
                           const struct vault_signer *signer, uint64_t *ret_generation)
 {
     BS_OWN(string) place = NULL;
+    bool was_marked;
+    enum bs_err err = machine_forget_finish(boot->config, boot->root, boot->tpm, &was_marked);
+    if (err != BS_OK)
+        return err;
     if (machine_vault(boot->config, boot->root, 0, &place) != BS_OK)
         return BS_ERR_IO; /* which partition it is, or that it is not there, was said by the step that looked for the vault */
 

@@ -1,4 +1,4 @@
-/* The mark of a forget that is under way, for vault.c: while it lies in a slot nothing is opened and nothing is written. */
+/* The mark of a forget that is under way, for vault.c and agent/machine.c: while it lies in a slot nothing is opened and nothing is written. */
 #pragma once
 
 #include "agent/vault/slots.h"

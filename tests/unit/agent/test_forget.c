@@ -292,6 +292,71 @@ static void a_partition_that_is_out_of_reach_is_shut_and_not_called_erased(void 
     assert_int_equal(fake_tpm.counter, before + 2);
 }
 
+#define PARTITION "/partition"
+
+/* A folder in the place of the partition, which comes and goes. */
+static void move_to_partition(void)
+{
+    static char node[512];
+    snprintf(node, sizeof(node), "%s", scene_path(PARTITION));
+    fake_device.node = node;
+    fake_device.partition = BS_OK;
+    scene_configure("vault = { partition = \"p\"; };\n");
+    assert_int_equal(rename(scene_path(VAULT), node), 0);
+}
+
+static enum bs_err forget_out_of_reach(void)
+{
+    struct vault_forgotten forgotten;
+    BS_OWN(tpm) tpm = NULL;
+    const struct tpm_options options = { .device = "fake" };
+    fake_device.partition = BS_ERR_NOT_FOUND;
+    assert_ok(tpm_open(&options, &tpm));
+    enum bs_err err = machine_forget(&scene.config, scene.root, tpm, &forgotten);
+    fake_device.partition = BS_OK;
+    return err;
+}
+
+/* The power goes between the two increments, and the partition is there again at the next start, with a slot for the value between. */
+static void a_forget_without_its_partition_is_finished_before_the_partition_is_opened(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf abandoned = BS_BUF(300000);
+    abandon_slot(&abandoned);
+    uint64_t before = fake_tpm.counter;
+    scene_reboot(0);
+    move_to_partition();
+    fake_tpm.fail_in = "tpm_counter_increment";
+    fake_tpm.fail_with = BS_ERR_TPM;
+    fake_tpm.fail_after = 1;
+    assert_err(forget_out_of_reach(), BS_ERR_TPM);
+    assert_int_equal(fake_tpm.counter, before + 1);
+    assert_true(is_marked(SLOT_A) || is_marked(SLOT_B));
+
+    assert_opens_nothing();
+    assert_true(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
+    assert_int_equal(fake_tpm.unseals, 0);
+    assert_true(fake_tpm.counter >= before + 3);
+    assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
+    assert_opens_nothing();
+    assert_false(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
+}
+
+static void a_mark_of_a_forget_without_its_partition_that_stays_lets_nothing_be_sealed(void **state)
+{
+    (void)state;
+    assert_ok(scene_boot());
+    scene_reboot(0);
+    move_to_partition();
+    put(SLOT_A, BS_SPAN(mark, sizeof(mark) - 1));
+    fake_tpm.fail_in = "tpm_counter_increment";
+    fake_tpm.fail_with = BS_ERR_TPM;
+    assert_err(scene_boot(), BS_ERR_TPM);
+    assert_int_equal(fake_tpm.unseals, 0);
+    assert_int_equal(fake_tpm.sealed_count, 1);
+    assert_true(is_marked(SLOT_A));
+}
+
 static void a_partition_that_is_out_of_reach_is_no_vault_and_takes_none(void **state)
 {
     (void)state;
@@ -524,6 +589,8 @@ int main(void)
         scene_test(a_disk_that_takes_no_mark_is_shut_all_the_same),
         scene_test(a_folder_that_is_gone_leaves_copies_that_are_shut),
         scene_test(a_partition_that_is_out_of_reach_is_shut_and_not_called_erased),
+        scene_test(a_forget_without_its_partition_is_finished_before_the_partition_is_opened),
+        scene_test(a_mark_of_a_forget_without_its_partition_that_stays_lets_nothing_be_sealed),
         scene_test(a_partition_that_is_out_of_reach_is_no_vault_and_takes_none),
         scene_test(where_nothing_is_nothing_is_claimed),
         scene_test(a_counter_that_is_gone_is_made_and_counted),
