@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const uint8_t bs_zeros[BS_ZEROS_SIZE];
+
 bool bs_span_equal(struct bs_span a, struct bs_span b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

@@ -278,7 +278,6 @@ struct pe_bytes pe_section_bytes(const struct pe *pe, const struct pe_section *s
 /* Bytes `from` to `to` of the file, zeros behind it included. */
 static enum bs_err update(struct crypto_digest *digest, struct pe_bytes bytes, uint64_t from, uint64_t to)
 {
-    static const uint8_t zeros[4096];
     enum bs_err err = BS_OK;
     if (from < bytes.data.size && from < to) {
         size_t end = to < bytes.data.size ? (size_t)to : bytes.data.size;
@@ -286,8 +285,8 @@ static enum bs_err update(struct crypto_digest *digest, struct pe_bytes bytes, u
         from = end;
     }
     while (err == BS_OK && from < to) {
-        size_t size = to - from < sizeof(zeros) ? (size_t)(to - from) : sizeof(zeros);
-        err = crypto_digest_update(digest, BS_SPAN(zeros, size));
+        size_t size = to - from < BS_ZEROS_SIZE ? (size_t)(to - from) : BS_ZEROS_SIZE;
+        err = crypto_digest_update(digest, BS_SPAN(bs_zeros, size));
         from += size;
     }
     return err;

@@ -1,5 +1,6 @@
 #include "agent/vault/slots_raw.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,13 +158,13 @@ enum bs_err raw_write(int fd, size_t index, struct bs_span bytes)
 
 enum bs_err raw_erase(int fd, size_t index)
 {
-    static const uint8_t zeros[RAW_BLOCK];
+    static_assert(RAW_BLOCK <= BS_ZEROS_SIZE, "one write for each block");
     enum belonging belonging;
     enum bs_err err = belongs(fd, &belonging);
     if (err != BS_OK || belonging != OURS)
         return err;
     err = put_head(fd, index, 0);
     for (off_t at = RAW_BLOCK; err == BS_OK && at < RAW_REGION; at += RAW_BLOCK)
-        err = write_at(fd, offset_of(index) + at, zeros, sizeof(zeros));
+        err = write_at(fd, offset_of(index) + at, bs_zeros, RAW_BLOCK);
     return err == BS_OK ? settle(fd) : err;
 }
