@@ -472,10 +472,10 @@ static void seal_under_foreign(struct lab *lab, const struct sealed *mine, struc
 {
     struct tpm_options options = lab_options(lab);
     struct tpm_key foreign = { .handle = options.srk_handle, .hierarchy = TPM2_RH_ENDORSEMENT };
-    TPM_LOADED struct tpm_loaded loaded = TPM_LOADED_NONE;
     TPMT_PUBLIC template;
     struct tpm_policy policy;
     BS_OWN(tpm) tpm = lab_open(lab, true);
+    TPM_LOADED struct tpm_loaded loaded = TPM_LOADED_NONE; /* let go before the TPM is */
     wire_template_srk(&template);
     OK(tpm_key_open(tpm, &template, &foreign, &loaded));
     assert_true(foreign.is_persistent);
