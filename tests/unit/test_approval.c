@@ -148,6 +148,46 @@ static void one_more_than_the_most_is_refused(void **state)
     assert_err(approvals_decode(bs_buf_span(&changed), &list), BS_ERR_PROTOCOL);
 }
 
+/* In a block of exactly its size, so that a sanitizer sees a byte read too many. */
+static enum bs_err decode_alone(struct bs_span bytes, struct bs_buf *out)
+{
+    struct approvals read;
+    uint8_t *alone = test_malloc(bytes.size > 0 ? bytes.size : 1);
+    memcpy(alone, bytes.data, bytes.size);
+    enum bs_err err = approvals_decode(BS_SPAN(alone, bytes.size), &read);
+    if (err == BS_OK)
+        assert_ok(approvals_encode(&read, out));
+    test_free(alone);
+    return err;
+}
+
+static void no_list_is_read_cut_or_with_more_behind_it(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf longer = BS_BUF(APPROVALS_SIZE_MAX);
+    BS_SCOPED_BUF struct bs_buf back = BS_BUF(APPROVALS_SIZE_MAX);
+    for (size_t size = 0; size < golden.size; size++)
+        assert_int_not_equal(decode_alone(BS_SPAN(golden.data, size), &back), BS_OK);
+    assert_ok(bs_buf_append(&longer, golden.data, golden.size));
+    assert_ok(bs_buf_append(&longer, "", 1));
+    assert_int_not_equal(decode_alone(bs_buf_span(&longer), &back), BS_OK);
+}
+
+/* Whatever is read has one spelling: what was flipped is refused, or is another list that is written just so. */
+static void a_flipped_bit_is_refused_or_another_list(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf bent = BS_BUF(APPROVALS_SIZE_MAX);
+    assert_ok(bs_buf_append(&bent, golden.data, golden.size));
+    for (size_t bit = 0; bit < 8 * bent.size; bit++) {
+        BS_SCOPED_BUF struct bs_buf back = BS_BUF(APPROVALS_SIZE_MAX);
+        bent.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (decode_alone(bs_buf_span(&bent), &back) == BS_OK)
+            assert_true(bs_span_equal(bs_buf_span(&back), bs_buf_span(&bent)));
+        bent.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
 static void differences_are_told_by_pcr(void **state)
 {
     (void)state;
@@ -208,6 +248,8 @@ int main(void)
         cmocka_unit_test(a_key_without_its_certificate_approves_nothing),
         cmocka_unit_test(what_is_no_list_of_approvals_is_refused),
         cmocka_unit_test(one_more_than_the_most_is_refused),
+        cmocka_unit_test(no_list_is_read_cut_or_with_more_behind_it),
+        cmocka_unit_test(a_flipped_bit_is_refused_or_another_list),
         cmocka_unit_test(differences_are_told_by_pcr),
         cmocka_unit_test(values_that_do_not_fit_their_bank_are_no_policy),
         cmocka_unit_test(a_policy_key_is_for_verifying_alone),

@@ -126,6 +126,37 @@ static void what_is_no_signature_file_is_refused(void **state)
 }
 
 /* More bytes than a signature of the largest key has. */
+/* In a block of exactly its size, so that a sanitizer sees a byte read too many. */
+static enum bs_err read_alone(struct bs_span bytes, struct seen *seen)
+{
+    uint8_t *alone = test_malloc(bytes.size > 0 ? bytes.size : 1);
+    memcpy(alone, bytes.data, bytes.size);
+    enum bs_err err = pcrsig_read(BS_SPAN(alone, bytes.size), keep, seen);
+    test_free(alone);
+    return err;
+}
+
+static void a_file_cut_or_bent_never_has_more_than_it_says(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf bent = BS_BUF(PCRSIG_SIZE_MAX);
+    struct seen seen = { .count = 0 };
+    size_t end = golden.size;
+    while (golden.data[end - 1] != '}')
+        end--;
+    for (size_t size = 0; size < end; size++)
+        assert_int_equal(read_alone(BS_SPAN(golden.data, size), &seen), BS_ERR_INPUT);
+    assert_ok(bs_buf_append(&bent, golden.data, end));
+    for (size_t bit = 0; bit < 8 * end; bit++) {
+        struct seen some = { .count = 0 };
+        bent.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        enum bs_err err = read_alone(bs_buf_span(&bent), &some);
+        assert_true(err == BS_OK || err == BS_ERR_INPUT);
+        assert_true(some.count <= 3 && some.last.signature_size <= CRYPTO_RSA_MAX);
+        bent.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
 static void a_signature_that_is_too_long_is_refused(void **state)
 {
     (void)state;
@@ -144,6 +175,7 @@ int main(void)
         cmocka_unit_test(what_systemd_measure_signed_is_read_and_verifies),
         cmocka_unit_test(banks_and_members_that_nobody_knows_are_passed_over),
         cmocka_unit_test(what_is_no_signature_file_is_refused),
+        cmocka_unit_test(a_file_cut_or_bent_never_has_more_than_it_says),
         cmocka_unit_test(a_signature_that_is_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
