@@ -50,7 +50,7 @@ struct operator_device {
     struct operator_finding findings[OPERATOR_FINDINGS_MAX];
     size_t finding_count;
 };
-#define OPERATOR_DEVICE_INIT ((struct operator_device){ .boot = { .log = BS_BUF(STORE_LOG_MAX) } })
+#define OPERATOR_DEVICE_INIT ((struct operator_device){ .boot = STORE_BOOT_INIT })
 enum bs_err operator_device_show(struct operator_call *call, const char *id,
                                  struct operator_device *ret_device) BS_MUST_USE;
 void operator_device_free(struct operator_device *device);

@@ -28,7 +28,10 @@
 #define STORE_SERIAL 16
 #define STORE_ITEMS_SIZE 4161 /* names of all items of a bundle, each with its comma */
 #define STORE_LOG_MAX (256 * 1024)
+#define STORE_USERSPACE_LOG_MAX (64 * 1024)
+#define STORE_COMMAND_LINE_MAX 4096
 #define STORE_PROFILE_MAX (512 * 1024)
+#define STORE_POLICY_MAX (512 * 1024)
 
 struct store;
 
@@ -151,8 +154,13 @@ struct store_boot {
     uint32_t mask;
     uint8_t pcrs[24][CRYPTO_HASH_MAX]; /* by PCR number, where the mask has a bit */
     struct bs_buf log;                 /* firmware log as sent; owned */
+    struct bs_buf userspace_log;       /* systemd's, as sent; empty: none; owned */
+    struct bs_buf command_line;        /* the kernel's, as sent; empty: none; owned */
 };
-#define STORE_BOOT_INIT ((struct store_boot){ .log = BS_BUF(STORE_LOG_MAX) })
+#define STORE_BOOT_INIT                                                     \
+    ((struct store_boot){ .log = BS_BUF(STORE_LOG_MAX),                     \
+                          .userspace_log = BS_BUF(STORE_USERSPACE_LOG_MAX), \
+                          .command_line = BS_BUF(STORE_COMMAND_LINE_MAX) })
 void store_boot_free(struct store_boot *boot);
 
 /* One of each device: the boot of its last proven evidence. `question` is the digest that an operator approves. */
@@ -216,6 +224,21 @@ enum bs_err store_profile_get(struct store *store, const char *name, struct stor
                               struct bs_buf *ret_text) BS_MUST_USE;
 typedef enum bs_err (*store_profile_fn)(void *context, const struct store_profile *profile);
 enum bs_err store_profile_each(struct store *store, store_profile_fn row, void *context) BS_MUST_USE;
+
+/* Policies: which boots are good, as text of the file as applied (server/policy/policy_file.h). There is no way to take one out. */
+
+struct store_policy {
+    char name[STORE_NAME_SIZE];
+    uint64_t version; /* rises with every apply */
+    int64_t applied;
+    char applied_by[STORE_NAME_SIZE];
+};
+enum bs_err store_policy_put(struct store *store, const struct store_policy *policy, struct bs_span text) BS_MUST_USE;
+/* NOT_FOUND; the text is appended to `ret_text` unless that is NULL. */
+enum bs_err store_policy_get(struct store *store, const char *name, struct store_policy *ret_policy,
+                             struct bs_buf *ret_text) BS_MUST_USE;
+typedef enum bs_err (*store_policy_fn)(void *context, const struct store_policy *policy);
+enum bs_err store_policy_each(struct store *store, store_policy_fn row, void *context) BS_MUST_USE;
 
 /* Tokens, by the hash of what the device shows */
 

@@ -14,7 +14,8 @@
 #define APPLICATION_ID 0x62736c31 /* "bsl1" in the header of the file, for file(1) */
 #define BATCH_MAX 64
 
-static const char *const schemas[] = { store_schema_1, store_schema_2, store_schema_3, store_schema_4, store_schema_5 };
+static const char *const schemas[] = { store_schema_1, store_schema_2, store_schema_3,
+                                       store_schema_4, store_schema_5, store_schema_6 };
 #define SCHEMA_VERSION ((int)(sizeof(schemas) / sizeof(schemas[0])))
 
 #define STORE_STATEMENT_TEXT(name, text) text,

@@ -9,6 +9,7 @@
 
 /* The columns of a reference in the order of take_reference(). */
 #define REFERENCE_COLUMNS "SELECT id, profile, digest, device, created, created_by, revoked, name, is_release "
+#define BOOT_COLUMNS "bank, mask, pcrs, log, userspace_log, command_line "
 
 /* Every statement of the store: name, text. All are prepared when the store is opened. */
 #define STORE_STATEMENTS(S)                                                                                           \
@@ -38,21 +39,21 @@
     S(DEVICE_COUNT, "SELECT count(*) FROM device WHERE status = ?")                                                   \
     S(DEVICE_EACH, "SELECT * FROM device ORDER BY created, id")                                                       \
     S(DEVICE_FIND, "SELECT id FROM device WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2")                             \
-    S(EVIDENCE_PUT, "INSERT OR REPLACE INTO evidence VALUES (?,?,?,?,?,?,?)")                                         \
-    S(EVIDENCE_GET, "SELECT question, time, bank, mask, pcrs, log FROM evidence WHERE device = ?")                    \
+    S(EVIDENCE_PUT, "INSERT OR REPLACE INTO evidence VALUES (?,?,?,?,?,?,?,?,?)")                                     \
+    S(EVIDENCE_GET, "SELECT question, time, " BOOT_COLUMNS "FROM evidence WHERE device = ?")                          \
     S(REFERENCE_ADD,                                                                                                  \
-      "INSERT INTO reference (profile, digest, device, created, created_by, revoked, name, is_release, "              \
-      "bank, mask, pcrs, log) VALUES (?,?,?,?,?,0,?,?,?,?,?,?) "                                                      \
+      "INSERT INTO reference (profile, digest, device, created, created_by, revoked, name, is_release, " BOOT_COLUMNS \
+      ") VALUES (?,?,?,?,?,0,?,?,?,?,?,?,?,?) "                                                                       \
       "ON CONFLICT (profile, digest) DO UPDATE SET revoked = 0, "                                                     \
       "name = iif(excluded.name = '', name, excluded.name), "                                                         \
       "is_release = max(is_release, excluded.is_release) RETURNING id")                                               \
     S(REFERENCE_EACH, REFERENCE_COLUMNS "FROM reference WHERE ?1 = '' OR profile = ?1 ORDER BY id")                   \
-    S(REFERENCE_EACH_BOOT, REFERENCE_COLUMNS ", bank, mask, pcrs, log "                                               \
-                                             "FROM reference WHERE ?1 = '' OR profile = ?1 ORDER BY id")              \
-    S(REFERENCE_RELEASES, REFERENCE_COLUMNS ", bank, mask, pcrs, x'' FROM reference "                                 \
+    S(REFERENCE_EACH_BOOT,                                                                                            \
+      REFERENCE_COLUMNS ", " BOOT_COLUMNS "FROM reference WHERE ?1 = '' OR profile = ?1 ORDER BY id")                 \
+    S(REFERENCE_RELEASES, REFERENCE_COLUMNS ", bank, mask, pcrs, x'', x'', x'' FROM reference "                       \
                                             "WHERE profile = ? AND is_release <> 0 AND revoked = 0 ORDER BY id DESC " \
                                             "LIMIT ?")                                                                \
-    S(REFERENCE_GET, REFERENCE_COLUMNS ", bank, mask, pcrs, log FROM reference WHERE id = ?")                         \
+    S(REFERENCE_GET, REFERENCE_COLUMNS ", " BOOT_COLUMNS "FROM reference WHERE id = ?")                               \
     S(REFERENCE_NAMED, REFERENCE_COLUMNS "FROM reference WHERE profile = ? AND name = ?")                             \
     S(REFERENCE_RELEASE, "UPDATE reference SET name = ?2, is_release = 1 WHERE id = ?1")                              \
     S(REFERENCE_REVOKE, "UPDATE reference SET revoked = 1, is_release = 0 WHERE id = ?")                              \
@@ -62,6 +63,9 @@
     S(PROFILE_PUT, "INSERT OR REPLACE INTO profile VALUES (?,?,?,?,?)")                                               \
     S(PROFILE_GET, "SELECT name, version, applied, applied_by, text FROM profile WHERE name = ?")                     \
     S(PROFILE_EACH, "SELECT name, version, applied, applied_by FROM profile ORDER BY name")                           \
+    S(POLICY_PUT, "INSERT OR REPLACE INTO policy VALUES (?,?,?,?,?)")                                                 \
+    S(POLICY_GET, "SELECT name, version, applied, applied_by, text FROM policy WHERE name = ?")                       \
+    S(POLICY_EACH, "SELECT name, version, applied, applied_by FROM policy ORDER BY name")                             \
     S(TOKEN_ADD, "INSERT INTO token (hash, profile, uses, used, expires, created, created_by, revoked) "              \
                  "VALUES (?,?,?,0,?,?,?,0) RETURNING id")                                                             \
     S(TOKEN_GET, "SELECT * FROM token WHERE hash = ?")                                                                \
@@ -159,7 +163,7 @@ const char *take_string(struct sql_use *use);                 /* likewise */
 void take_text(struct sql_use *use, char *ret_text, size_t size);
 int64_t take_int(struct sql_use *use);
 
-/* Six columns and back: bank, mask, pcrs, log. */
+/* Six columns and back: BOOT_COLUMNS. */
 void put_boot(struct sql_use *use, const struct store_boot *boot);
 void take_boot(struct sql_use *use, struct store_boot *ret_boot);
 
@@ -169,3 +173,4 @@ extern const char store_schema_2[];
 extern const char store_schema_3[];
 extern const char store_schema_4[];
 extern const char store_schema_5[];
+extern const char store_schema_6[];

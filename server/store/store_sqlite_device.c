@@ -227,6 +227,8 @@ enum bs_err store_device_find(struct store *store, const char *prefix, uint8_t r
 void store_boot_free(struct store_boot *boot)
 {
     bs_buf_free(&boot->log);
+    bs_buf_free(&boot->userspace_log);
+    bs_buf_free(&boot->command_line);
 }
 
 static size_t pack_pcrs(const struct store_boot *boot, uint8_t *ret_packed)
@@ -240,6 +242,17 @@ static size_t pack_pcrs(const struct store_boot *boot, uint8_t *ret_packed)
     return at;
 }
 
+static void put_buf(struct sql_use *use, const struct bs_buf *buf)
+{
+    put_blob(use, buf->size > 0 ? (const void *)buf->data : "", buf->size);
+}
+
+static void take_buf(struct sql_use *use, struct bs_buf *ret_buf)
+{
+    bs_buf_reset(ret_buf);
+    take_bytes(use, ret_buf);
+}
+
 void put_boot(struct sql_use *use, const struct store_boot *boot)
 {
     uint8_t packed[24 * CRYPTO_HASH_MAX] = { 0 };
@@ -250,7 +263,9 @@ void put_boot(struct sql_use *use, const struct store_boot *boot)
     if (use->err == BS_OK &&
         sqlite3_bind_blob64(use->statement, ++use->next, packed, size, SQLITE_TRANSIENT) != SQLITE_OK)
         use->err = BS_ERR_NOMEM;
-    put_blob(use, boot->log.size > 0 ? (const void *)boot->log.data : "", boot->log.size);
+    put_buf(use, &boot->log);
+    put_buf(use, &boot->userspace_log);
+    put_buf(use, &boot->command_line);
 }
 
 void take_boot(struct sql_use *use, struct store_boot *ret_boot)
@@ -270,8 +285,9 @@ void take_boot(struct sql_use *use, struct store_boot *ret_boot)
         }
         memcpy(ret_boot->pcrs[pcr], value.data, size);
     }
-    bs_buf_reset(&ret_boot->log);
-    take_bytes(use, &ret_boot->log);
+    take_buf(use, &ret_boot->log);
+    take_buf(use, &ret_boot->userspace_log);
+    take_buf(use, &ret_boot->command_line);
 }
 
 enum bs_err store_evidence_put(struct store *store, const uint8_t device[WIRE_ID_SIZE],

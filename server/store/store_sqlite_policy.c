@@ -197,6 +197,59 @@ enum bs_err store_profile_each(struct store *store, store_profile_fn row, void *
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
 }
 
+enum bs_err store_policy_put(struct store *store, const struct store_policy *policy, struct bs_span text)
+{
+    assert(store->is_inside);
+    SQL_USE(use, store, SQL_POLICY_PUT);
+    put_text(&use, policy->name);
+    put_u64(&use, policy->version);
+    put_int(&use, policy->applied);
+    put_text(&use, policy->applied_by);
+    put_blob(&use, text.data, text.size);
+    return sql_run(&use);
+}
+
+static enum bs_err take_policy(struct sql_use *use, struct store_policy *ret_policy)
+{
+    struct store_policy p = { 0 };
+    take_text(use, p.name, sizeof(p.name));
+    p.version = (uint64_t)take_int(use);
+    p.applied = take_int(use);
+    take_text(use, p.applied_by, sizeof(p.applied_by));
+    if (use->err == BS_OK)
+        *ret_policy = p;
+    return use->err;
+}
+
+enum bs_err store_policy_get(struct store *store, const char *name, struct store_policy *ret_policy,
+                             struct bs_buf *ret_text)
+{
+    SQL_USE(use, store, SQL_POLICY_GET);
+    put_text(&use, name);
+    enum bs_err err = sql_row(&use);
+    if (err == BS_OK)
+        err = take_policy(&use, ret_policy);
+    if (err != BS_OK)
+        return err;
+    take_bytes(&use, ret_text);
+    return use.err;
+}
+
+enum bs_err store_policy_each(struct store *store, store_policy_fn row, void *context)
+{
+    SQL_USE(use, store, SQL_POLICY_EACH);
+    enum bs_err err;
+    while ((err = sql_row(&use)) == BS_OK) {
+        struct store_policy policy;
+        err = take_policy(&use, &policy);
+        if (err == BS_OK)
+            err = row(context, &policy);
+        if (err != BS_OK)
+            return err;
+    }
+    return err == BS_ERR_NOT_FOUND ? BS_OK : err;
+}
+
 enum bs_err store_audit_last(struct store *store, uint64_t *ret_sequence, uint8_t ret_hash[STORE_DIGEST])
 {
     SQL_USE(use, store, SQL_AUDIT_LAST);

@@ -143,12 +143,17 @@ static void an_older_schema_is_migrated_and_keeps_what_it_has(void **state)
 {
     BS_OWN(store) store = NULL;
     struct store_bundle bundle = { .serial = 7 }, found;
+    struct store_boot boot = STORE_BOOT_INIT;
+    uint8_t question[STORE_DIGEST] = { 0 };
+    int64_t time;
     memset(bundle.device, 1, sizeof(bundle.device));
     strcpy(bundle.items, "a,b");
+    boot.bank = CRYPTO_SHA256;
     open_in(state, &store);
     put_device(store, 1);
     assert_ok(store_begin(store));
     assert_ok(store_bundle_put(store, &bundle));
+    assert_ok(store_evidence_put(store, bundle.device, question, 5, &boot));
     assert_ok(store_commit(store));
     assert_ok(store_bundle_get(store, bundle.device, &found));
     assert_string_equal(found.items, "a,b");
@@ -157,11 +162,16 @@ static void an_older_schema_is_migrated_and_keeps_what_it_has(void **state)
         state,
         "ALTER TABLE bundle DROP COLUMN items; DROP TABLE epoch; DROP TABLE device_key; DROP TABLE share; DROP INDEX reference_name; "
         "ALTER TABLE device DROP COLUMN wipe; ALTER TABLE reference DROP COLUMN name; ALTER TABLE reference DROP COLUMN is_release; "
+        "DROP TABLE policy; ALTER TABLE evidence DROP COLUMN userspace_log; ALTER TABLE evidence DROP COLUMN command_line; "
+        "ALTER TABLE reference DROP COLUMN userspace_log; ALTER TABLE reference DROP COLUMN command_line; "
         "PRAGMA user_version = 1");
     open_in(state, &store);
     assert_ok(store_bundle_get(store, bundle.device, &found));
     assert_int_equal(found.serial, 7);
     assert_string_equal(found.items, "");
+    assert_ok(store_evidence_get(store, bundle.device, question, &time, &boot));
+    assert_int_equal(boot.userspace_log.size + boot.command_line.size, 0);
+    store_boot_free(&boot);
     assert_ok(store_begin(store));
     assert_ok(store_bundle_put(store, &bundle));
     assert_ok(store_commit(store));
@@ -246,10 +256,44 @@ static void a_boot_comes_back_as_it_was_put(void **state)
         assert_int_equal(time, 5 + i);
         assert_memory_equal(found.pcrs, boot.pcrs, sizeof(boot.pcrs));
         assert_true(bs_span_equal(bs_buf_span(&found.log), bs_buf_span(&boot.log)));
+        assert_true(bs_span_equal(bs_buf_span(&found.userspace_log), bs_buf_span(&boot.userspace_log)));
+        assert_true(bs_span_equal(bs_buf_span(&found.command_line), bs_buf_span(&boot.command_line)));
         assert_ok(bs_buf_append_string(&boot.log, "a log"));
+        assert_ok(bs_buf_append_string(&boot.userspace_log, "what systemd measured"));
+        assert_ok(bs_buf_append_string(&boot.command_line, "ro quiet"));
     }
     store_boot_free(&boot);
     store_boot_free(&found);
+}
+
+static enum bs_err take_names(void *context, const struct store_policy *policy)
+{
+    strcat(strcat((char *)context, policy->name), " ");
+    return BS_OK;
+}
+
+static void a_policy_is_replaced_by_its_next_version(void **state)
+{
+    BS_OWN(store) store = NULL;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(STORE_POLICY_MAX);
+    struct store_policy policy = { .version = 1, .applied = 7 }, found;
+    char names[64] = "";
+    open_in(state, &store);
+    assert_err(store_policy_get(store, "gateway", &found, NULL), BS_ERR_NOT_FOUND);
+    for (; policy.version < 3; policy.version++) {
+        assert_ok(store_begin(store));
+        strcpy(policy.name, "gateway");
+        assert_ok(store_policy_put(store, &policy, bs_span_of_string(policy.version == 1 ? "one" : "two")));
+        strcpy(policy.name, "a");
+        assert_ok(store_policy_put(store, &policy, bs_span_of_string("other")));
+        assert_ok(store_commit(store));
+    }
+    assert_ok(store_policy_get(store, "gateway", &found, &text));
+    assert_int_equal(found.version, 2);
+    assert_int_equal(found.applied, 7);
+    assert_true(bs_span_equal(bs_buf_span(&text), bs_span_of_string("two")));
+    assert_ok(store_policy_each(store, take_names, names));
+    assert_string_equal(names, "a gateway ");
 }
 
 static void a_generated_secret_is_kept(void **state)
@@ -365,6 +409,7 @@ int main(void)
         FOLDER_TEST(a_file_that_is_no_database_is_refused),
         FOLDER_TEST(a_prefix_finds_one_or_tells_that_there_are_more),
         FOLDER_TEST(a_boot_comes_back_as_it_was_put),
+        FOLDER_TEST(a_policy_is_replaced_by_its_next_version),
         FOLDER_TEST(a_generated_secret_is_kept),
         FOLDER_TEST(threads_that_commit_together_lose_nothing),
         FOLDER_TEST(a_backup_is_made_while_threads_commit),
