@@ -11,6 +11,7 @@ enum major { MAJOR_UINT, MAJOR_NEGATIVE, MAJOR_BYTES, MAJOR_TEXT, MAJOR_ARRAY, M
 
 #define SIMPLE_FALSE 20
 #define SIMPLE_TRUE 21
+#define SIMPLE_NULL 22
 
 void cbor_write_begin(struct cbor_writer *w, struct bs_buf *out)
 {
@@ -309,6 +310,42 @@ bool cbor_read_bool(struct cbor_reader *r)
     if (r->err == BS_OK && value < SIMPLE_FALSE)
         cbor_read_fail(r);
     return value == SIMPLE_TRUE;
+}
+
+/* How many items follow as the contents of this one. */
+static uint64_t contents(struct cbor_reader *r, enum major major, uint64_t value)
+{
+    struct bs_span skipped;
+    switch (major) {
+    case MAJOR_UINT:
+    case MAJOR_NEGATIVE:
+        return 0;
+    case MAJOR_BYTES:
+    case MAJOR_TEXT:
+        if (value > r->in.left || !bs_read_bytes(&r->in, (size_t)value, &skipped))
+            cbor_read_fail(r);
+        return 0;
+    case MAJOR_ARRAY:
+    case MAJOR_MAP:
+        if (value > r->in.left) /* each has a byte at least */
+            cbor_read_fail(r);
+        return major == MAJOR_MAP ? 2 * value : value;
+    case MAJOR_TAG:
+        return 1;
+    case MAJOR_SIMPLE:
+        if (value > SIMPLE_NULL)
+            cbor_read_fail(r);
+        return 0;
+    }
+    return 0;
+}
+
+void cbor_read_skip(struct cbor_reader *r)
+{
+    enum major major;
+    uint64_t value;
+    for (uint64_t items = 1; items > 0 && take_head(r, &major, &value); items--)
+        items += contents(r, major, value);
 }
 
 void cbor_read_tag(struct cbor_reader *r, uint64_t tag)

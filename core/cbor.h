@@ -68,5 +68,7 @@ bool cbor_read_bool(struct cbor_reader *r);
 void cbor_read_tag(struct cbor_reader *r, uint64_t tag);
 /* Next key of a map with unsigned keys; checks that it is larger than *last (start with UINT64_MAX for none). */
 uint64_t cbor_read_key(struct cbor_reader *r, uint64_t *last);
+/* Passes over one item, whatever is in it; no floats. */
+void cbor_read_skip(struct cbor_reader *r);
 void cbor_read_fail(struct cbor_reader *r);
 enum bs_err cbor_read_end(struct cbor_reader *r) BS_MUST_USE;

@@ -67,6 +67,8 @@ struct message_statement {
     size_t key_count;
     uint64_t shares[BS_SHARES_MAX]; /* serials of the recovery shares that would open what did not open */
     size_t share_count;
+    struct bs_span userspace_log; /* what userspace measured, as found; empty where there is none */
+    struct bs_span command_line;  /* of the kernel, without its newline; a claim as the facts are */
 };
 
 enum bs_err message_statement_encode(const struct message_statement *s, struct bs_buf *out) BS_MUST_USE;

@@ -93,9 +93,10 @@ static const struct shape_field statement_fields[] = {
     { 18, SHAPE_UINT, SHAPE_OPTIONAL, SHAPE_MEMBER(STATEMENT, held_serial), SHAPE_SIZE(1, UINT64_MAX) },
     { 19, SHAPE_UINT, SHAPE_REQUIRED, SHAPE_MEMBER(STATEMENT, device_time), SHAPE_SIZE(0, BS_TIME_MAX) },
     { 20, SHAPE_NAME, SHAPE_OPTIONAL, SHAPE_LIST(STATEMENT, notes, note_count), SHAPE_SIZE(1, BS_NAME_MAX) },
-    /* 21 userspace log is reserved */
+    { 21, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(STATEMENT, userspace_log), SHAPE_SIZE(1, BS_USERSPACE_LOG_MAX) },
     { 22, SHAPE_MAP, SHAPE_OPTIONAL, SHAPE_LIST(STATEMENT, keys, key_count), .shape = &message_generated_shape },
     { 23, SHAPE_UINT, SHAPE_OPTIONAL, SHAPE_LIST(STATEMENT, shares, share_count), SHAPE_SIZE(1, UINT64_MAX) },
+    { 24, SHAPE_BYTES, SHAPE_OPTIONAL, SHAPE_MEMBER(STATEMENT, command_line), SHAPE_SIZE(1, BS_COMMAND_LINE_MAX) },
 };
 static const struct shape statement_shape = SHAPE_OF(statement_fields, statement_is_sound);
 

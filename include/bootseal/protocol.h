@@ -12,6 +12,9 @@
 #define BS_ANSWER_MAX (192 * 1024)
 #define BS_BUNDLE_MAX (128 * 1024)
 #define BS_EVENTLOG_MAX (200 * 1024)
+#define BS_USERSPACE_LOG_MAX (64 * 1024)
+#define BS_LOGS_MAX (206 * 1024) /* both logs: everything else that a request may hold fits beside them */
+#define BS_COMMAND_LINE_MAX 4096
 #define BS_ORDER_MAX 8192   /* what the server signs besides: an order to forget */
 #define BS_CERT_MAX 4096    /* one DER certificate */
 #define BS_ITEM_NAME_MAX 64 /* [A-Za-z0-9._-], not beginning with a dot */

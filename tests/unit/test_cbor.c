@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "core/cbor.h"
+#include "hex.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -308,6 +309,51 @@ static void limits_are_inclusive(void **state)
     assert_err(cbor_read_end(&r), BS_ERR_PROTOCOL);
 }
 
+static enum bs_err skip_one(const char *text)
+{
+    struct cbor_reader r;
+    cbor_read_begin(&r, hex(text));
+    cbor_read_skip(&r);
+    return cbor_read_end(&r);
+}
+
+static void one_item_of_any_form_is_skipped_and_no_more(void **state)
+{
+    (void)state;
+    static const char *const whole[] = { "00", "1903e8",          "3863", "40",         "43616263", "626162",
+                                         "80", "83010203",        "a0",   "a201020304", "d28100",   "f4",
+                                         "f6", "a1018181828081a0" };
+    static const char *const wrong[] = { "",
+                                         "18",
+                                         "1f",
+                                         "9f00ff",
+                                         "43616200000001",
+                                         "5bffffffffffffffff",
+                                         "82",
+                                         "8201",
+                                         "a201",
+                                         "a1",
+                                         "bbffffffffffffffff",
+                                         "9bffffffffffffffff",
+                                         "f7",
+                                         "f93c",
+                                         "fa3c00",
+                                         "d2",
+                                         "0000",
+                                         "81810000" };
+    for (size_t i = 0; i < COUNT(whole); i++)
+        assert_ok(skip_one(whole[i]));
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        assert_err(skip_one(wrong[i]), BS_ERR_PROTOCOL);
+
+    /* A tag before an array, and what comes after it. */
+    struct cbor_reader r;
+    cbor_read_begin(&r, hex("d28241010217"));
+    cbor_read_skip(&r);
+    assert_int_equal(cbor_read_uint(&r, 99), 23);
+    assert_ok(cbor_read_end(&r));
+}
+
 static void keys_must_ascend(void **state)
 {
     (void)state;
@@ -356,6 +402,7 @@ int main(void)
         cmocka_unit_test(the_writer_asserts_that_keys_ascend_and_counts_are_right),
         cmocka_unit_test(what_is_not_deterministic_or_of_another_type_is_refused),
         cmocka_unit_test(limits_are_inclusive),
+        cmocka_unit_test(one_item_of_any_form_is_skipped_and_no_more),
         cmocka_unit_test(keys_must_ascend),
         cmocka_unit_test(the_first_error_sticks_and_zero_values_follow),
     };

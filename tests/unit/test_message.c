@@ -88,6 +88,15 @@ static struct message_statement statement_keys(void)
     return s;
 }
 
+static struct message_statement statement_userspace(void)
+{
+    struct message_statement s = statement_minimal();
+    s.userspace_log = bs_span_of_string("\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"00\"}],"
+                                        "\"content_type\":\"systemd\",\"content\":{\"string\":\"enter-initrd\"}}\n");
+    s.command_line = bs_span_of_string("root=/dev/vda2 ro quiet");
+    return s;
+}
+
 static struct message_answer answer_of(enum message_kind kind)
 {
     struct message_answer m = { .kind = kind, .time = TIME };
@@ -144,6 +153,7 @@ static void every_message_is_encoded_as_its_golden_vector(void **state)
     CHECK_GOLDEN(statement, "statement-minimal", statement_minimal());
     CHECK_GOLDEN(statement, "statement-challenge", statement_challenge());
     CHECK_GOLDEN(statement, "statement-keys", statement_keys());
+    CHECK_GOLDEN(statement, "statement-userspace", statement_userspace());
 
     BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
     vector_read("messages/statement-full.cbor", &statement);
@@ -212,6 +222,62 @@ static void keys_and_shares_of_a_statement_come_back(void **state)
     assert_int_equal(s.share_count, 2);
     assert_int_equal(s.shares[0], 40);
     assert_int_equal(s.shares[1], 41);
+}
+
+/* Every member at its limit, but for the logs, which have one together. */
+static void the_largest_request_fits(void **state)
+{
+    (void)state;
+    static uint8_t large[BS_EVENTLOG_MAX];
+    static uint8_t letters[BS_TOKEN_MAX];
+    static char names[BS_GENERATED_MAX][BS_ITEM_NAME_MAX + 1];
+    const struct bs_span tpm_structure = BS_SPAN(large, BS_TPM_MAX);
+    const struct message_certified whole = { tpm_structure, tpm_structure, tpm_structure };
+    memset(letters, 'a', sizeof(letters));
+    const struct bs_span fact = BS_SPAN(letters, BS_FACT_MAX);
+    struct message_statement s = statement_challenge();
+    s.pcrs.bank = CRYPTO_SHA512;
+    for (uint8_t n = 0; n < MESSAGE_PCRS; n++)
+        s.pcrs.values[n] = BS_SPAN(large, 64);
+    s.ek_public = s.ak_public = s.counter_public = tpm_structure;
+    s.device_key = s.srk = whole;
+    for (; s.ek_cert_count < MESSAGE_CERTS_MAX; s.ek_cert_count++)
+        s.ek_certs[s.ek_cert_count] = BS_SPAN(large, BS_CERT_MAX);
+    s.device_csr = BS_SPAN(large, BS_CERT_MAX);
+    s.facts = (struct message_facts){ fact, fact, fact, fact, fact };
+    s.counter_value = s.held_serial = UINT64_MAX;
+    s.device_time = BS_TIME_MAX;
+    s.token = BS_SPAN(letters, BS_TOKEN_MAX);
+    for (; s.note_count < MESSAGE_NOTES_MAX; s.note_count++)
+        s.notes[s.note_count] = BS_SPAN(letters, BS_NAME_MAX);
+    for (; s.key_count < BS_GENERATED_MAX; s.key_count++) {
+        memset(names[s.key_count], 'a' + (int)s.key_count, BS_ITEM_NAME_MAX);
+        s.keys[s.key_count] = (struct generated_public){ bs_span_of_string(names[s.key_count]), BS_GENERATED_SECP256K1,
+                                                         INT64_MAX, BS_SPAN(large, GENERATED_PUBLIC_MAX) };
+    }
+    s.shares[0] = UINT64_MAX - 1;
+    s.shares[1] = UINT64_MAX;
+    s.share_count = 2;
+    s.firmware_log = BS_SPAN(large, BS_EVENTLOG_MAX);
+    s.userspace_log = BS_SPAN(large, BS_LOGS_MAX - BS_EVENTLOG_MAX);
+    s.command_line = BS_SPAN(large, BS_COMMAND_LINE_MAX);
+
+    BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
+    BS_SCOPED_BUF struct bs_buf request = BS_BUF(BS_REQUEST_MAX);
+    assert_ok(message_statement_encode(&s, &statement));
+    const struct message_attest attest = { bs_buf_span(&statement), tpm_structure, tpm_structure };
+    assert_ok(message_attest_encode(&attest, &request));
+}
+
+static void what_userspace_says_comes_back(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf in = BS_BUF(BS_REQUEST_MAX);
+    struct message_statement s;
+    vector_read("messages/statement-userspace.cbor", &in);
+    assert_ok(message_statement_decode(bs_buf_span(&in), &s));
+    assert_true(bs_span_equal(s.userspace_log, statement_userspace().userspace_log));
+    assert_span_text(s.command_line, "root=/dev/vda2 ro quiet");
 }
 
 /* Whatever of a key is changed, the MAC is another one. */
@@ -414,6 +480,8 @@ int main(void)
         cmocka_unit_test(every_message_is_encoded_as_its_golden_vector),
         cmocka_unit_test(the_members_of_a_statement_come_back_each_in_its_place),
         cmocka_unit_test(keys_and_shares_of_a_statement_come_back),
+        cmocka_unit_test(what_userspace_says_comes_back),
+        cmocka_unit_test(the_largest_request_fits),
         cmocka_unit_test(the_mac_of_a_confirmation_covers_its_keys),
         cmocka_unit_test(findings_keep_zero_apart_from_absent),
         cmocka_unit_test(an_answer_has_the_members_of_its_kind_and_no_others),

@@ -44,6 +44,7 @@ static const struct {
     { "messages/confirm.cbor", try_confirm },
     { "messages/confirm-keys.cbor", try_confirm },
     { "messages/statement-keys.cbor", try_statement },
+    { "messages/statement-userspace.cbor", try_statement },
     { "messages/answer-prove.cbor", try_answer },
     { "messages/answer-approved.cbor", try_answer },
     { "messages/answer-pending.cbor", try_answer },
@@ -160,6 +161,7 @@ static const struct {
     { "confirm-keys", try_confirm, { 4, 0, EDIT_END }, { KEYS_END } },
     { "statement-keys", try_statement, { EDIT_END }, { 22, 23, KEYS_END } },
     { "statement-keys", try_statement, { 22, 1, EDIT_END }, { KEYS_END } },
+    { "statement-userspace", try_statement, { EDIT_END }, { 21, 24, KEYS_END } },
     { "answer-prove", try_answer, { EDIT_END }, { KEYS_END } },
     { "answer-approved", try_answer, { EDIT_END }, { KEYS_END } },
     { "answer-pending", try_answer, { EDIT_END }, { KEYS_END } },
@@ -238,24 +240,24 @@ static void required_members_are_missed_and_repeated_or_unknown_ones_refused(voi
     }
 }
 
-static void reserved_keys_are_refused(void **state)
+static void members_that_do_not_belong_are_refused(void **state)
 {
     (void)state;
     static const struct {
         const char *name;
         try_fn try;
         uint64_t key;
-    } reserved[] = {
-        { "messages/statement-full.cbor", try_statement, 21 },
+    } strange[] = {
+        { "messages/statement-full.cbor", try_statement, 25 },
         { "messages/statement-full.cbor", try_statement, 22 },
         { "messages/answer-refused.cbor", try_answer, 11 },
     };
-    for (size_t i = 0; i < COUNT(reserved); i++) {
+    for (size_t i = 0; i < COUNT(strange); i++) {
         BS_SCOPED_BUF struct bs_buf in = BS_BUF(BS_REQUEST_MAX);
         BS_SCOPED_BUF struct bs_buf changed = BS_BUF(BS_REQUEST_MAX);
-        vector_read(reserved[i].name, &in);
-        edit_add(bs_buf_span(&in), EDIT_TOP, reserved[i].key, BS_SPAN("\x41\1", 2), &changed);
-        assert_err(reserved[i].try(bs_buf_span(&changed)), BS_ERR_PROTOCOL);
+        vector_read(strange[i].name, &in);
+        edit_add(bs_buf_span(&in), EDIT_TOP, strange[i].key, BS_SPAN("\x41\1", 2), &changed);
+        assert_err(strange[i].try(bs_buf_span(&changed)), BS_ERR_PROTOCOL);
     }
 }
 
@@ -303,6 +305,8 @@ static const struct {
     { "messages/statement-full.cbor", try_statement, { 15, EDIT_END }, BYTES, 1, BS_TPM_MAX },
     { "messages/statement-full.cbor", try_statement, { 17, EDIT_END }, TEXT, 1, BS_TOKEN_MAX },
     { "messages/statement-full.cbor", try_statement, { 20, 1, EDIT_END }, TEXT, 1, 64 },
+    { "messages/statement-userspace.cbor", try_statement, { 21, EDIT_END }, BYTES, 1, BS_USERSPACE_LOG_MAX },
+    { "messages/statement-userspace.cbor", try_statement, { 24, EDIT_END }, BYTES, 1, BS_COMMAND_LINE_MAX },
     { "messages/attest.cbor", try_attest, { 2, EDIT_END }, BYTES, 1, BS_TPM_MAX },
     { "messages/attest.cbor", try_attest, { 3, EDIT_END }, BYTES, 1, BS_TPM_MAX },
     { "messages/prove.cbor", try_prove, { 1, EDIT_END }, BYTES, 32, 32 },
@@ -487,7 +491,7 @@ int main(void)
         cmocka_unit_test(messages_cut_short_or_with_a_byte_too_many_are_refused),
         cmocka_unit_test(other_forms_and_types_of_every_item_are_refused),
         cmocka_unit_test(required_members_are_missed_and_repeated_or_unknown_ones_refused),
-        cmocka_unit_test(reserved_keys_are_refused),
+        cmocka_unit_test(members_that_do_not_belong_are_refused),
         cmocka_unit_test(unsorted_keys_are_refused),
         cmocka_unit_test(strings_have_exactly_the_sizes_that_the_protocol_allows),
         cmocka_unit_test(values_outside_their_range_are_refused),

@@ -182,7 +182,7 @@ class Checker:
 
 # Members at the top that may be missing; every other one must make a difference.
 OPTIONAL = {
-    "statement": {7, 13, 17, 18, 20, 22, 23}, "bundle": {6, 9, 10, 11, 12, 13}, "answer": {9, 10}, "attest": set(), "prove": set(),
+    "statement": {7, 13, 17, 18, 20, 21, 22, 23, 24}, "bundle": {6, 9, 10, 11, 12, 13}, "answer": {9, 10}, "attest": set(), "prove": set(),
     "confirm": {4}, "approvals": set(), "wipe": set(),
 }
 
@@ -207,7 +207,7 @@ def mutations(rule, value):
     if rule == "answer":
         for key in MEMBERS.keys() - value.keys():
             yield f"with {key}", {**value, key: MEMBERS[key]}, key in (9, 10) and value[1] in (3, 4, 7)
-    for key in (0, 10 if rule == "bundle" else 12 if rule == "answer" else 21, 22, 99):
+    for key in (0, 10 if rule == "bundle" else 12 if rule == "answer" else 25, 22, 99):
         yield f"with {key}", {**value, key: b"x"}, False
 
 

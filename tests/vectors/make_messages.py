@@ -56,7 +56,8 @@ NESTED = {
 }
 STATEMENT = ["version", "role", "channel_kind", "channel", "server_cert_sha256", "ek_public", "ek_certs", "ak_public",
              "device_key", "device_csr", "srk", "pcrs", "firmware_log", "facts", "counter_public", "counter_value",
-             "token", "held_serial", "device_time", "notes", "userspace_log", "keys", "wanted_shares"]
+             "token", "held_serial", "device_time", "notes", "userspace_log", "keys", "wanted_shares",
+             "command_line"]
 CONFIRM = ["device", "serial", "mac", "keys"]
 ANSWER = ["kind", "time", "id_object", "encrypted_secret", "bundle", "retry_after", "reason", "text", "device", "findings",
           "order"]
@@ -85,6 +86,8 @@ FULL = {
     "counter_value": 4294967296, "token": "token-0123456789abcdef", "held_serial": 41, "device_time": TIME,
     "notes": ["clock-unknown", "vault-boot-changed"],
 }
+USERSPACE_LOG = b'\x1e{"pcr":11,"digests":[{"hashAlg":"sha256","digest":"00"}],"content_type":"systemd","content":{"string":"enter-initrd"}}\n'
+COMMAND_LINE = b"root=/dev/vda2 ro quiet"
 CREDENTIAL = {"id_object": fill(0xB0, 70), "encrypted_secret": fill(0xB8, 70)}
 KEYS = [
     {"name": "wg0.key", "kind": 2, "generation": 1, "public_half": fill(0xA1, 32)},
@@ -197,6 +200,7 @@ def main():
             {**MINIMAL, "channel_kind": "challenge", "channel": CHANNEL,
              "pcrs": {"bank": 0x0C, "values": {n: fill(n, 48) for n in range(24)}}})
     message("statement-keys", "statement", STATEMENT, {**MINIMAL, "keys": KEYS, "wanted_shares": [40, 41]})
+    message("statement-userspace", "statement", STATEMENT, {**MINIMAL, "userspace_log": USERSPACE_LOG, "command_line": COMMAND_LINE})
     message("attest", "attest", ["statement", "quote", "signature"],
             {"statement": statement, "quote": fill(0x91, 140), "signature": fill(0x92, 72)})
 
