@@ -50,8 +50,10 @@ struct agent_config {
     struct {
         int boot;
         int bank_word;
-        uint16_t bank; /* TPM_ALG_ID */
-        uint32_t pcrs; /* quoted and sealed to; the quote has the cap PCR besides */
+        uint16_t bank;             /* TPM_ALG_ID */
+        uint32_t pcrs;             /* quoted and sealed to; the quote has the cap PCR besides */
+        const char *userspace_log; /* "": none */
+        const char *command_line;
     } measure;
     struct {
         int policy;

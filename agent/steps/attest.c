@@ -1,6 +1,7 @@
 /* attest: a statement and a quote, bound to this connection, and the server's verdict on them. */
 #include "agent/machine.h"
 #include "agent/steps/steps.h"
+#include "agent/steps/userspace.h"
 #include "agent/steps/wipe.h"
 #include "agent/vault/keys.h"
 #include "core/file.h"
@@ -26,6 +27,7 @@ struct evidence {
     struct bs_buf device_attest, device_signature;
     struct bs_buf srk_attest, srk_signature;
     struct bs_buf token;
+    struct bs_buf userspace_log, command_line;
 };
 
 static void evidence_free(struct evidence *e)
@@ -39,7 +41,9 @@ static void evidence_free(struct evidence *e)
                                    &e->device_signature,
                                    &e->srk_attest,
                                    &e->srk_signature,
-                                   &e->token };
+                                   &e->token,
+                                   &e->userspace_log,
+                                   &e->command_line };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         bs_buf_free(all[i]);
 }
@@ -55,6 +59,8 @@ static void evidence_begin(struct evidence *e)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         *all[i] = BS_BUF(TPM_STRUCTURE_MAX);
     e->token = BS_BUF(BS_TOKEN_MAX + 1);
+    e->userspace_log = BS_BUF(BS_USERSPACE_LOG_MAX);
+    e->command_line = BS_BUF(BS_COMMAND_LINE_MAX + 1); /* with its newline */
 }
 
 static enum bs_err encode_keys(struct boot *boot, struct evidence *e)
@@ -120,6 +126,7 @@ static enum bs_err gather(struct boot *boot, struct evidence *e)
     err = encode_keys(boot, e);
     if (err == BS_OK)
         err = certify(boot, e);
+    userspace_read(boot, &e->userspace_log, &e->command_line); /* just before the PCRs that it tells of */
     if (err == BS_OK)
         err = tpm_pcr_read(boot->tpm, boot->config->measure.bank,
                            boot->config->measure.pcrs | (UINT32_C(1) << boot->config->cap.pcr), &e->pcrs);
@@ -209,6 +216,8 @@ static enum bs_err encode_statement(struct boot *boot, const struct evidence *e)
         .channel = BS_SPAN(e->channel, sizeof(e->channel)),
         .server_cert_sha256 = BS_SPAN(e->server_cert, sizeof(e->server_cert)),
         .firmware_log = bs_buf_span(&boot->eventlog),
+        .userspace_log = bs_buf_span(&e->userspace_log),
+        .command_line = bs_buf_span(&e->command_line),
         .token = bs_buf_span(&e->token),
         .held_serial = boot->is_held ? boot->held.bundle.serial : 0,
         .device_time = (uint64_t)bs_clock_now(),

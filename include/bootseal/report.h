@@ -43,3 +43,5 @@
 #define BS_NOTE_CLOCK_UNKNOWN "clock-unknown"           /* the clock was below the floor */
 #define BS_NOTE_LOCKOUT "tpm-lockout"                   /* the TPM is in dictionary-attack lockout */
 #define BS_NOTE_UNAUTHENTICATED_ROOT "unauthenticated-root"
+#define BS_NOTE_USERSPACE_LOG_TOO_LARGE "userspace-log-too-large" /* so it was not sent */
+#define BS_NOTE_COMMAND_LINE_TOO_LARGE "command-line-too-large"

@@ -71,6 +71,8 @@ static void what_is_wrong_or_not_safe_is_refused_with_its_line(void **state)
         { "boot = { on_failure = \"shell\"; };", "boot.on_failure" },
         { "boot = { wait = \"long\"; };", "boot.wait" },
         { "vault = { dir = \"relative\"; };", "vault.dir" },
+        { "measure = { userspace_log = \"relative\"; };", "measure.userspace_log" },
+        { "measure = { command_line = \"../cmdline\"; };", "measure.command_line" },
         { "vault = { dir = \"/a/../b\"; };", "vault.dir" },
         { "vault = { partition = \"a-name-of-thirty-seven-characters-xxxx\"; };", "vault.partition" },
         { "vault = { deadline = 601; };", "vault.deadline" },
