@@ -17,8 +17,8 @@ static void leave_out(struct boot *boot, const struct source *source, struct bs_
 {
     bs_buf_reset(buf);
     report_note(&boot->report, source->note);
-    bs_warning(STATE, "%s: %s is no file, or has more than the %zu bytes that can be sent, and is left out", source->key,
-               source->path, source->limit);
+    bs_warning(STATE, "%s: %s is no file, or has more than the %zu bytes that can be sent, and is left out",
+               source->key, source->path, source->limit);
 }
 
 static void read_source(struct boot *boot, const struct source *source, struct bs_buf *buf)
