@@ -1,4 +1,4 @@
-#include "core/eventlog.h"
+#include "core/eventlog_internal.h"
 
 #include <string.h>
 
@@ -32,25 +32,38 @@ static const struct eventlog_bank *find_bank(const struct eventlog *log, uint16_
     return NULL;
 }
 
+/* The size of a digest: the header's, else of an algorithm that firmware measured with and forgot to name there. */
+static size_t digest_size(const struct eventlog *log, uint16_t alg)
+{
+    static const struct eventlog_bank known[] = { { 0x0012, 32 }, { 0x0027, 32 }, { 0x0028, 48 }, { 0x0029, 64 } };
+    const struct eventlog_bank *bank = find_bank(log, alg);
+    if (bank)
+        return bank->size;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].alg == alg) /* SM3 and SHA-3: TCG Algorithm Registry */
+            return known[i].size;
+    return crypto_hash_size(alg);
+}
+
 static const char *take_digests(const struct eventlog *log, struct bs_reader *r, struct eventlog_event *event)
 {
     uint32_t count;
     if (!bs_read_le32(r, &count))
         return "the log ends within an event";
-    if (count > log->bank_count)
-        return "the event has more digests than the log has banks";
+    if (count > EVENTLOG_BANKS_MAX)
+        return "the event has more digests than any log has banks";
 
     event->digest_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct eventlog_digest digest;
         if (!bs_read_le16(r, &digest.alg))
             return "the log ends within an event";
-        const struct eventlog_bank *bank = find_bank(log, digest.alg);
-        if (!bank)
+        size_t size = digest_size(log, digest.alg);
+        if (size == 0)
             return "the event has a digest of a hash that the log's header does not name";
         if (eventlog_digest(event, digest.alg).size > 0)
             return "the event has two digests of one hash";
-        if (!bs_read_bytes(r, bank->size, &digest.value))
+        if (!bs_read_bytes(r, size, &digest.value))
             return "the log ends within an event";
         event->digests[event->digest_count++] = digest;
     }
@@ -125,15 +138,18 @@ static const char *read_header(struct eventlog *log, struct bs_span data)
 }
 
 /* The first event decides on the format. */
-static const char *read_first(struct eventlog *log)
+static const char *read_first(struct eventlog *log, enum eventlog_fault_kind *ret_kind)
 {
     struct bs_reader r = BS_READER(log->bytes);
     struct eventlog_event event = { .index = 0 };
 
-    if (log->bytes.size >= 4 && memcmp(log->bytes.data, "CCEL", 4) == 0)
-        return "this is the event log of a confidential virtual machine (CCEL), not of a TPM";
+    const char *foreign = eventlog_foreign(log->bytes, ret_kind);
+    if (foreign)
+        return foreign;
+    *ret_kind = EVENTLOG_FAULT_NO_LOG;
     if (take_sha1_event(&r, &event) || (event.pcr >= EVENTLOG_PCRS && event.type != EVENTLOG_NO_ACTION))
         return "this is no event log of a TPM";
+    *ret_kind = EVENTLOG_FAULT_MALFORMED;
     if (event.type == EVENTLOG_NO_ACTION && starts_with(event.data, spec_id)) {
         log->format = EVENTLOG_CRYPTO_AGILE;
         return read_header(log, event.data);
@@ -151,9 +167,7 @@ static const char *read_first(struct eventlog *log)
 static size_t find_padding(struct bs_span bytes)
 {
     size_t at = bytes.size;
-    if (at == 0 || (bytes.data[at - 1] != 0x00 && bytes.data[at - 1] != 0xff))
-        return at;
-    while (at > 0 && bytes.data[at - 1] == bytes.data[bytes.size - 1])
+    while (at > 0 && (bytes.data[at - 1] == 0x00 || bytes.data[at - 1] == 0xff))
         at--;
     return at;
 }
@@ -175,21 +189,44 @@ static const char *note_locality(struct eventlog *log, const struct eventlog_eve
     return NULL;
 }
 
-static const char *read_events(struct eventlog *log, struct bs_reader *r, size_t end)
+/* Firmware was seen to measure with a hash that its header does not name: then it is a bank all the same. */
+static const char *note_banks(struct eventlog *log, const struct eventlog_event *event)
+{
+    for (size_t i = 0; i < event->digest_count; i++) {
+        if (find_bank(log, event->digests[i].alg))
+            continue;
+        if (log->bank_count == EVENTLOG_BANKS_MAX)
+            return "the log has digests of too many hashes";
+        log->banks[log->bank_count++] =
+            (struct eventlog_bank){ event->digests[i].alg, (uint16_t)event->digests[i].value.size };
+    }
+    return NULL;
+}
+
+static const char *read_event(struct eventlog *log, struct bs_reader *r, bool *has_locality)
+{
+    struct eventlog_event event;
+    const char *fault = take_event(log, r, log->event_count, &event);
+    if (!fault && event.pcr >= EVENTLOG_PCRS && eventlog_extends(&event))
+        fault = "the event names a PCR that does not exist";
+    if (!fault && event.index > 0)
+        fault = note_banks(log, &event);
+    return fault ? fault : note_locality(log, &event, has_locality);
+}
+
+static const char *read_events(struct eventlog *log, struct bs_reader *r, size_t end,
+                               enum eventlog_fault_kind *ret_kind)
 {
     bool has_locality = false;
 
     /* The last event may end in zeros of its own, so that padding can only be told at its end. */
     while (log->bytes.size - r->left < end) {
-        struct eventlog_event event;
-        if (log->event_count == EVENTLOG_EVENTS_MAX)
+        if (log->event_count == EVENTLOG_EVENTS_MAX) {
+            *ret_kind = EVENTLOG_FAULT_TOO_LARGE;
             return "the log has too many events";
+        }
         struct bs_reader next = *r;
-        const char *fault = take_event(log, &next, log->event_count, &event);
-        if (!fault && event.pcr >= EVENTLOG_PCRS && eventlog_extends(&event))
-            fault = "the event names a PCR that does not exist";
-        if (!fault)
-            fault = note_locality(log, &event, &has_locality);
+        const char *fault = read_event(log, &next, &has_locality);
         if (fault)
             return fault;
         *r = next;
@@ -198,28 +235,37 @@ static const char *read_events(struct eventlog *log, struct bs_reader *r, size_t
     return NULL;
 }
 
-static const char *read_log(struct eventlog *log, struct bs_reader *r)
+static const char *read_log(struct eventlog *log, struct bs_reader *r, enum eventlog_fault_kind *ret_kind)
 {
+    *ret_kind = EVENTLOG_FAULT_TOO_LARGE;
     if (log->bytes.size > EVENTLOG_SIZE_MAX)
         return "the log is larger than 1 MiB";
     size_t end = find_padding(log->bytes);
+    *ret_kind = EVENTLOG_FAULT_EMPTY;
     if (end == 0)
         return "the log is empty";
-    const char *fault = read_first(log);
-    return fault ? fault : read_events(log, r, end);
+    const char *fault = read_first(log, ret_kind);
+    if (!fault)
+        fault = read_events(log, r, end, ret_kind);
+    if (fault)
+        return fault;
+    log->bytes.size -= r->left;
+    *ret_kind = EVENTLOG_FAULT_CCEL;
+    return eventlog_is_ccel(log) ? "this is the event log of a confidential virtual machine (CCEL), not of a TPM"
+                                 : NULL;
 }
 
 enum bs_err eventlog_open(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault)
 {
     struct eventlog log = { .bytes = bytes };
     struct bs_reader r = BS_READER(bytes);
-    const char *fault = read_log(&log, &r);
+    enum eventlog_fault_kind kind;
+    const char *fault = read_log(&log, &r, &kind);
     if (fault) {
         if (ret_fault)
-            *ret_fault = (struct eventlog_fault){ fault, log.event_count, bytes.size - r.left };
+            *ret_fault = (struct eventlog_fault){ kind, fault, log.event_count, bytes.size - r.left };
         return BS_ERR_INPUT;
     }
-    log.bytes.size -= r.left;
     *ret_log = log;
     return BS_OK;
 }

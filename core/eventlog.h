@@ -63,16 +63,29 @@ struct eventlog {
     uint8_t locality; /* of TPM2_Startup, from the StartupLocality event: what PCR 0 begins with */
 };
 
+/* What kind of file it is that was refused, so that each can get a sentence of its own. */
+enum eventlog_fault_kind {
+    EVENTLOG_FAULT_MALFORMED, /* a log, but event `event` cannot be read */
+    EVENTLOG_FAULT_NO_LOG,    /* nothing that looks like one */
+    EVENTLOG_FAULT_EMPTY,
+    EVENTLOG_FAULT_TOO_LARGE,   /* more bytes or events than are read */
+    EVENTLOG_FAULT_CCEL,        /* of a confidential virtual machine: it extends RTMRs and no PCRs */
+    EVENTLOG_FAULT_BIG_ENDIAN,  /* as Open Firmware makes it for a TPM 1.2 */
+    EVENTLOG_FAULT_FOREIGN_FORM /* coreboot's own table, a userspace log, a dump of tpm2_eventlog: `what` names it */
+};
+
 /* Why a log was refused, for one sentence: "event 12 at byte 843: ...". */
 struct eventlog_fault {
-    const char *what;
+    enum eventlog_fault_kind kind;
+    const char *what; /* a clause without its stop, static */
     size_t event;
     size_t offset;
 };
 
 /*
  * Checks every event. INPUT when this is no event log, or one with a fault; *ret_fault (if not NULL) then says which.
- * After the last event zeros or 0xff, as firmware leaves them, are allowed and nothing else.
+ * After the last event zeros and 0xff, as firmware leaves them, are allowed and nothing else. The SHA-1 format of a TPM 1.2
+ * is a good log, too: whether it may come from a device is not for here.
  */
 enum bs_err eventlog_open(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault) BS_MUST_USE;
 
@@ -115,12 +128,34 @@ struct eventlog_replay {
     uint8_t values[EVENTLOG_PCRS][CRYPTO_HASH_MAX];
 };
 
+/* The state after TPM2_Startup at this locality, before any event. NOT_FOUND when the hash is not known here. */
+enum bs_err eventlog_replay_begin(uint16_t alg, uint8_t locality, struct eventlog_replay *ret_replay) BS_MUST_USE;
+
+/* One extend (TPM 2.0 Library Part 1 §17.2). INPUT when there is no such PCR, or the digest is of another size. */
+enum bs_err eventlog_replay_extend(struct eventlog_replay *replay, uint32_t pcr, struct bs_span digest) BS_MUST_USE;
+
 /*
  * What the PCRs of one bank hold after these events. PCR 0 begins with the startup locality, the others with zeros
  * (17 to 22 too, as after a dynamic launch). NOT_FOUND when the log has no such bank or its hash is not known here,
  * INPUT when an event lacks the digest.
  */
 enum bs_err eventlog_replay(const struct eventlog *log, uint16_t alg, struct eventlog_replay *ret_replay) BS_MUST_USE;
+
+/* Are an event's data what was measured? */
+enum eventlog_measured {
+    EVENTLOG_DATA_NOT_MEASURED, /* a claim: the digest is one of something else (image, file, table), or nobody can tell */
+    EVENTLOG_DATA_MEASURED,     /* the digest is that of the data, in the form that the event's type prescribes */
+    EVENTLOG_DATA_WRONG         /* it should be, and is not: the data were changed, or the firmware is wrong */
+};
+
+/*
+ * Compares an event's digest of the bank with its data. *ret_bytes (if not NULL) are, where they were measured, the bytes of the
+ * data that the digest covers: of an EV_EFI_VARIABLE_BOOT perhaps the variable's contents without its name, of GRUB's
+ * EV_IPL the text behind "grub_cmd: ". What stands outside of them is a claim. So is the event's type, which nothing
+ * authenticates; it only chooses how to compare, so that who decides by measured bytes must not let a type say what they mean:
+ * the PCR has to, and the form of the bytes.
+ */
+enum eventlog_measured eventlog_measured(const struct eventlog_event *event, uint16_t alg, struct bs_span *ret_bytes);
 
 /* "EV_SEPARATOR", NULL when unknown. */
 const char *eventlog_type_name(uint32_t type);

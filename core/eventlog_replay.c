@@ -2,10 +2,22 @@
 
 #include <string.h>
 
-/* TPM 2.0 Library Part 1 §17.2: new = H(old ‖ digest). */
-static enum bs_err extend(struct eventlog_replay *replay, uint32_t pcr, struct bs_span digest)
+enum bs_err eventlog_replay_begin(uint16_t alg, uint8_t locality, struct eventlog_replay *ret_replay)
+{
+    struct eventlog_replay replay = { .alg = alg, .size = crypto_hash_size(alg) };
+    if (replay.size == 0)
+        return BS_ERR_NOT_FOUND;
+    /* PFP §10.4.5.3: the last byte of PCR 0 begins as the locality of TPM2_Startup. */
+    replay.values[0][replay.size - 1] = locality;
+    *ret_replay = replay;
+    return BS_OK;
+}
+
+enum bs_err eventlog_replay_extend(struct eventlog_replay *replay, uint32_t pcr, struct bs_span digest)
 {
     uint8_t joined[2 * CRYPTO_HASH_MAX];
+    if (pcr >= EVENTLOG_PCRS || digest.size != replay->size)
+        return BS_ERR_INPUT;
     memcpy(joined, replay->values[pcr], replay->size);
     memcpy(joined + replay->size, digest.data, replay->size);
     replay->mask |= UINT32_C(1) << pcr;
@@ -14,24 +26,16 @@ static enum bs_err extend(struct eventlog_replay *replay, uint32_t pcr, struct b
 
 enum bs_err eventlog_replay(const struct eventlog *log, uint16_t alg, struct eventlog_replay *ret_replay)
 {
-    struct eventlog_replay replay = { .alg = alg, .size = crypto_hash_size(alg) };
-    if (replay.size == 0 || !eventlog_has_bank(log, alg))
+    struct eventlog_replay replay;
+    if (!eventlog_has_bank(log, alg))
         return BS_ERR_NOT_FOUND;
-
-    /* PFP §10.4.5.3: the last byte of PCR 0 begins as the locality of TPM2_Startup. */
-    replay.values[0][replay.size - 1] = log->locality;
+    enum bs_err err = eventlog_replay_begin(alg, log->locality, &replay);
 
     struct eventlog_event event;
-    for (struct eventlog_cursor c = eventlog_first(log); eventlog_next(&c, &event);) {
-        if (!eventlog_extends(&event))
-            continue;
-        struct bs_span digest = eventlog_digest(&event, alg);
-        if (digest.size != replay.size)
-            return BS_ERR_INPUT;
-        enum bs_err err = extend(&replay, event.pcr, digest);
-        if (err != BS_OK)
-            return err;
-    }
-    *ret_replay = replay;
-    return BS_OK;
+    for (struct eventlog_cursor c = eventlog_first(log); err == BS_OK && eventlog_next(&c, &event);)
+        if (eventlog_extends(&event))
+            err = eventlog_replay_extend(&replay, event.pcr, eventlog_digest(&event, alg));
+    if (err == BS_OK)
+        *ret_replay = replay;
+    return err;
 }

@@ -122,6 +122,23 @@ struct bs_span json_read_string(struct json_reader *r)
     return r->err == BS_OK ? inside : BS_SPAN_NONE;
 }
 
+struct bs_span json_read_raw_string(struct json_reader *r)
+{
+    bool is_escaped;
+    const struct bs_span inside = string(r, &is_escaped);
+    return r->err == BS_OK ? inside : BS_SPAN_NONE;
+}
+
+bool json_read_is_string(struct json_reader *r)
+{
+    return peek(r) == '"';
+}
+
+bool json_read_is_object(struct json_reader *r)
+{
+    return peek(r) == '{';
+}
+
 static bool is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';

@@ -113,9 +113,42 @@ static void a_string_that_is_read_has_no_escapes(void **state)
     assert_err(json_read_end(&r), BS_ERR_INPUT);
 }
 
+static void escapes_are_decoded_where_they_are_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *raw, *text;
+    } good[] = { { "", "" },
+                 { "\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t" },
+                 { "x\\u0041\\u00e9\\u20AC", "xA\xc3\xa9\xe2\x82\xac" },
+                 { "\\ud83d\\ude00.", "\xf0\x9f\x98\x80." } };
+    static const char *const bad[] = { "\\",      "\\x", "\\u12", "\\u12g4", "\\ud800", "\\ud800x", "\\ud800\\u0041",
+                                       "\\udc00", "\\u" };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        BS_SCOPED_BUF struct bs_buf out = BS_BUF(100);
+        assert_ok(json_unescape(bs_span_of_string(good[i].raw), &out));
+        assert_span_text(bs_buf_span(&out), good[i].text);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        BS_SCOPED_BUF struct bs_buf out = BS_BUF(100);
+        assert_err(json_unescape(bs_span_of_string(bad[i]), &out), BS_ERR_INPUT);
+    }
+    BS_SCOPED_BUF struct bs_buf small = BS_BUF(2);
+    assert_err(json_unescape(bs_span_of_string("abc"), &small), BS_ERR_NOMEM);
+    struct json_reader r = reader_of("[\"a\\n\",7]");
+    json_read_array(&r);
+    assert_true(json_read_element(&r));
+    assert_true(json_read_is_string(&r));
+    assert_span_text(json_read_raw_string(&r), "a\\n");
+    assert_true(json_read_element(&r));
+    assert_false(json_read_is_string(&r));
+    assert_false(json_read_is_object(&r));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(escapes_are_decoded_where_they_are_asked_for),
         cmocka_unit_test(members_and_elements_come_in_their_order),
         cmocka_unit_test(what_nobody_asks_for_is_skipped_whole),
         cmocka_unit_test(what_is_not_json_is_refused),

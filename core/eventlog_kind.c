@@ -1,0 +1,98 @@
+#include "core/eventlog_decode.h"
+#include "core/eventlog_internal.h"
+
+#include <string.h>
+
+#define RTMR_SECURE_BOOT 1
+#define RTMR_LAST 4
+
+/* Texts by which files that people take for the log begin. */
+static const struct {
+    const char *start;
+    enum eventlog_fault_kind kind;
+    const char *what;
+} beginnings[] = {
+    { "CCEL", EVENTLOG_FAULT_CCEL, "this is the event log of a confidential virtual machine (CCEL), not of a TPM" },
+    { "TPM2", EVENTLOG_FAULT_FOREIGN_FORM, "this is the ACPI table that points to the event log, and not the log" },
+    { "TCPA", EVENTLOG_FAULT_FOREIGN_FORM, "this is the ACPI table that points to the event log, and not the log" },
+    { "---\n", EVENTLOG_FAULT_FOREIGN_FORM,
+      "this is what tpm2_eventlog printed of an event log; the log itself is wanted" },
+    { "version: ", EVENTLOG_FAULT_FOREIGN_FORM,
+      "this is what tpm2_eventlog printed of an event log; the log itself is wanted" },
+    { "\x1e{", EVENTLOG_FAULT_FOREIGN_FORM, "this is an event log of the userspace (JSON), not the firmware's" },
+    { "{", EVENTLOG_FAULT_FOREIGN_FORM, "this is JSON, and not the firmware's event log" },
+    { "[", EVENTLOG_FAULT_FOREIGN_FORM, "this is JSON, and not the firmware's event log" },
+};
+
+/* Linux' ima/binary_runtime_measurements: PCR, SHA-1, length of the template's name, the name. */
+static bool is_ima(struct bs_span bytes)
+{
+    return bytes.size >= 31 && bytes.data[25] == 0 && bytes.data[26] == 0 && bytes.data[27] == 0 &&
+           memcmp(bytes.data + 28, "ima", 3) == 0;
+}
+
+/* coreboot's own table: two counts, then for each entry PCR (4), name of the hash (10), ... */
+static bool is_coreboot(struct bs_span bytes)
+{
+    return bytes.size >= 18 && (memcmp(bytes.data + 8, "SHA1\0", 5) == 0 || memcmp(bytes.data + 8, "SHA256\0", 7) == 0);
+}
+
+/* Open Firmware's log of a TPM 1.2: PCR and type are big endian, and both small. */
+static bool is_big_endian(struct bs_span bytes)
+{
+    static const uint8_t zeros[3];
+    return bytes.size >= 32 && memcmp(bytes.data, zeros, 3) == 0 && bytes.data[3] < EVENTLOG_PCRS &&
+           memcmp(bytes.data + 4, zeros, 3) == 0 && bytes.data[7] > 0 && bytes.data[7] < 0x14 &&
+           memcmp(bytes.data + 28, zeros, 2) == 0;
+}
+
+static bool begins_with(struct bs_span bytes, const char *start)
+{
+    size_t size = strlen(start);
+    return bytes.size >= size && memcmp(bytes.data, start, size) == 0;
+}
+
+const char *eventlog_foreign(struct bs_span bytes, enum eventlog_fault_kind *ret_kind)
+{
+    *ret_kind = EVENTLOG_FAULT_FOREIGN_FORM;
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        if (begins_with(bytes, beginnings[i].start)) {
+            *ret_kind = beginnings[i].kind;
+            return beginnings[i].what;
+        }
+    if (is_ima(bytes))
+        return "this is the measurement list of Linux' IMA, and not the firmware's event log";
+    if (is_coreboot(bytes))
+        return "this is a log in coreboot's own form, which has no event types and is not read here";
+    if (is_big_endian(bytes)) {
+        *ret_kind = EVENTLOG_FAULT_BIG_ENDIAN;
+        return "this is a big-endian log, as Open Firmware makes for a TPM 1.2, and not read here";
+    }
+    return NULL;
+}
+
+static bool is_secure_boot(const struct eventlog_event *event)
+{
+    static const char name[] = "S\0e\0c\0u\0r\0e\0B\0o\0o\0t";
+    struct eventlog_variable variable;
+    return event->type == EVENTLOG_VARIABLE_DRIVER_CONFIG &&
+           eventlog_decode_variable(event->data, &variable) == BS_OK &&
+           bs_span_equal(variable.name, BS_SPAN(name, sizeof(name)));
+}
+
+bool eventlog_is_ccel(const struct eventlog *log)
+{
+    struct eventlog_event event;
+    bool is_found = false;
+
+    if (log->bank_count != 1 || log->banks[0].alg != CRYPTO_SHA384)
+        return false;
+    for (struct eventlog_cursor c = eventlog_first(log); eventlog_next(&c, &event);) {
+        if (!eventlog_extends(&event))
+            continue;
+        if (event.pcr > RTMR_LAST)
+            return false;
+        is_found = is_found || (event.pcr == RTMR_SECURE_BOOT && is_secure_boot(&event));
+    }
+    return is_found;
+}
