@@ -58,7 +58,7 @@ enum bs_err json_unescape(struct bs_span raw, struct bs_buf *out)
     while (err == BS_OK && r.left > 0) {
         uint8_t bytes[4] = { *r.at };
         size_t size = 1;
-        uint32_t character;
+        uint32_t character = 0;
         r.at++;
         r.left--;
         if (bytes[0] == '\\') {
