@@ -13,6 +13,7 @@
 struct profile_file {
     const char *name;
     const char *description;
+    const char *policy;
     int recovery;
     const char *recovery_key;
     struct conf_list items;
@@ -51,6 +52,7 @@ static const struct conf_schema item_schema = { item_keys, sizeof(item_keys) / s
 static const struct conf_key keys[] = {
     KEY("name", CONF_STRING, name, .minimum = 1, .maximum = PROFILE_NAME_MAX, .is_required = true),
     KEY("description", CONF_STRING, description),
+    KEY("policy", CONF_STRING, policy, .minimum = 1, .maximum = PROFILE_NAME_MAX),
     KEY("recovery", CONF_WORD, recovery, .words = recovery_words),
     KEY("recovery_key", CONF_TEXT, recovery_key),
     KEY("items", CONF_GROUPS, items, .maximum = BS_ITEMS_MAX, .element = &item_schema),
@@ -206,9 +208,14 @@ enum bs_err profile_parse(struct bs_span text, struct profile *ret_profile, stru
     enum bs_err err = conf_parse("profile", text, &schema, &file, &conf, problem);
     if (err != BS_OK)
         return err;
-    struct profile profile = { .name = file.name, .items = file.items.items, .item_count = file.items.count };
+    struct profile profile = {
+        .name = file.name, .policy = file.policy, .items = file.items.items, .item_count = file.items.count
+    };
     if (!profile_name_is_valid(profile.name))
         return conf_refuse(conf, "name", problem,
+                           "must be letters, digits, '.', '_' and '-', and not begin with a dot");
+    if (profile.policy && !profile_name_is_valid(profile.policy))
+        return conf_refuse(conf, "policy", problem,
                            "must be letters, digits, '.', '_' and '-', and not begin with a dot");
     err = check_recovery(conf, &file, &profile, problem);
     if (err == BS_OK && count_keys(&profile) > BS_GENERATED_MAX)

@@ -2,6 +2,7 @@
  * Profiles: what a device gets. A libconfig file (bootseal-profile(5)):
  *
  *     name = "sensor";
+ *     policy = "gateway";
  *     items = (
  *         { name = "wifi.psk";    kind = "secret";      text = "correct horse"; },
  *         { name = "root.key";    kind = "secret";      hex = "00ff..."; },
@@ -46,6 +47,7 @@ enum profile_recovery { PROFILE_RECOVERY_SERVER, PROFILE_RECOVERY_OPERATOR, PROF
 struct profile {
     struct conf *conf;
     const char *name;
+    const char *policy; /* which boots are good (server/policy/policy_file.h); NULL: those that equal a reference */
     const struct profile_item *items;
     size_t item_count;
     enum profile_recovery recovery;

@@ -81,6 +81,7 @@ static void profile_fields(struct document *document, const struct store_profile
 {
     document_text(document, "name", "Profile", profile->name);
     document_uint(document, "version", "Version", profile->version);
+    document_text(document, "policy", profile->policy[0] != '\0' ? "Policy" : "", profile->policy);
     document_time(document, "applied", "Applied", profile->applied);
     document_text(document, "applied_by", "By", profile->applied_by);
 }
@@ -99,9 +100,10 @@ static enum bs_err profile_row(void *context, const struct store_profile *profil
 {
     struct document *document = context;
 
-    document_row(document, 4);
+    document_row(document, 5);
     document_cell_text(document, profile->name);
     document_cell_uint(document, profile->version);
+    document_cell_text(document, profile->policy);
     document_cell_time(document, profile->applied);
     document_cell_text(document, profile->applied_by);
     document_row_end(document);
@@ -111,10 +113,11 @@ static enum bs_err profile_row(void *context, const struct store_profile *profil
 static enum bs_err profile_list(struct admin_act *act)
 {
     static const struct document_column columns[] = {
-        { "name", "PROFILE", 0 }, { "version", "VERSION", 0 }, { "applied", "APPLIED", 1 }, { "applied_by", "BY", 2 }
+        { "name", "PROFILE", 0 },    { "version", "VERSION", 0 }, { "policy", "POLICY", 0 },
+        { "applied", "APPLIED", 1 }, { "applied_by", "BY", 2 },
     };
 
-    document_table(&act->document, "profiles", columns, 4);
+    document_table(&act->document, "profiles", columns, 5);
     return operator_profile_list(&act->call, profile_row, &act->document);
 }
 

@@ -9,21 +9,44 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum bs_err put_profile(struct operator_call *call, const char *name, struct bs_span text,
+/* What is approved for opening offline follows which boots are good (server/approve.h): of another policy it is another epoch's. */
+static enum bs_err change_policy(struct operator_call *call, const char *policy, struct store_profile *row)
+{
+    struct store *store = call->server->store;
+    struct store_policy found;
+    uint64_t epoch;
+    if (strcmp(row->policy, policy) == 0)
+        return BS_OK;
+    enum bs_err err = policy[0] ? store_policy_get(store, policy, &found, NULL) : BS_OK;
+    if (err == BS_ERR_NOT_FOUND)
+        return operator_fail(call, BS_ERR_INPUT,
+                             "there is no policy %.64s, which the profile names; first: bootsealctl policy apply FILE",
+                             policy);
+    if (err == BS_OK && row->version > 0)
+        err = store_epoch_raise(store, row->name, call->server->now(), &epoch);
+    strcpy(row->policy, policy);
+    return err;
+}
+
+static enum bs_err put_profile(struct operator_call *call, const struct profile *profile, struct bs_span text,
                                struct store_profile *ret_profile)
 {
     struct store *store = call->server->store;
     struct store_profile row = { .version = 0 };
-    enum bs_err err = store_profile_get(store, name, &row, NULL);
+    enum bs_err err = store_profile_get(store, profile->name, &row, NULL);
     if (err != BS_OK && err != BS_ERR_NOT_FOUND)
+        return err;
+    snprintf(row.name, sizeof(row.name), "%s", profile->name);
+    err = change_policy(call, profile->policy ? profile->policy : "", &row);
+    if (err != BS_OK)
         return err;
     row.version++;
     row.applied = call->server->now();
-    snprintf(row.name, sizeof(row.name), "%s", name);
     snprintf(row.applied_by, sizeof(row.applied_by), "%s", call->actor);
     err = store_profile_put(store, &row, text);
     if (err == BS_OK)
-        err = OPERATOR_AUDIT(call, "profile.apply", NULL, "profile %s, version %" PRIu64, row.name, row.version);
+        err = OPERATOR_AUDIT(call, "profile.apply", NULL, "profile %s, version %" PRIu64 "%s%s", row.name, row.version,
+                             row.policy[0] ? ", policy " : "", row.policy);
     if (err == BS_OK)
         *ret_profile = row;
     return err;
@@ -41,7 +64,7 @@ enum bs_err operator_profile_apply(struct operator_call *call, struct bs_span te
     if (err == BS_OK)
         err = store_begin(call->server->store);
     if (err == BS_OK)
-        err = operator_end(call, put_profile(call, profile.name, text, &row));
+        err = operator_end(call, put_profile(call, &profile, text, &row));
     else
         err = operator_store(call, err);
     profile_free(&profile);

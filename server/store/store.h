@@ -216,6 +216,7 @@ struct store_profile {
     uint64_t version; /* rises with every apply */
     int64_t applied;
     char applied_by[STORE_NAME_SIZE];
+    char policy[STORE_NAME_SIZE]; /* which boots are good; empty: those that equal a reference */
 };
 enum bs_err store_profile_put(struct store *store, const struct store_profile *profile,
                               struct bs_span text) BS_MUST_USE;

@@ -60,9 +60,9 @@
     S(EPOCH_GET, "SELECT value FROM epoch WHERE profile = ?")                                                         \
     S(EPOCH_RAISE, "INSERT INTO epoch VALUES (?1, (SELECT max(?2, coalesce(max(value), 0) + 1) FROM epoch)) "         \
                    "ON CONFLICT (profile) DO UPDATE SET value = excluded.value RETURNING value")                      \
-    S(PROFILE_PUT, "INSERT OR REPLACE INTO profile VALUES (?,?,?,?,?)")                                               \
-    S(PROFILE_GET, "SELECT name, version, applied, applied_by, text FROM profile WHERE name = ?")                     \
-    S(PROFILE_EACH, "SELECT name, version, applied, applied_by FROM profile ORDER BY name")                           \
+    S(PROFILE_PUT, "INSERT OR REPLACE INTO profile VALUES (?,?,?,?,?,?)")                                             \
+    S(PROFILE_GET, "SELECT name, version, applied, applied_by, policy, text FROM profile WHERE name = ?")             \
+    S(PROFILE_EACH, "SELECT name, version, applied, applied_by, policy FROM profile ORDER BY name")                   \
     S(POLICY_PUT, "INSERT OR REPLACE INTO policy VALUES (?,?,?,?,?)")                                                 \
     S(POLICY_GET, "SELECT name, version, applied, applied_by, text FROM policy WHERE name = ?")                       \
     S(POLICY_EACH, "SELECT name, version, applied, applied_by FROM policy ORDER BY name")                             \

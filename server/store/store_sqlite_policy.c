@@ -153,6 +153,7 @@ enum bs_err store_profile_put(struct store *store, const struct store_profile *p
     put_int(&use, profile->applied);
     put_text(&use, profile->applied_by);
     put_blob(&use, text.data, text.size);
+    put_text(&use, profile->policy);
     return sql_run(&use);
 }
 
@@ -163,6 +164,7 @@ static enum bs_err take_profile(struct sql_use *use, struct store_profile *ret_p
     p.version = (uint64_t)take_int(use);
     p.applied = take_int(use);
     take_text(use, p.applied_by, sizeof(p.applied_by));
+    take_text(use, p.policy, sizeof(p.policy));
     if (use->err == BS_OK)
         *ret_profile = p;
     return use->err;

@@ -162,7 +162,7 @@ static void an_older_schema_is_migrated_and_keeps_what_it_has(void **state)
         state,
         "ALTER TABLE bundle DROP COLUMN items; DROP TABLE epoch; DROP TABLE device_key; DROP TABLE share; DROP INDEX reference_name; "
         "ALTER TABLE device DROP COLUMN wipe; ALTER TABLE reference DROP COLUMN name; ALTER TABLE reference DROP COLUMN is_release; "
-        "DROP TABLE policy; ALTER TABLE evidence DROP COLUMN userspace_log; ALTER TABLE evidence DROP COLUMN command_line; "
+        "DROP TABLE policy; ALTER TABLE profile DROP COLUMN policy; ALTER TABLE evidence DROP COLUMN userspace_log; ALTER TABLE evidence DROP COLUMN command_line; "
         "ALTER TABLE reference DROP COLUMN userspace_log; ALTER TABLE reference DROP COLUMN command_line; "
         "PRAGMA user_version = 1");
     open_in(state, &store);
