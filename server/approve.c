@@ -1,6 +1,6 @@
 #include "server/approve.h"
 
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * Approvals for one device (core/approval.h): the boot that was just found good, and each release of its profile as this device would
- * boot it: the PCRs of this boot, but those that a release decides (server/policy.h), which are the release's.
+ * boot it: the PCRs of this boot, but those that a release decides (server/policy/policy_reference.h), which are the release's.
  */
 #pragma once
 

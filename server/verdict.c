@@ -1,6 +1,6 @@
 #include "server/verdict.h"
 
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 #include "server/turn.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "server/audit.h"
 #include "server/operator/operator_internal.h"
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 #include "server/profile.h"
 #include "server/shares.h"
 

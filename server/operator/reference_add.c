@@ -4,7 +4,7 @@
 #include "core/uki.h"
 #include "server/audit.h"
 #include "server/operator/operator_internal.h"
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 #include "server/profile.h"
 
 #include <inttypes.h>

@@ -4,7 +4,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "server/approve.h"
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 #include "unit/logmaker.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "unit/server/lab.h"
 
 #include "server/align.h"
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 
 /* Lists of one-letter events. */
 static struct align_result align(const char *found, const char *expected)

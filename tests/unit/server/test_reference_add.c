@@ -2,7 +2,7 @@
 #include "unit/server/lab.h"
 
 #include "core/uki.h"
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 #include "unit/logmaker.h"
 
 #define RELEASE_PCRS (1u << 4 | 1u << 9 | 1u << 11)

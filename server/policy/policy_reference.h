@@ -9,14 +9,14 @@
 /* PCRs that say what the firmware starts, which a release decides; all others are those of the device. */
 #define POLICY_RELEASE_PCRS (UINT32_C(1) << 4 | UINT32_C(1) << 9 | UINT32_C(1) << 11)
 
-enum policy_verdict {
+enum policy_reference_verdict {
     POLICY_GOOD,
     POLICY_NO_REFERENCE, /* the profile has none: it approves nobody */
     POLICY_DIFFERS,      /* findings say how */
 };
 
 struct policy_result {
-    enum policy_verdict verdict;
+    enum policy_reference_verdict verdict;
     uint64_t reference;     /* the equal one, or the release, or the nearest */
     size_t reference_count; /* living ones of the profile */
 };

@@ -1,4 +1,4 @@
-#include "server/policy.h"
+#include "server/policy/policy_reference.h"
 
 #include "server/align.h"
 
