@@ -1,0 +1,8 @@
+/* What a table of keys cannot say about a policy: rules that contradict each other, that can never match, or that would match all. */
+#pragma once
+
+#include "server/policy/policy_file.h"
+
+/* CONFIG with *problem, which names the key. */
+enum bs_err policy_check(const struct conf *conf, const struct policy_file *policy,
+                         struct conf_problem *problem) BS_MUST_USE;
