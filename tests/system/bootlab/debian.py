@@ -1,5 +1,6 @@
 """Packages of the distribution, through the host's own apt configuration and nothing else."""
 
+import os
 import re
 from pathlib import Path
 
@@ -29,6 +30,26 @@ def candidate(package):
     if not match or match.group(1) == "(none)":
         raise RuntimeError(f"apt knows no package {package}; run apt-get update")
     return f"{package}={match.group(1)}"
+
+
+def another(package):
+    """name=version of a package in another version than the one that apt would install, the newest of those."""
+    table = run("apt-cache", "policy", package).partition("Version table:")[2]
+    wanted = candidate(package).partition("=")[2]
+    versions = [version for version in re.findall(r"^[ *]{5}(\S+) -?\d+$", table, re.M) if version != wanted]
+    if not versions:
+        raise RuntimeError(f"apt knows one version of {package} alone; the archive of security updates has the others")
+    return f"{package}={versions[0]}"
+
+
+def another_named(package, pattern):
+    """name=version of another package whose name matches, nearest to this one in the order of versions."""
+    names = [name for name in run("apt-cache", "pkgnames", package.partition("-")[0]).split()
+             if re.fullmatch(pattern, name) and name != package]
+    if not names:
+        raise RuntimeError(f"apt knows no package but {package} that matches {pattern}; run apt-get update")
+    common = os.path.commonprefix
+    return candidate(max(sorted(names), key=lambda name: len(common([name, package]))))
 
 
 def dependency(package, pattern):

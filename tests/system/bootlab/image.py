@@ -1,6 +1,7 @@
 """Initramfs, unified kernel image, ESP and state disk: what a boot is made of, without root or loop devices."""
 
 import re
+import shutil
 import struct
 import tempfile
 import uuid
@@ -30,13 +31,16 @@ def initramfs(output, agent, config=None, modules=""):
     return Path(output)
 
 
-def uki(output, initrd, cmdline="", signer=None):
-    """A unified kernel image; cmdline comes after what every test machine needs; signer: signer.Signer."""
+def uki(output, initrd, cmdline="", signer=None, linux=None):
+    """A unified kernel image; cmdline comes after what every test machine needs; signer: signer.Signer.
+
+    linux: another kernel than the machines' own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         osrel, words = Path(folder, "osrel"), Path(folder, "cmdline")
         osrel.write_text('ID=bootseal-test\nVERSION_ID=1\nPRETTY_NAME="bootseal test image"\n')
         words.write_text(f"{BASE_CMDLINE} {cmdline}".strip())
-        sections = {".osrel": osrel, ".cmdline": words, ".linux": kernel().image, ".initrd": initrd}
+        sections = {".osrel": osrel, ".cmdline": words, ".linux": linux or kernel().image, ".initrd": initrd}
         if signer:
             sections = signer.sections(sections, Path(folder, "pcrsig"))
         run("objcopy", *_section_options(stub(), sections), stub(), output)
@@ -101,29 +105,49 @@ def vfat_state_disk(output):
     return output
 
 
+LINUX_PARTITION = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
+ESP_PARTITION = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+
+
 def partitioned_disk(output, name, size_mib):
-    """A disk with a GPT (UEFI 2.10 §5.3) and one partition of that name, which is zeros."""
+    """A disk with a GPT and one partition of that name, which is zeros."""
+    with open(output, "wb") as disk:
+        _write_gpt(disk, name, size_mib, LINUX_PARTITION, uuid.uuid4())
+    return Path(output)
+
+
+def esp_disk(output, file_system, disk_id):
+    """A disk with a GPT under that id and one partition, the ESP, which holds a file system's image."""
+    with open(file_system, "rb") as content, open(output, "wb") as disk:
+        size_mib = -(-Path(file_system).stat().st_size // MIB)
+        start = _write_gpt(disk, "ESP", size_mib, ESP_PARTITION, disk_id)
+        disk.seek(start)
+        shutil.copyfileobj(content, disk)
+    return Path(output)
+
+
+def _write_gpt(disk, name, size_mib, kind, disk_id):
+    """An empty partition between both copies of the table (UEFI 2.10 §5.3); returns where its first byte is."""
     sectors, first = (size_mib + 2) * MIB // 512, 2048
     last = first + size_mib * MIB // 512 - 1
-    linux = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4").bytes_le
-    entry = linux + uuid.uuid4().bytes_le + struct.pack("<QQQ", first, last, 0) + name.encode("utf-16le").ljust(72, b"\0")
-    entries = entry.ljust(128 * 128, b"\0")
-    disk_id = uuid.uuid4().bytes_le
+    partition_id = uuid.uuid5(disk_id, name)
+    entry = kind.bytes_le + partition_id.bytes_le + struct.pack("<QQQ", first, last, 0)
+    entries = (entry + name.encode("utf-16le").ljust(72, b"\0")).ljust(128 * 128, b"\0")
 
     def header(here, there, table):
-        rest = struct.pack("<QQQQ16sQIII", here, there, 34, sectors - 34, disk_id, table, 128, 128, zlib.crc32(entries))
+        rest = struct.pack("<QQQQ16sQIII", here, there, 34, sectors - 34, disk_id.bytes_le, table, 128, 128,
+                           zlib.crc32(entries))
         blank = struct.pack("<8sIIII", b"EFI PART", 0x10000, 92, 0, 0)
         return struct.pack("<8sIIII", b"EFI PART", 0x10000, 92, zlib.crc32(blank + rest), 0) + rest
 
     protective = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1, sectors - 1)
-    with open(output, "wb") as disk:
-        disk.truncate(sectors * 512)
-        for at, data in ((0, bytes(446) + protective.ljust(64, b"\0") + b"\x55\xaa"), (512, header(1, sectors - 1, 2)),
-                         (1024, entries), ((sectors - 33) * 512, entries),
-                         ((sectors - 1) * 512, header(sectors - 1, 1, sectors - 33))):
-            disk.seek(at)
-            disk.write(data)
-    return Path(output)
+    disk.truncate(sectors * 512)
+    for at, data in ((0, bytes(446) + protective.ljust(64, b"\0") + b"\x55\xaa"), (512, header(1, sectors - 1, 2)),
+                     (1024, entries), ((sectors - 33) * 512, entries),
+                     ((sectors - 1) * 512, header(sectors - 1, 1, sectors - 33))):
+        disk.seek(at)
+        disk.write(data)
+    return first * 512
 
 
 def copy_sparse(source, output):

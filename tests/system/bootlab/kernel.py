@@ -19,17 +19,22 @@ class Kernel:
 
 
 @functools.cache  # apt takes half a second to answer
+def package():
+    """The name of the kernel's package, without a version."""
+    return debian.dependency("linux-image-cloud-amd64", r"linux-image-\d\S*-cloud-amd64")
+
+
+@functools.cache
 def kernel():
     """The kernel, from the cache or the archive."""
-    name = debian.dependency("linux-image-cloud-amd64", r"linux-image-\d\S*-cloud-amd64")
-    package = debian.candidate(name)
-    folder = cached("kernel", [package, "depmod 1"], lambda into: _unpack_kernel(package, into))
+    chosen = debian.candidate(package())
+    folder = cached("kernel", [chosen, "depmod 1"], lambda into: _unpack_kernel(chosen, into))
     (modules,) = (folder / "lib/modules").iterdir()
     return Kernel(folder / "vmlinuz", modules)
 
 
-def _unpack_kernel(package, folder):
-    debian.unpack(package, folder)
+def _unpack_kernel(chosen, folder):
+    debian.unpack(chosen, folder)
     if not (folder / "lib").exists():  # a suite whose packages are usr-merged
         (folder / "usr/lib").rename(folder / "lib")
     (image,) = (folder / "boot").glob("vmlinuz-*")
@@ -43,6 +48,6 @@ def _unpack_kernel(package, folder):
 @functools.cache
 def stub():
     """systemd's UEFI stub, which makes one measured program of kernel, command line and initramfs."""
-    package = debian.candidate("systemd-boot-efi")
-    folder = cached("stub", [package], lambda into: debian.unpack(package, into))
+    chosen = debian.candidate("systemd-boot-efi")
+    folder = cached("stub", [chosen], lambda into: debian.unpack(chosen, into))
     return folder / "usr/lib/systemd/boot/efi/linuxx64.efi.stub"

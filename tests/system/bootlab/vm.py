@@ -15,8 +15,6 @@ from .image import BASE_CMDLINE
 from .kernel import kernel
 from .swtpm import Tpm
 
-OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
-OVMF_VARS = "/usr/share/OVMF/OVMF_VARS.fd"
 NO_TPM = object()
 HOST_ADDRESS = "10.0.2.2"  # what the host's 127.0.0.1 is to the guest
 
@@ -44,6 +42,25 @@ class Disks:
         return options
 
 
+@dataclass(frozen=True)
+class Firmware:
+    """A build of OVMF and the variables that it begins with; is_locked: it keeps them from all but its own SMM."""
+
+    code: Path
+    variables: Path
+    is_locked: bool = False
+
+    def options(self, variables):
+        """QEMU's options, with a machine's own copy of the variables."""
+        locked = ["-global", "driver=cfi.pflash01,property=secure,value=on",
+                  "-global", "ICH9-LPC.disable_s3=1"] if self.is_locked else []
+        return [*locked, "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={self.code}",
+                "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+
+
+OVMF = Firmware(Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd"))
+
+
 @dataclass
 class Direct:
     """A kernel that QEMU puts into memory itself: seconds faster than OVMF, and nothing is measured."""
@@ -62,10 +79,11 @@ class Machine:
 
     folder gets TPM, firmware variables, one console log and one network capture for each boot. echo is
     called with each line of the console. tpm: NO_TPM for a machine without one. options: more of QEMU's.
+    firmware: another build of OVMF, or other variables.
     Disks and options may be replaced while the machine is off.
     """
 
-    def __init__(self, folder, disks, tpm=None, echo=None, direct=None, options=()):
+    def __init__(self, folder, disks, tpm=None, echo=None, direct=None, options=(), firmware=OVMF):
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disks = disks
@@ -79,9 +97,10 @@ class Machine:
         self._qemu = None
         self._shell = None
         self._shell_ready = False
+        self._firmware = firmware
         self._vars = self.folder / "ovmf-vars.fd"
         if not self._vars.exists():
-            shutil.copyfile(OVMF_VARS, self._vars)
+            shutil.copyfile(firmware.variables, self._vars)
 
     def __enter__(self):
         return self
@@ -115,11 +134,10 @@ class Machine:
         self._shell = shell_here
         self.console = Console(self._qemu.stdout.fileno(), self.log, self._echo)
 
-    def _firmware(self):
+    def _program(self):
         if self._direct:
             return self._direct.options()
-        return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}",
-                "-drive", f"if=pflash,format=raw,unit=1,file={self._vars}"]
+        return self._firmware.options(self._vars)
 
     def _tpm(self, tpm_fd):
         if not self.tpm:
@@ -129,12 +147,12 @@ class Machine:
 
     def _command(self, tpm_fd, shell_fd):
         return [
-            "qemu-system-x86_64", "-accel", accelerator(), "-machine", "q35", "-cpu", cpu(),
+            "qemu-system-x86_64", "-accel", accelerator(), "-machine", "q35" + (",smm=on" if self._firmware.is_locked else ""), "-cpu", cpu(),
             "-m", "1024", "-smp", "1", "-nodefaults", "-display", "none", "-no-reboot",
             "-serial", "stdio",
             "-chardev", f"socket,id=shell,fd={shell_fd}", "-serial", "chardev:shell",
             *self._tpm(tpm_fd),
-            *self._firmware(),
+            *self._program(),
             *self.disks.options(),
             "-netdev", "user,id=net0",
             "-device", f"virtio-net-pci,netdev=net0,mac={self.mac},romfile=",
