@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Members of a statement (docs/bootseal.cddl). */
+#define FIRMWARE_LOG_KEY 13
+#define USERSPACE_LOG_KEY 21
+
 enum bs_err refuse(struct refusal *refusal, const char *reason, const char *format, ...)
 {
     va_list args;
@@ -92,6 +96,25 @@ static bool is_other_version(struct bs_span statement)
     return reader.err == BS_OK && version != BS_PROTOCOL_VERSION;
 }
 
+/* A log over its limit makes a statement that cannot be read; the device is told which it was. */
+static bool is_log_too_large(struct bs_span statement)
+{
+    struct cbor_reader reader;
+    uint64_t last = UINT64_MAX;
+    cbor_read_begin(&reader, statement);
+    for (size_t left = cbor_read_map(&reader, 64); left > 0 && reader.err == BS_OK; left--) {
+        uint64_t key = cbor_read_key(&reader, &last);
+        if (key != FIRMWARE_LOG_KEY && key != USERSPACE_LOG_KEY) {
+            cbor_read_skip(&reader);
+            continue;
+        }
+        size_t limit = key == FIRMWARE_LOG_KEY ? BS_EVENTLOG_MAX : BS_USERSPACE_LOG_MAX;
+        if (cbor_read_bytes(&reader, 0, BS_REQUEST_MAX).size > limit)
+            return true;
+    }
+    return false;
+}
+
 static enum bs_err decode(struct bs_span body, struct evidence *evidence, struct refusal *refusal)
 {
     enum bs_err err = bs_buf_append(&evidence->body, body.data, body.size);
@@ -108,6 +131,10 @@ static enum bs_err decode(struct bs_span body, struct evidence *evidence, struct
         return refuse(refusal, BS_REASON_VERSION,
                       "this server speaks version %d of the protocol alone; bring agent and server together",
                       BS_PROTOCOL_VERSION);
+    if (is_log_too_large(statement))
+        return refuse(refusal, BS_REASON_LOG_TOO_LARGE,
+                      "an event log is larger than can be sent: %d bytes of the firmware's, %d of userspace's",
+                      BS_EVENTLOG_MAX, BS_USERSPACE_LOG_MAX);
     return refuse(refusal, BS_REASON_MALFORMED, "the statement is not one of this protocol");
 }
 
@@ -124,31 +151,6 @@ static enum bs_err verify_channel(const struct evidence_channel *channel, const 
     return BS_OK;
 }
 
-static void write_be64(uint64_t value, uint8_t ret_bytes[8])
-{
-    for (int i = 7; i >= 0; i--, value >>= 8)
-        ret_bytes[i] = (uint8_t)value;
-}
-
-/* SHA-256(label ‖ EK id ‖ AK Name ‖ bank ‖ mask ‖ values ‖ log): the log is hashed as sent, for it is what the operator is shown. */
-static enum bs_err make_question(struct evidence *evidence)
-{
-    const struct store_boot *boot = &evidence->boot;
-    uint8_t name_size[8], bank[8], mask[8];
-    write_be64(evidence->ak_name.size, name_size);
-    write_be64(boot->bank, bank);
-    write_be64(boot->mask, mask);
-    struct bs_span pieces[6 + MESSAGE_PCRS] = { BS_SPAN(evidence->device, WIRE_ID_SIZE), BS_SPAN(name_size, 8),
-                                                wire_name_span(&evidence->ak_name), BS_SPAN(bank, 8),
-                                                BS_SPAN(mask, 8) };
-    size_t count = 5, size = crypto_hash_size(boot->bank);
-    for (unsigned pcr = 0; pcr < 24; pcr++)
-        if (boot->mask & (1u << pcr))
-            pieces[count++] = BS_SPAN(boot->pcrs[pcr], size);
-    pieces[count++] = bs_buf_span(&boot->log);
-    return crypto_labelled("bootseal question v1", pieces, count, evidence->question);
-}
-
 static enum bs_err keep_boot(struct evidence *evidence)
 {
     const struct message_pcrs *pcrs = &evidence->statement.pcrs;
@@ -158,9 +160,13 @@ static enum bs_err keep_boot(struct evidence *evidence)
     for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
         if (pcrs->mask & (1u << pcr))
             memcpy(boot->pcrs[pcr], pcrs->values[pcr].data, pcrs->values[pcr].size);
-    enum bs_err err =
-        bs_buf_append(&boot->log, evidence->statement.firmware_log.data, evidence->statement.firmware_log.size);
-    return err == BS_OK ? make_question(evidence) : err;
+    const struct message_statement *said = &evidence->statement;
+    enum bs_err err = bs_buf_append(&boot->log, said->firmware_log.data, said->firmware_log.size);
+    if (err == BS_OK)
+        err = bs_buf_append(&boot->userspace_log, said->userspace_log.data, said->userspace_log.size);
+    if (err == BS_OK)
+        err = bs_buf_append(&boot->command_line, said->command_line.data, said->command_line.size);
+    return err == BS_OK ? evidence_question(evidence) : err;
 }
 
 enum bs_err evidence_verify(const struct server *server, const struct evidence_channel *channel, struct bs_span body,

@@ -70,7 +70,7 @@ struct evidence {
     uint32_t reset_count; /* from the quote, as are the next */
     uint64_t firmware_version;
     struct store_boot boot;
-    uint8_t question[STORE_DIGEST]; /* what an operator approves: EK, AK Name, PCRs, event log */
+    uint8_t question[STORE_DIGEST]; /* what an operator approves: EK, AK Name, PCRs, logs, command line */
 };
 
 enum bs_err evidence_new(struct evidence **ret_evidence) BS_MUST_USE;
@@ -89,6 +89,9 @@ struct evidence_channel {
  */
 enum bs_err evidence_verify(const struct server *server, const struct evidence_channel *channel, struct bs_span body,
                             struct evidence *evidence, struct refusal *refusal) BS_MUST_USE;
+
+/* The last step of it: makes evidence->question out of the boot. */
+enum bs_err evidence_question(struct evidence *evidence) BS_MUST_USE;
 
 /* The single checks, in their order. */
 enum bs_err verify_ek(const struct server *server, struct evidence *evidence, struct refusal *refusal) BS_MUST_USE;

@@ -1,167 +1,132 @@
 /*
- * The boot: the log must lead to the quoted values, every PCR that it does not mention must be untouched, and the cap must not
- * have been extended. Nothing that a log says of itself is believed: type and data are not measured, digests are.
+ * The boot: firmware's and userspace's log are read and replayed, then held against the quoted values. Nothing that a log says of
+ * itself is believed: type and data are not measured, digests are.
  */
-#include "server/evidence.h"
+#include "server/verify_log.h"
 
-#include "bootseal/cap.h"
+#include "bootseal/report.h"
 
-#include <stdio.h>
-#include <string.h>
-
-/* Those that firmware extends before anything of ours runs (PFP 1.06 §3.3.4). */
-#define FIRMWARE_PCRS 0xffu
-
-/* What systemd-pcrphase(8) measures when an initrd begins, behind everything that the firmware has a log of. */
-#define PHASE_PCR 11
-#define PHASE_INITRD "enter-initrd"
-
-/* So often may one boot have been capped and the server still says the right thing. */
-#define CAPS_MAX 16
-
-static bool is_reset(struct bs_span value)
+static enum bs_err refuse_firmware_log(const struct eventlog_fault *fault, struct refusal *refusal)
 {
-    for (size_t i = 0; i < value.size; i++)
-        if (value.data[i] != 0)
-            return false;
-    return true;
-}
-
-static enum bs_err extend(uint16_t bank, uint8_t *value, size_t size, struct bs_span digest)
-{
-    uint8_t both[2 * CRYPTO_HASH_MAX];
-    memcpy(both, value, size);
-    memcpy(both + size, digest.data, size);
-    return crypto_hash(bank, BS_SPAN(both, 2 * size), value);
-}
-
-static enum bs_err refuse_capped(struct refusal *refusal, uint32_t pcr)
-{
-    struct evidence_finding *finding = refusal_finding(refusal);
-    finding->has_pcr = true;
-    finding->pcr = pcr;
-    snprintf(finding->text, sizeof(finding->text), "it was closed by the cap of this boot");
-    return refuse(refusal, BS_REASON_CAPPED, "this boot is over: reboot to provision");
-}
-
-/* In the log, whatever type or data the event claims to have; and as the last thing that happened to the PCR. */
-static enum bs_err verify_uncapped(const struct config *config, const struct message_pcrs *pcrs,
-                                   const struct eventlog *log, const struct eventlog_replay *replay,
-                                   struct refusal *refusal)
-{
-    uint16_t bank = pcrs->bank;
-    uint32_t cap_pcr = config->measure_cap_pcr;
-    uint8_t bytes[CRYPTO_HASH_MAX], value[CRYPTO_HASH_MAX] = { 0 };
-    size_t size = crypto_hash_size(bank);
-    struct bs_span cap = BS_SPAN(bytes, size);
-    enum bs_err err = crypto_hash(bank, bs_span_of_string(BS_CAP_EVENT), bytes);
-    if (err != BS_OK)
-        return err;
-    struct eventlog_event event;
-    if (log)
-        for (struct eventlog_cursor c = eventlog_first(log); eventlog_next(&c, &event);)
-            if (event.pcr == cap_pcr && bs_span_equal(eventlog_digest(&event, bank), cap))
-                return refuse_capped(refusal, cap_pcr);
-    if (replay && (replay->mask & (1u << cap_pcr)))
-        memcpy(value, replay->values[cap_pcr], size);
-    for (unsigned i = 0; i < CAPS_MAX; i++) {
-        err = extend(bank, value, size, cap);
-        if (err != BS_OK)
-            return err;
-        if (bs_span_equal(BS_SPAN(value, size), pcrs->values[cap_pcr]))
-            return refuse_capped(refusal, cap_pcr);
+    switch (fault->kind) {
+    case EVENTLOG_FAULT_CCEL:
+        return refuse(refusal, BS_REASON_LOG_KIND,
+                      "the device sent the event log of a confidential virtual machine (CCEL), which tells of its own "
+                      "registers and not of a TPM's PCRs; set tpm.eventlog to the log of its TPM");
+    case EVENTLOG_FAULT_BIG_ENDIAN:
+    case EVENTLOG_FAULT_FOREIGN_FORM:
+        return refuse(refusal, BS_REASON_LOG_KIND,
+                      "the device sent another log than that of its firmware: %s; see tpm.eventlog", fault->what);
+    case EVENTLOG_FAULT_TOO_LARGE:
+        return refuse(refusal, BS_REASON_LOG_TOO_LARGE, "the event log is larger than is read here: %s", fault->what);
+    case EVENTLOG_FAULT_MALFORMED:
+    case EVENTLOG_FAULT_NO_LOG:
+    case EVENTLOG_FAULT_EMPTY:
+        break;
     }
-    return BS_OK;
+    return refuse(refusal, BS_REASON_LOG_MALFORMED, "the event log cannot be read: event %zu at byte %zu: %s",
+                  fault->event, fault->offset, fault->what);
 }
 
-static enum bs_err verify_measured(const struct config *config, const struct message_pcrs *pcrs,
-                                   struct refusal *refusal)
+/* The old format is a good log, but of a TPM 1.2, or of firmware that is set to speak as if there were one. */
+static enum bs_err refuse_bank(const struct eventlog *log, uint16_t bank, struct refusal *refusal)
 {
-    if (!config->measure_boot_required)
-        return BS_OK;
-    /* Measured firmware leaves a separator in each of them at least (PFP §3.3.4), so that one untouched is too many. */
-    for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
-        if ((pcrs->mask & FIRMWARE_PCRS & (1u << pcr)) && is_reset(pcrs->values[pcr]))
-            return refuse(
-                refusal, BS_REASON_UNMEASURED,
-                "no firmware measured this boot: PCR %u is at its reset value; switch the TPM on in the firmware setup",
-                pcr);
-    return BS_OK;
+    const char *name = crypto_hash_name(bank);
+    if (log->format == EVENTLOG_SHA1)
+        return refuse(
+            refusal, BS_REASON_LOG_KIND,
+            "the device sent an event log in the format of TPM 1.2, which has SHA-1 digests alone and none of "
+            "the %s bank; have the firmware write that of TPM 2.0 (TCG_2 in its setup)",
+            name);
+    return refuse(refusal, BS_REASON_LOG_MISMATCH, "the event log has no digests of the %s bank", name);
 }
 
-static bool is_in_initrd(const struct message_pcrs *pcrs, const struct eventlog_replay *replay)
+static enum bs_err open_firmware_log(struct bs_span bytes, uint16_t bank, struct verify_logs *logs,
+                                     struct refusal *refusal)
 {
-    uint8_t value[CRYPTO_HASH_MAX], digest[CRYPTO_HASH_MAX];
-    memcpy(value, replay->values[PHASE_PCR], replay->size);
-    return crypto_hash(pcrs->bank, bs_span_of_string(PHASE_INITRD), digest) == BS_OK &&
-           extend(pcrs->bank, value, replay->size, BS_SPAN(digest, replay->size)) == BS_OK &&
-           bs_span_equal(pcrs->values[PHASE_PCR], BS_SPAN(value, replay->size));
+    struct eventlog_fault fault;
+    if (bytes.size == 0)
+        return eventlog_replay_begin(bank, 0, &logs->replay);
+    if (eventlog_open(bytes, &logs->firmware, &fault) != BS_OK)
+        return refuse_firmware_log(&fault, refusal);
+    logs->has_firmware = true;
+    enum bs_err err = eventlog_replay(&logs->firmware, bank, &logs->replay);
+    if (err == BS_ERR_NOT_FOUND)
+        return refuse_bank(&logs->firmware, bank, refusal);
+    if (err == BS_ERR_INPUT)
+        return refuse(refusal, BS_REASON_LOG_MALFORMED, "an event of the log has no digest of the %s bank",
+                      crypto_hash_name(bank));
+    return err;
 }
 
-/* `replay` NULL: there is no log, and every PCR must be untouched. */
-static enum bs_err verify_values(const struct message_pcrs *pcrs, const struct eventlog_replay *replay,
-                                 struct refusal *refusal)
-{
-    for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++) {
-        if (!(pcrs->mask & (1u << pcr)))
-            continue;
-        bool has_events = replay && (replay->mask & (1u << pcr));
-        bool is_right = has_events ? bs_span_equal(pcrs->values[pcr], BS_SPAN(replay->values[pcr], replay->size))
-                                   : is_reset(pcrs->values[pcr]);
-        if (is_right || (has_events && pcr == PHASE_PCR && is_in_initrd(pcrs, replay)))
-            continue;
-        struct evidence_finding *finding = refusal_finding(refusal);
-        finding->has_pcr = true;
-        finding->pcr = pcr;
-        snprintf(finding->text, sizeof(finding->text), "%s",
-                 has_events ? "the events of the log lead to another value"
-                            : "it was extended, but the log has no event for it");
-    }
-    if (refusal->finding_total == 0)
-        return BS_OK;
-    return replay
-               ? refuse(
-                     refusal, BS_REASON_LOG_MISMATCH,
-                     "the event log does not lead to the quoted PCR values, first in PCR %u; something was measured that the "
-                     "log does not tell, or the log was changed",
-                     refusal->findings[0].pcr)
-               : refuse(
-                     refusal, BS_REASON_LOG_MISSING,
-                     "PCR %u was extended, but the device sent no event log; securityfs must be mounted in the initramfs",
-                     refusal->findings[0].pcr);
-}
-
-static enum bs_err verify_without_log(const struct config *config, const struct message_pcrs *pcrs,
+static enum bs_err open_userspace_log(struct bs_span bytes, uint16_t bank, struct verify_logs *logs,
                                       struct refusal *refusal)
 {
-    enum bs_err err = verify_uncapped(config, pcrs, NULL, NULL, refusal);
-    if (err == BS_OK)
-        err = verify_measured(config, pcrs, refusal);
-    return err == BS_OK ? verify_values(pcrs, NULL, refusal) : err;
+    struct userlog_fault fault;
+    if (bytes.size == 0)
+        return BS_OK;
+    if (userlog_open(bytes, &logs->userspace, &fault) != BS_OK)
+        return refuse(
+            refusal, fault.kind == USERLOG_FAULT_TOO_LARGE ? BS_REASON_LOG_TOO_LARGE : BS_REASON_LOG_MALFORMED,
+            "the log of userspace cannot be read: record %zu at byte %zu: %s", fault.record, fault.offset, fault.what);
+    logs->has_userspace = true;
+    enum bs_err err = userlog_replay(&logs->userspace, &logs->replay);
+    if (err == BS_ERR_INPUT)
+        return refuse(refusal, BS_REASON_LOG_MALFORMED, "a record of userspace's log has no digest of the %s bank",
+                      crypto_hash_name(bank));
+    return err;
+}
+
+static bool has_note(const struct message_statement *statement, const char *note)
+{
+    for (size_t i = 0; i < statement->note_count; i++)
+        if (bs_span_equal(statement->notes[i], bs_span_of_string(note)))
+            return true;
+    return false;
+}
+
+struct verify_cursor verify_steps(const struct verify_logs *logs, uint16_t bank)
+{
+    struct verify_cursor cursor = { .logs = logs, .bank = bank };
+    if (logs->has_firmware)
+        cursor.firmware = eventlog_first(&logs->firmware);
+    if (logs->has_userspace)
+        cursor.userspace = userlog_first(&logs->userspace);
+    return cursor;
+}
+
+bool verify_next(struct verify_cursor *cursor, struct verify_step *ret_step)
+{
+    const struct eventlog_event *event = &cursor->event;
+    const struct userlog_record *record = &cursor->record;
+    while (cursor->logs->has_firmware && eventlog_next(&cursor->firmware, &cursor->event)) {
+        if (!eventlog_extends(event))
+            continue;
+        *ret_step = (struct verify_step){ event->pcr, eventlog_digest(event, cursor->bank), false, event->index };
+        return true;
+    }
+    while (cursor->logs->has_userspace && userlog_next(&cursor->userspace, &cursor->record)) {
+        if (!record->has_pcr)
+            continue;
+        *ret_step = (struct verify_step){ record->pcr, userlog_digest(record, cursor->bank), true, record->index };
+        return true;
+    }
+    return false;
 }
 
 enum bs_err verify_log(const struct config *config, struct evidence *evidence, struct refusal *refusal)
 {
-    const struct message_pcrs *pcrs = &evidence->statement.pcrs;
-    if (evidence->statement.firmware_log.size == 0)
-        return verify_without_log(config, pcrs, refusal);
-
-    struct eventlog log;
-    struct eventlog_fault fault = { 0 };
-    if (eventlog_open(evidence->statement.firmware_log, &log, &fault) != BS_OK)
-        return refuse(refusal, BS_REASON_LOG_MALFORMED, "the event log cannot be read: event %zu at byte %zu: %s",
-                      fault.event, fault.offset, fault.what ? fault.what : "it is no log");
-    struct eventlog_replay replay;
-    enum bs_err err = eventlog_replay(&log, pcrs->bank, &replay);
-    if (err == BS_ERR_NOT_FOUND)
-        return refuse(refusal, BS_REASON_LOG_MISMATCH, "the event log has no digests of the %s bank",
-                      crypto_hash_name(pcrs->bank));
-    if (err == BS_ERR_INPUT)
-        return refuse(refusal, BS_REASON_LOG_MALFORMED, "an event of the log has no digest of the %s bank",
-                      crypto_hash_name(pcrs->bank));
+    const struct message_statement *statement = &evidence->statement;
+    const struct message_pcrs *pcrs = &statement->pcrs;
+    struct verify_logs logs = { .is_left_out = has_note(statement, BS_NOTE_USERSPACE_LOG_TOO_LARGE) };
+    enum bs_err err = open_firmware_log(statement->firmware_log, pcrs->bank, &logs, refusal);
     if (err == BS_OK)
-        err = verify_uncapped(config, pcrs, &log, &replay, refusal);
+        err = open_userspace_log(statement->userspace_log, pcrs->bank, &logs, refusal);
+    if (err == BS_OK)
+        err = verify_uncapped(config, pcrs, &logs, refusal);
     if (err == BS_OK)
         err = verify_measured(config, pcrs, refusal);
-    return err == BS_OK ? verify_values(pcrs, &replay, refusal) : err;
+    if (err == BS_OK)
+        err = verify_values(pcrs, &logs, refusal);
+    return err == BS_OK ? verify_separators(pcrs, &logs, refusal) : err;
 }

@@ -74,8 +74,13 @@ static enum bs_err read_log(struct boot *boot)
         bs_info(STATE, "there is no event log (is securityfs mounted?); the server may ask for one");
         return BS_OK;
     }
-    return boot_fail(boot, err, STATE, "the firmware's event log cannot be read, or is larger than %d bytes (%s)",
-                     BS_EVENTLOG_MAX, bs_err_name(err));
+    if (err == BS_ERR_INPUT)
+        return boot_fail(
+            boot, err, STATE,
+            "the firmware's event log is larger than %d bytes, or no file, and cannot be sent; see tpm.eventlog",
+            BS_EVENTLOG_MAX);
+    return boot_fail(boot, err, STATE, "the firmware's event log cannot be read (%s); see tpm.eventlog",
+                     bs_err_name(err));
 }
 
 static bool is_all(const uint8_t *value, size_t size, uint8_t byte)

@@ -42,6 +42,9 @@
 #define BS_REASON_LOG_MISSING "log-missing"     /* PCRs were extended and there is no log that says by what */
 #define BS_REASON_LOG_MALFORMED "log-malformed" /* the event log cannot be read */
 #define BS_REASON_LOG_MISMATCH "log-mismatch"   /* the event log does not lead to the quoted PCR values */
+#define BS_REASON_LOG_TOO_LARGE "log-too-large" /* a log is over its limit, or was left out for that */
+#define BS_REASON_LOG_KIND "log-kind"           /* another log than that of this bank: CCEL, TPM 1.2's, ... */
+#define BS_REASON_LOG_SEPARATOR "log-separator" /* a PCR of the firmware has not exactly one separator */
 #define BS_REASON_NO_REFERENCE "no-reference"   /* pending: the profile knows no good boot yet */
 #define BS_REASON_BOOT_NOT_APPROVED "boot-not-approved" /* this boot equals no reference; findings name PCR and event */
 

@@ -1,0 +1,211 @@
+/*
+ * What the quoted PCRs must hold: what both logs lead to, and where these have no events what a reset leaves; not the cap of this boot;
+ * and the firmware's own part of its PCRs ends once.
+ */
+#include "server/verify_log.h"
+
+#include "bootseal/cap.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Those that firmware extends before anything of ours runs (PFP 1.06 §3.3.4). */
+#define FIRMWARE_PCRS 0xffu
+#define FIRMWARE_PCR_COUNT 8
+
+/* TPM2_Startup sets these to ones, a dynamic launch to zeros (PFP 1.06 §3.3.4, table 1). */
+#define DYNAMIC_PCR_FIRST 17
+#define DYNAMIC_PCR_LAST 22
+
+/* The kernel's list of what it measures while it runs (IMA) is in no log that is read here. */
+#define IMA_PCR 10
+
+/* What systemd-pcrphase(8) measures when an initrd begins, behind everything that the firmware has a log of. */
+#define PHASE_PCR 11
+#define PHASE_INITRD "enter-initrd"
+
+/* So often may one boot have been capped and the server still says the right thing. */
+#define CAPS_MAX 16
+
+static bool is_all(struct bs_span value, uint8_t byte)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] != byte)
+            return false;
+    return true;
+}
+
+static bool is_reset(uint32_t pcr, struct bs_span value)
+{
+    return is_all(value, pcr >= DYNAMIC_PCR_FIRST && pcr <= DYNAMIC_PCR_LAST ? 0xff : 0);
+}
+
+static enum bs_err refuse_capped(struct refusal *refusal, uint32_t pcr)
+{
+    struct evidence_finding *finding = refusal_finding(refusal);
+    finding->has_pcr = true;
+    finding->pcr = pcr;
+    snprintf(finding->text, sizeof(finding->text), "it was closed by the cap of this boot");
+    return refuse(refusal, BS_REASON_CAPPED, "this boot is over: reboot to provision");
+}
+
+/* In a log, whatever type or data the event claims to have; and as the last thing that happened to the PCR. */
+enum bs_err verify_uncapped(const struct config *config, const struct message_pcrs *pcrs,
+                            const struct verify_logs *logs, struct refusal *refusal)
+{
+    uint32_t cap_pcr = config->measure_cap_pcr;
+    uint8_t bytes[CRYPTO_HASH_MAX];
+    struct eventlog_replay replay = logs->replay;
+    struct bs_span cap = BS_SPAN(bytes, replay.size);
+    enum bs_err err = crypto_hash(pcrs->bank, bs_span_of_string(BS_CAP_EVENT), bytes);
+    if (err != BS_OK)
+        return err;
+    struct verify_step step;
+    for (struct verify_cursor c = verify_steps(logs, pcrs->bank); verify_next(&c, &step);)
+        if (step.pcr == cap_pcr && bs_span_equal(step.digest, cap))
+            return refuse_capped(refusal, cap_pcr);
+    for (unsigned i = 0; i < CAPS_MAX; i++) {
+        err = eventlog_replay_extend(&replay, cap_pcr, cap);
+        if (err != BS_OK)
+            return err;
+        if (bs_span_equal(BS_SPAN(replay.values[cap_pcr], replay.size), pcrs->values[cap_pcr]))
+            return refuse_capped(refusal, cap_pcr);
+    }
+    return BS_OK;
+}
+
+enum bs_err verify_measured(const struct config *config, const struct message_pcrs *pcrs, struct refusal *refusal)
+{
+    if (!config->measure_boot_required)
+        return BS_OK;
+    /* Measured firmware leaves a separator in each of them at least (PFP §3.3.4), so that one untouched is too many. */
+    for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
+        if ((pcrs->mask & FIRMWARE_PCRS & (1u << pcr)) && is_reset(pcr, pcrs->values[pcr]))
+            return refuse(
+                refusal, BS_REASON_UNMEASURED,
+                "no firmware measured this boot: PCR %u is at its reset value; switch the TPM on in the firmware setup",
+                pcr);
+    return BS_OK;
+}
+
+/* Older systemd keeps no log: its first phase needs none. Where there is a log, it has to be in it. */
+static bool is_in_initrd(const struct message_pcrs *pcrs, const struct verify_logs *logs)
+{
+    uint8_t digest[CRYPTO_HASH_MAX];
+    struct eventlog_replay replay = logs->replay;
+    return !logs->has_userspace && crypto_hash(pcrs->bank, bs_span_of_string(PHASE_INITRD), digest) == BS_OK &&
+           eventlog_replay_extend(&replay, PHASE_PCR, BS_SPAN(digest, replay.size)) == BS_OK &&
+           bs_span_equal(pcrs->values[PHASE_PCR], BS_SPAN(replay.values[PHASE_PCR], replay.size));
+}
+
+/* What is wrong with a PCR; NULL: nothing. */
+static const char *fault_of(const struct message_pcrs *pcrs, const struct verify_logs *logs, uint32_t pcr)
+{
+    const struct eventlog_replay *replay = &logs->replay;
+    struct bs_span value = pcrs->values[pcr];
+    if (!(replay->mask & (1u << pcr))) {
+        if (is_reset(pcr, value))
+            return NULL;
+        return pcr == IMA_PCR ? "the kernel's IMA extends it, and its list is not read; leave it out of measure.pcrs"
+                              : "it was extended, but no log has an event for it";
+    }
+    if (bs_span_equal(value, BS_SPAN(replay->values[pcr], replay->size)) ||
+        (pcr == PHASE_PCR && is_in_initrd(pcrs, logs)))
+        return NULL;
+    return is_reset(pcr, value) ? "it is at its reset value, and the log has events for it"
+                                : "the events of the log lead to another value";
+}
+
+static enum bs_err refuse_values(const struct verify_logs *logs, uint32_t pcr, struct refusal *refusal)
+{
+    if (!logs->has_firmware)
+        return refuse(
+            refusal, BS_REASON_LOG_MISSING,
+            "PCR %u was extended, but the device sent no event log; securityfs must be mounted in the initramfs", pcr);
+    if (logs->is_left_out && !logs->has_userspace)
+        return refuse(
+            refusal, BS_REASON_LOG_TOO_LARGE,
+            "PCR %u cannot be explained: the log of userspace is too large to be sent; leave PCRs that userspace extends "
+            "out of measure.pcrs, or measure less before bootseal runs",
+            pcr);
+    return refuse(
+        refusal, BS_REASON_LOG_MISMATCH,
+        "the event log%s to the quoted PCR values, first in PCR %u; something was measured that %s, or the log was changed",
+        logs->has_userspace ? "s of firmware and userspace do not lead" : " does not lead", pcr,
+        logs->has_userspace ? "they do not tell" : "the log does not tell");
+}
+
+enum bs_err verify_values(const struct message_pcrs *pcrs, const struct verify_logs *logs, struct refusal *refusal)
+{
+    for (uint32_t pcr = 0; pcr < MESSAGE_PCRS; pcr++) {
+        if (!(pcrs->mask & (1u << pcr)))
+            continue;
+        const char *fault = fault_of(pcrs, logs, pcr);
+        if (!fault)
+            continue;
+        struct evidence_finding *finding = refusal_finding(refusal);
+        finding->has_pcr = true;
+        finding->pcr = pcr;
+        snprintf(finding->text, sizeof(finding->text), "%s", fault);
+    }
+    return refusal->finding_total == 0 ? BS_OK : refuse_values(logs, refusal->findings[0].pcr, refusal);
+}
+
+/* PFP 1.06 §10.4.1, EV_SEPARATOR: four bytes, little endian; 1 says that the firmware failed. */
+struct separators {
+    uint8_t zeros[CRYPTO_HASH_MAX], ones[CRYPTO_HASH_MAX], failed[CRYPTO_HASH_MAX];
+    unsigned counts[FIRMWARE_PCR_COUNT];
+};
+
+static enum bs_err separators_begin(uint16_t bank, struct separators *s)
+{
+    *s = (struct separators){ .counts = { 0 } };
+    enum bs_err err = crypto_hash(bank, BS_SPAN("\0\0\0\0", 4), s->zeros);
+    if (err == BS_OK)
+        err = crypto_hash(bank, BS_SPAN("\xff\xff\xff\xff", 4), s->ones);
+    return err == BS_OK ? crypto_hash(bank, BS_SPAN("\1\0\0\0", 4), s->failed) : err;
+}
+
+static enum bs_err refuse_separator(const struct verify_step *step, const char *fault, struct refusal *refusal)
+{
+    struct evidence_finding *finding = refusal_finding(refusal);
+    finding->has_pcr = true;
+    finding->pcr = step->pcr;
+    finding->has_event = !step->is_userspace;
+    finding->event = (uint32_t)step->index;
+    snprintf(finding->text, sizeof(finding->text), "%s", fault);
+    return refuse(refusal, BS_REASON_LOG_SEPARATOR, "PCR %u: %s", step->pcr, fault);
+}
+
+static enum bs_err take_separator(struct separators *s, const struct verify_step *step, struct refusal *refusal)
+{
+    size_t size = step->digest.size;
+    if (bs_span_equal(step->digest, BS_SPAN(s->failed, size)))
+        return refuse_separator(step, "the firmware closed it with the separator of an error: it could not measure",
+                                refusal);
+    if (!bs_span_equal(step->digest, BS_SPAN(s->zeros, size)) && !bs_span_equal(step->digest, BS_SPAN(s->ones, size)))
+        return BS_OK;
+    if (step->is_userspace)
+        return refuse_separator(step, "a separator stands in userspace's log; only firmware may close its own part",
+                                refusal);
+    if (s->counts[step->pcr]++ > 0)
+        return refuse_separator(step, "a second separator; the firmware's own part ends once", refusal);
+    return BS_OK;
+}
+
+enum bs_err verify_separators(const struct message_pcrs *pcrs, const struct verify_logs *logs, struct refusal *refusal)
+{
+    struct separators s;
+    struct verify_step step;
+    const uint32_t mask = pcrs->mask & FIRMWARE_PCRS & logs->replay.mask;
+    enum bs_err err = separators_begin(pcrs->bank, &s);
+    for (struct verify_cursor c = verify_steps(logs, pcrs->bank); err == BS_OK && verify_next(&c, &step);)
+        if (mask & (UINT32_C(1) << step.pcr))
+            err = take_separator(&s, &step, refusal);
+    for (uint32_t pcr = 0; err == BS_OK && pcr < FIRMWARE_PCR_COUNT; pcr++) {
+        const struct verify_step none = { .pcr = pcr, .is_userspace = true };
+        if ((mask & (1u << pcr)) && s.counts[pcr] == 0)
+            err = refuse_separator(&none, "no separator ends the firmware's own part", refusal);
+    }
+    return err;
+}
