@@ -140,47 +140,55 @@ struct crypto_digest {
     } state;
 };
 
-static enum bs_err digest_new(uint16_t alg, struct crypto_digest **ret_digest)
+static enum bs_err begin_hash(uint16_t alg, struct crypto_digest *digest)
 {
     if (crypto_hash_size(alg) == 0)
         return BS_ERR_CRYPTO;
-    struct crypto_digest *digest = calloc(1, sizeof(*digest));
-    if (!digest)
-        return BS_ERR_NOMEM;
-    digest->alg = alg;
-    *ret_digest = digest;
-    return BS_OK;
-}
-
-enum bs_err crypto_digest_hash(uint16_t alg, struct crypto_digest **ret_digest)
-{
-    BS_OWN(digest) digest = NULL;
-    enum bs_err err = digest_new(alg, &digest);
-    if (err != BS_OK)
-        return err;
+    *digest = (struct crypto_digest){ .alg = alg };
     int code = wc_HashInit(&digest->state.hash, crypto_wc_hash(alg));
-    if (code != 0)
-        return crypto_failed("hash", code);
-    *ret_digest = BS_TAKE(digest);
-    return BS_OK;
+    return code == 0 ? BS_OK : crypto_failed("hash", code);
 }
 
-enum bs_err crypto_digest_hmac(uint16_t alg, struct bs_span key, struct crypto_digest **ret_digest)
+static enum bs_err begin_hmac(uint16_t alg, struct bs_span key, struct crypto_digest *digest)
 {
-    BS_OWN(digest) digest = NULL;
-    enum bs_err err = digest_new(alg, &digest);
-    if (err != BS_OK)
-        return err;
-    digest->is_hmac = true;
-
+    if (crypto_hash_size(alg) == 0)
+        return BS_ERR_CRYPTO;
+    *digest = (struct crypto_digest){ .alg = alg, .is_hmac = true };
     Hmac *hmac = &digest->state.hmac;
     int code = wc_HmacInit(hmac, NULL, INVALID_DEVID);
     if (code == 0)
         code = wc_HmacSetKey(hmac, (int)crypto_wc_hash(alg), key.data, (word32)key.size);
-    if (code != 0)
-        return crypto_failed("hmac", code);
-    *ret_digest = BS_TAKE(digest);
-    return BS_OK;
+    return code == 0 ? BS_OK : crypto_failed("hmac", code);
+}
+
+/* Also of one that was never begun. */
+static void end(struct crypto_digest *digest)
+{
+    if (digest->is_hmac)
+        wc_HmacFree(&digest->state.hmac);
+    else if (digest->alg != 0)
+        (void)wc_HashFree(&digest->state.hash, crypto_wc_hash(digest->alg));
+    bs_wipe(digest, sizeof(*digest));
+}
+/* What is hashed in one go needs no memory of its own: there are dozens in a boot. */
+#define SCOPED_DIGEST __attribute__((cleanup(end))) struct crypto_digest
+
+enum bs_err crypto_digest_hash(uint16_t alg, struct crypto_digest **ret_digest)
+{
+    BS_OWN(digest) digest = calloc(1, sizeof(*digest));
+    enum bs_err err = digest ? begin_hash(alg, digest) : BS_ERR_NOMEM;
+    if (err == BS_OK)
+        *ret_digest = BS_TAKE(digest);
+    return err;
+}
+
+enum bs_err crypto_digest_hmac(uint16_t alg, struct bs_span key, struct crypto_digest **ret_digest)
+{
+    BS_OWN(digest) digest = calloc(1, sizeof(*digest));
+    enum bs_err err = digest ? begin_hmac(alg, key, digest) : BS_ERR_NOMEM;
+    if (err == BS_OK)
+        *ret_digest = BS_TAKE(digest);
+    return err;
 }
 
 enum bs_err crypto_digest_update(struct crypto_digest *digest, struct bs_span data)
@@ -209,11 +217,7 @@ void crypto_digest_free(struct crypto_digest *digest)
 {
     if (!digest)
         return;
-    if (digest->is_hmac)
-        wc_HmacFree(&digest->state.hmac);
-    else
-        (void)wc_HashFree(&digest->state.hash, crypto_wc_hash(digest->alg));
-    bs_wipe(digest, sizeof(*digest));
+    end(digest);
     free(digest);
 }
 
@@ -229,31 +233,31 @@ static enum bs_err finish(struct crypto_digest *digest, const struct bs_span *pi
 
 enum bs_err crypto_hash(uint16_t alg, struct bs_span data, uint8_t *ret_digest)
 {
-    BS_OWN(digest) digest = NULL;
-    enum bs_err err = crypto_digest_hash(alg, &digest);
-    return err == BS_OK ? finish(digest, &data, 1, ret_digest) : err;
+    SCOPED_DIGEST digest = { 0 };
+    enum bs_err err = begin_hash(alg, &digest);
+    return err == BS_OK ? finish(&digest, &data, 1, ret_digest) : err;
 }
 
 enum bs_err crypto_sha256(const struct bs_span *pieces, size_t count, uint8_t ret_digest[CRYPTO_SHA256_SIZE])
 {
-    BS_OWN(digest) digest = NULL;
-    enum bs_err err = crypto_digest_hash(CRYPTO_SHA256, &digest);
-    return err == BS_OK ? finish(digest, pieces, count, ret_digest) : err;
+    SCOPED_DIGEST digest = { 0 };
+    enum bs_err err = begin_hash(CRYPTO_SHA256, &digest);
+    return err == BS_OK ? finish(&digest, pieces, count, ret_digest) : err;
 }
 
 enum bs_err crypto_labelled(const char *label, const struct bs_span *pieces, size_t count,
                             uint8_t ret_digest[CRYPTO_SHA256_SIZE])
 {
-    BS_OWN(digest) digest = NULL;
-    enum bs_err err = crypto_digest_hash(CRYPTO_SHA256, &digest);
+    SCOPED_DIGEST digest = { 0 };
+    enum bs_err err = begin_hash(CRYPTO_SHA256, &digest);
     if (err == BS_OK)
-        err = crypto_digest_update(digest, BS_SPAN(label, strlen(label) + 1));
-    return err == BS_OK ? finish(digest, pieces, count, ret_digest) : err;
+        err = crypto_digest_update(&digest, BS_SPAN(label, strlen(label) + 1));
+    return err == BS_OK ? finish(&digest, pieces, count, ret_digest) : err;
 }
 
 enum bs_err crypto_hmac(uint16_t alg, struct bs_span key, struct bs_span data, uint8_t *ret_mac)
 {
-    BS_OWN(digest) digest = NULL;
-    enum bs_err err = crypto_digest_hmac(alg, key, &digest);
-    return err == BS_OK ? finish(digest, &data, 1, ret_mac) : err;
+    SCOPED_DIGEST digest = { 0 };
+    enum bs_err err = begin_hmac(alg, key, &digest);
+    return err == BS_OK ? finish(&digest, &data, 1, ret_mac) : err;
 }

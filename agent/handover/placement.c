@@ -118,14 +118,20 @@ static enum bs_err write_temporary(const struct placement *item)
     return err;
 }
 
-static enum bs_err prepare(const char *root, struct placement *item)
+/* A folder that an earlier file of the list lies in is not walked to again. */
+static enum bs_err open_folder(const struct placements *list, struct placement *item)
 {
     char folder[PLACEMENT_PATH_MAX];
     size_t length = (size_t)(name_of(item) - item->path);
+    for (const struct placement *other = list->items; other < item; other++) {
+        if ((size_t)(name_of(other) - other->path) != length || memcmp(other->path, item->path, length) != 0)
+            continue;
+        item->dir_fd = fcntl(other->dir_fd, F_DUPFD_CLOEXEC, 0);
+        return item->dir_fd >= 0 ? BS_OK : BS_ERR_IO;
+    }
     memcpy(folder, item->path, length);
     folder[length] = '\0';
-    enum bs_err err = placement_open_dir(root, folder, item->dir_mode, &item->dir_fd);
-    return err == BS_OK ? write_temporary(item) : err;
+    return placement_open_dir(list->root, folder, item->dir_mode, &item->dir_fd);
 }
 
 static enum bs_err put_in_place(struct placement *item)
@@ -153,7 +159,9 @@ enum bs_err placements_write(struct placements *list)
     enum bs_err err = BS_OK;
     for (size_t i = 0; err == BS_OK && i < list->count; i++) {
         list->failed = list->items[i].path;
-        err = prepare(list->root, &list->items[i]);
+        err = open_folder(list, &list->items[i]);
+        if (err == BS_OK)
+            err = write_temporary(&list->items[i]);
     }
     for (size_t i = 0; err == BS_OK && i < list->count; i++) {
         list->failed = list->items[i].path;

@@ -179,12 +179,13 @@ enum bs_err vault_open(struct tpm *tpm, const struct vault_open_request *request
                        struct vault_findings *ret_findings)
 {
     *ret_findings = (struct vault_findings){ 0 };
-    enum bs_err forget_err = forget_finish(request->dir, tpm, &ret_findings->is_forgotten);
-    if (ret_findings->is_forgotten)
-        return forget_err == BS_OK ? BS_ERR_NOT_FOUND : forget_err;
-
     SCOPED_SLOT_FILES struct slot_file files[VAULT_SLOTS];
     slot_files_read(request->dir, files);
+    if (is_mark(&files[0]) || is_mark(&files[1])) {
+        enum bs_err err = forget_finish(request->dir, tpm, &ret_findings->is_forgotten);
+        ret_findings->is_forgotten = true; /* also where the mark is gone by now */
+        return err == BS_OK ? BS_ERR_NOT_FOUND : err;
+    }
 
     /*
      * What was committed lies in both slots: what one of them says, the other one says, too. Else the younger one is the likelier:

@@ -100,6 +100,26 @@ static void files_go_where_the_configuration_says(void **state)
     assert_false(has(state, "run/credstore/app.key"));
 }
 
+/* Each folder is walked to once, so one is told from the other by its whole name. */
+static void files_of_folders_with_like_names_are_kept_apart(void **state)
+{
+    struct bundle bundle = bundle_of_two();
+    struct handover_request request = request_for(state, &bundle);
+    const char *const paths[] = { "/etc/a/inner/file", "/etc/a/file", "/etc/b/file", "/etc/a/other" };
+    struct handover_file files[4];
+    struct handover_problem problem;
+    size_t count;
+    for (size_t i = 0; i < 4; i++)
+        files[i] = (struct handover_file){ "net.conf", paths[i], geteuid(), getegid(), 0640 };
+    request.files = files;
+    request.file_count = 4;
+    assert_ok(handover_place(&request, &count, &problem));
+    for (size_t i = 0; i < 4; i++)
+        assert_true(has(state, paths[i] + 1));
+    assert_int_equal(entries(state, "etc/a"), 3);
+    assert_int_equal(entries(state, "etc/b"), 1);
+}
+
 static void a_second_handover_replaces_the_first(void **state)
 {
     struct bundle bundle = bundle_of_two();
@@ -251,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         folder_test(items_become_credentials_with_tight_modes),
         folder_test(files_go_where_the_configuration_says),
+        folder_test(files_of_folders_with_like_names_are_kept_apart),
         folder_test(a_second_handover_replaces_the_first),
         folder_test(when_one_file_cannot_be_written_none_is_there),
         folder_test(when_a_rename_fails_what_was_renamed_is_taken_back),
