@@ -210,8 +210,13 @@ static enum bs_err certify(struct softtpm *tpm, const struct softtpm_request *re
         return err;
     if (bend)
         bend(&attest);
-    return softtpm_attest_sign(tpm, &attest, request->bend.certify_key ? request->bend.certify_key : tpm->ak.key,
-                               &c->attest, &c->signature);
+    err = softtpm_attest_write(tpm, &attest, &c->attest);
+    if (err != BS_OK)
+        return err;
+    if (is_device && request->bend.device_bytes)
+        request->bend.device_bytes(&c->attest);
+    return softtpm_attest_sign(bs_buf_span(&c->attest),
+                               request->bend.certify_key ? request->bend.certify_key : tpm->ak.key, &c->signature);
 }
 
 static struct message_certified span_of(const struct certified *c)
@@ -290,8 +295,15 @@ static enum bs_err quote(struct softtpm *tpm, const struct softtpm_request *requ
         return err;
     if (request->bend.quote)
         request->bend.quote(&attest);
-    return softtpm_attest_sign(tpm, &attest, request->bend.quote_key ? request->bend.quote_key : tpm->ak.key,
-                               ret_attest, ret_signature);
+    err = softtpm_attest_write(tpm, &attest, ret_attest);
+    if (err == BS_OK && request->bend.quote_bytes)
+        request->bend.quote_bytes(ret_attest);
+    if (err == BS_OK)
+        err = softtpm_attest_sign(bs_buf_span(ret_attest),
+                                  request->bend.quote_key ? request->bend.quote_key : tpm->ak.key, ret_signature);
+    if (err == BS_OK && request->bend.quote_signature)
+        request->bend.quote_signature(ret_signature);
+    return err;
 }
 
 enum bs_err softtpm_attest(struct softtpm *tpm, const struct softtpm_request *request, struct bs_buf *out,
@@ -307,6 +319,8 @@ enum bs_err softtpm_attest(struct softtpm *tpm, const struct softtpm_request *re
         fill_statement(tpm, request, &p, &statement);
         err = message_statement_encode(&statement, ret_statement);
     }
+    if (err == BS_OK && request->bend.statement_bytes)
+        request->bend.statement_bytes(ret_statement);
     if (err == BS_OK)
         err = quote(tpm, request, bs_buf_span(ret_statement), &attest, &signature);
     struct message_attest message = { bs_buf_span(ret_statement), bs_buf_span(&attest), bs_buf_span(&signature) };

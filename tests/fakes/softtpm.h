@@ -82,6 +82,11 @@ struct softtpm_bend {
     struct crypto_key *certify_key; /* signs the certifications instead of the AK */
     struct crypto_key *quote_key;
     struct crypto_key *csr_key;
+    /* The bytes themselves: of the statement before it is quoted, of what is signed before it is, of the quote's signature. */
+    void (*statement_bytes)(struct bs_buf *statement);
+    void (*device_bytes)(struct bs_buf *attest);
+    void (*quote_bytes)(struct bs_buf *attest);
+    void (*quote_signature)(struct bs_buf *signature);
 };
 
 struct softtpm_request {

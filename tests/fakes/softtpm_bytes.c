@@ -35,8 +35,10 @@ static enum bs_err put_certify(struct bs_buf *out, const struct softtpm_attest *
     return err == BS_OK ? put_2b(out, wire_name_span(&attest->qualified)) : err;
 }
 
-static enum bs_err put_attest(struct bs_buf *out, const struct softtpm *tpm, const struct softtpm_attest *attest)
+enum bs_err softtpm_attest_write(const struct softtpm *tpm, const struct softtpm_attest *attest,
+                                 struct bs_buf *ret_attest)
 {
+    struct bs_buf *out = ret_attest;
     enum bs_err err = put(out, attest->magic, 4);
     if (err == BS_OK)
         err = put(out, attest->type, 2);
@@ -60,13 +62,10 @@ static enum bs_err put_attest(struct bs_buf *out, const struct softtpm *tpm, con
     return attest->banks[0] != 0 ? put_quote(out, attest) : put_certify(out, attest);
 }
 
-enum bs_err softtpm_attest_sign(const struct softtpm *tpm, const struct softtpm_attest *attest, struct crypto_key *key,
-                                struct bs_buf *ret_attest, struct bs_buf *ret_signature)
+enum bs_err softtpm_attest_sign(struct bs_span attest, struct crypto_key *key, struct bs_buf *ret_signature)
 {
     uint8_t digest[CRYPTO_SHA256_SIZE], rs[64];
-    enum bs_err err = put_attest(ret_attest, tpm, attest);
-    if (err == BS_OK)
-        err = crypto_hash(CRYPTO_SHA256, bs_buf_span(ret_attest), digest);
+    enum bs_err err = crypto_hash(CRYPTO_SHA256, attest, digest);
     if (err == BS_OK)
         err = crypto_key_sign(key, digest, rs);
     if (err == BS_OK)

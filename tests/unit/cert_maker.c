@@ -56,30 +56,48 @@ static void write_tbs(const struct maker *maker, struct bs_span spki, struct bs_
     assert_ok(der_write_end(&w));
 }
 
-struct bs_span maker_make(const struct maker *maker)
+static void write_signature(const struct maker *maker, struct bs_span tbs, struct bs_buf *value)
 {
-    static uint8_t arena[512 * 1024];
-    static size_t used;
-    struct crypto_point point;
     uint8_t digest[CRYPTO_SHA256_SIZE], signature[64];
-    BS_SCOPED_BUF struct bs_buf spki = BS_BUF(256);
-    BS_SCOPED_BUF struct bs_buf tbs = BS_BUF(8192);
-    BS_SCOPED_BUF struct bs_buf out = BS_BUF(8192);
-
-    assert_ok(crypto_key_public(maker->key, &point));
-    assert_ok(wire_point_spki(&point, &spki));
-    write_tbs(maker, bs_buf_span(&spki), &tbs);
-    assert_ok(crypto_hash(CRYPTO_SHA256, bs_buf_span(&tbs), digest));
-    assert_ok(crypto_key_sign(maker->issuer_key ? maker->issuer_key : maker->key, digest, signature));
-
-    BS_SCOPED_BUF struct bs_buf value = BS_BUF(80);
     struct der_writer w;
-    der_write_begin(&w, &value);
+    assert_ok(crypto_hash(CRYPTO_SHA256, tbs, digest));
+    if (maker->sign) {
+        maker->sign(digest, value);
+        return;
+    }
+    assert_ok(crypto_key_sign(maker->issuer_key ? maker->issuer_key : maker->key, digest, signature));
+    der_write_begin(&w, value);
     der_open(&w, DER_SEQUENCE);
     der_write_unsigned(&w, BS_SPAN(signature, 32));
     der_write_unsigned(&w, BS_SPAN(signature + 32, 32));
     der_close(&w);
     assert_ok(der_write_end(&w));
+}
+
+static void write_spki(const struct maker *maker, struct bs_buf *spki)
+{
+    struct crypto_point point;
+    if (maker->spki.size > 0) {
+        assert_ok(bs_buf_append(spki, maker->spki.data, maker->spki.size));
+        return;
+    }
+    assert_ok(crypto_key_public(maker->key, &point));
+    assert_ok(wire_point_spki(&point, spki));
+}
+
+struct bs_span maker_make(const struct maker *maker)
+{
+    static uint8_t arena[512 * 1024];
+    static size_t used;
+    struct der_writer w;
+    BS_SCOPED_BUF struct bs_buf spki = BS_BUF(1024);
+    BS_SCOPED_BUF struct bs_buf tbs = BS_BUF(8192);
+    BS_SCOPED_BUF struct bs_buf value = BS_BUF(1024);
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(8192);
+
+    write_spki(maker, &spki);
+    write_tbs(maker, bs_buf_span(&spki), &tbs);
+    write_signature(maker, bs_buf_span(&tbs), &value);
     der_write_begin(&w, &out);
     der_open(&w, DER_SEQUENCE);
     der_write_raw(&w, bs_buf_span(&tbs));

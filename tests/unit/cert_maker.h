@@ -24,6 +24,9 @@ struct maker {
     const char *inner_algorithm, *outer_algorithm; /* NULL: ecdsa-with-SHA256 */
     struct maker_extension extensions[MAKER_EXTENSIONS_MAX];
     struct crypto_key *key, *issuer_key; /* issuer_key NULL: key */
+    struct bs_span spki; /* of a key whose private half is elsewhere, or of another kind; empty: of `key` */
+    /* Content of the signature over a SHA-256 digest, by an issuer of another kind; NULL: ECDSA. */
+    void (*sign)(const uint8_t digest[CRYPTO_SHA256_SIZE], struct bs_buf *out);
 };
 
 #define MAKER_CA                                       \
