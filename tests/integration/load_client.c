@@ -70,6 +70,8 @@ static enum bs_err greet(const struct load_target *target, struct load_line *lin
         wolfSSL_UseKeyShare(line->session, WOLFSSL_X25519MLKEM768) != WOLFSSL_SUCCESS)
         return BS_ERR_NOMEM;
     wolfSSL_KeepArrays(line->session);
+    if (target->prepare && !target->prepare(line->session, target->with))
+        return BS_ERR_CRYPTO;
     if (wolfSSL_connect(line->session) != WOLFSSL_SUCCESS)
         return BS_ERR_UNREACHABLE;
     WOLFSSL_X509 *cert = wolfSSL_get_peer_certificate(line->session);
@@ -155,23 +157,26 @@ static enum bs_err receive_answer(struct load_line *line)
     return BS_OK;
 }
 
+enum bs_err load_send(struct load_line *line, struct bs_span request)
+{
+    bs_buf_reset(&line->bytes);
+    line->status = 0;
+    enum bs_err err = send_all(line, request);
+    if (err == BS_OK)
+        err = receive_answer(line);
+    return err == BS_OK ? message_answer_decode(bs_buf_span(&line->bytes), &line->answer) : err;
+}
+
 enum bs_err load_post(struct load_line *line, const char *path)
 {
     BS_SCOPED_BUF struct bs_buf request = BS_BUF(BS_REQUEST_MAX + 1024);
-    bs_buf_reset(&line->bytes);
     enum bs_err err = bs_buf_printf(&request,
                                     "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: " BS_MEDIA_TYPE
                                     "\r\nContent-Length: %zu\r\n\r\n",
                                     path, line->body.size);
     if (err == BS_OK)
         err = bs_buf_append(&request, line->body.data, line->body.size);
-    if (err == BS_OK)
-        err = send_all(line, bs_buf_span(&request));
-    if (err == BS_OK)
-        err = receive_answer(line);
-    if (err == BS_OK)
-        err = message_answer_decode(bs_buf_span(&line->bytes), &line->answer);
-    return err;
+    return err == BS_OK ? load_send(line, bs_buf_span(&request)) : err;
 }
 
 enum bs_err load_attest(struct load_line *line, struct softtpm *tpm, const struct softtpm_request *request)

@@ -14,6 +14,8 @@ struct load_target {
     uint16_t port; /* of 127.0.0.1 */
     WOLFSSL_CTX *context;
     struct cert_roots *roots;
+    bool (*prepare)(WOLFSSL *session, void *with); /* before the handshake; NULL: nothing more */
+    void *with;
 };
 /* `ca`: a PEM file. */
 enum bs_err load_target_open(uint16_t port, const char *ca, struct load_target *ret_target) BS_MUST_USE;
@@ -37,6 +39,9 @@ void load_line_close(struct load_line *line);
 
 /* Sends line->body; the answer is decoded. */
 enum bs_err load_post(struct load_line *line, const char *path) BS_MUST_USE;
+
+/* Sends a whole HTTP request; the answer is decoded. PROTOCOL with line->status when it is one of HTTP's alone. */
+enum bs_err load_send(struct load_line *line, struct bs_span request) BS_MUST_USE;
 
 /* Writes the message into line->body and sends it. */
 enum bs_err load_attest(struct load_line *line, struct softtpm *tpm, const struct softtpm_request *request) BS_MUST_USE;
