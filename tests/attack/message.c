@@ -281,7 +281,7 @@ static const struct attack attacks[] = {
     MALFORMED(an_unknown_bank),
     MALFORMED(a_tpm_structure_over_its_limit),
     MALFORMED(a_csr_over_its_limit),
-    MALFORMED(a_log_over_its_limit),
+    ATTACK(a_log_over_its_limit, BS_REASON_LOG_TOO_LARGE),
     MALFORMED(a_map_of_2_to_the_32),
     MALFORMED(bytes_after_a_statement),
     MALFORMED(bytes_after_a_request),
