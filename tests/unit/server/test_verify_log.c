@@ -376,6 +376,46 @@ static void where_no_measured_boot_is_required_an_untouched_pcr_needs_no_separat
     expect_whole(state);
 }
 
+static void boot_vector(const char *name)
+{
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    read_vector(name, &log);
+    assert_ok(softtpm_boot(&tpm, bs_buf_span(&log)));
+}
+
+/* Whatever wrote them: none of the checks is too narrow for firmware as it is. */
+static void boots_of_real_firmware_are_whole(void **state)
+{
+    static const char *const names[] = {
+        "arm64-aavmf-direct-kernel.bin", "arm64-aavmf-uki.bin",          "arm64-uboot-uki.bin",
+        "direct-kernel-cloud.bin",       "ovmf-uki-cloud.bin",           "ovmf2M-direct-kernel-cloud.bin",
+        "ovmf2M-uki-cloud-allbanks.bin", "ovmf2M-uki-cloud-espcred.bin", "ovmf2M-uki-cloud-sha256only.bin",
+        "ovmf2M-uki-cloud-tis.bin",      "ovmf4M-uki-full.bin",          "ovmf4Msecboot-signed-uki.bin"
+    };
+    for (uint32_t pcr = 0; pcr < 16; pcr++)
+        if (pcr != BS_CAP_PCR_DEFAULT)
+            demand(*state, pcr);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        boot_vector(names[i]);
+        expect_whole(state);
+        extend(4, "hidden");
+        expect(state, BS_REASON_LOG_MISMATCH, "PCR 4");
+    }
+}
+
+static void every_bank_is_held_against_its_digests(void **state)
+{
+    static const uint16_t banks[] = { CRYPTO_SHA384, CRYPTO_SHA512 };
+    struct lab *lab = *state;
+    for (size_t i = 0; i < COUNT(banks); i++) {
+        lab->server->config.measure_bank = tpm.bank = banks[i];
+        boot_vector("ovmf2M-uki-cloud-allbanks.bin");
+        expect_whole(state);
+        extend(BS_CAP_PCR_DEFAULT, BS_CAP_EVENT);
+        expect(state, BS_REASON_CAPPED, "reboot");
+    }
+}
+
 /* Kinds and sizes of logs */
 
 static void a_log_of_tpm_1_2_is_told_as_one(void **state)
@@ -526,6 +566,8 @@ int main(void)
         TEST(a_separator_in_the_log_of_userspace_is_refused),
         TEST(what_userspace_adds_behind_the_separator_is_explained),
         TEST(where_no_measured_boot_is_required_an_untouched_pcr_needs_no_separator),
+        TEST(boots_of_real_firmware_are_whole),
+        TEST(every_bank_is_held_against_its_digests),
         TEST(a_log_of_tpm_1_2_is_told_as_one),
         TEST(the_log_of_a_confidential_machine_is_told_as_one),
         TEST(other_logs_are_told_by_what_they_are),
