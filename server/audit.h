@@ -4,7 +4,8 @@
 #include "core/err.h"
 #include "server/server.h"
 
-#define AUDIT_DETAIL_MAX 1024
+#define AUDIT_DETAIL_MAX 5120               /* a sentence, what a device notes, an explanation */
+#define AUDIT_EXPLANATION ". Explanation: " /* behind it, in the detail of a verdict, a refused boot at length */
 
 struct audit_entry {
     const char *actor;     /* "device", "bootseald", or the operator */

@@ -13,6 +13,7 @@
 #include "server/server.h"
 
 #define EVIDENCE_TEXT_SIZE BS_TEXT_MAX
+#define EVIDENCE_EXPLANATION_SIZE 3072
 
 struct evidence_finding {
     bool has_pcr;
@@ -28,6 +29,8 @@ struct evidence_finding {
 struct refusal {
     const char *reason; /* BS_REASON_*; NULL: none yet */
     char text[EVIDENCE_TEXT_SIZE];
+    char explanation
+        [EVIDENCE_EXPLANATION_SIZE]; /* of a boot, at length (policy/explain.h), for the audit log; or empty */
     struct evidence_finding findings[MESSAGE_FINDINGS_MAX];
     size_t finding_count;
     size_t finding_total; /* also those that had no room */

@@ -80,7 +80,8 @@ enum bs_err turn_record(struct turn *turn)
     if (turn->verdict->kind == MESSAGE_APPROVED)
         return audit_add(turn->server, &entry, "profile %s, bundle %llu%s", device->profile,
                          (unsigned long long)turn->verdict->issue.serial, notes);
-    return audit_add(turn->server, &entry, "%s%s", refusal->text, notes);
+    return audit_add(turn->server, &entry, "%s%s%s%s", refusal->text, notes,
+                     refusal->explanation[0] ? AUDIT_EXPLANATION : "", refusal->explanation);
 }
 
 enum bs_err turn_record_boot(struct turn *turn)

@@ -156,11 +156,10 @@ void admin_show_pcrs(struct document *document, const struct store_boot *boot, b
 
 static void show_findings(struct document *document, const struct operator_device *device)
 {
-    static const struct document_column columns[] = { { "pcr", "PCR", 0 },
-                                                      { "event", "EVENT", 0 },
-                                                      { "text", "WHAT", 3 },
-                                                      { "found", "FOUND", 1 },
-                                                      { "expected", "EXPECTED", 2 } };
+    /* For programs: people read the explanation, which has them all. */
+    static const struct document_column columns[] = {
+        { "pcr", "", 0 }, { "event", "", 0 }, { "text", "", 0 }, { "found", "", 0 }, { "expected", "", 0 }
+    };
 
     if (device->finding_count == 0)
         return;
@@ -199,10 +198,12 @@ static void show_boot(struct document *document, const struct operator_device *d
     else if (device->reference_count == 0)
         document_text(document, "", "Boot", "not approved: its profile knows no good boot yet");
     else
-        document_format(document, "", "Boot", "not approved: nearest is reference %llu of %zu; it differs in",
+        document_format(document, "", "Boot", "not approved: nearest is reference %llu of %zu",
                         (unsigned long long)device->reference, device->reference_count);
     admin_show_pcrs(document, &device->boot, false);
     show_findings(document, device);
+    if (device->explanation.size > 0)
+        document_raw(document, "explanation", bs_buf_span(&device->explanation));
 }
 
 static void show_next(struct document *document, const struct operator_device *device)

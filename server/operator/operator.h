@@ -32,6 +32,7 @@ struct operator_finding {
     char expected[160];
 };
 #define OPERATOR_FINDINGS_MAX 24
+#define OPERATOR_EXPLANATION_MAX (16 * 1024)
 struct operator_device {
     struct store_device device;
     bool has_question; /* it showed a boot that was proven */
@@ -49,8 +50,10 @@ struct operator_device {
     char items[STORE_ITEMS_SIZE]; /* names of what it holds, separated by commas */
     struct operator_finding findings[OPERATOR_FINDINGS_MAX];
     size_t finding_count;
+    struct bs_buf explanation; /* lines (policy/explain.h); empty when the boot is good */
 };
-#define OPERATOR_DEVICE_INIT ((struct operator_device){ .boot = STORE_BOOT_INIT })
+#define OPERATOR_DEVICE_INIT \
+    ((struct operator_device){ .boot = STORE_BOOT_INIT, .explanation = BS_BUF(OPERATOR_EXPLANATION_MAX) })
 enum bs_err operator_device_show(struct operator_call *call, const char *id,
                                  struct operator_device *ret_device) BS_MUST_USE;
 void operator_device_free(struct operator_device *device);

@@ -3,6 +3,7 @@
 
 #include "server/audit.h"
 #include "server/operator/operator_internal.h"
+#include "server/policy/explain.h"
 #include "server/policy/policy_reference.h"
 #include "server/profile.h"
 #include "server/shares.h"
@@ -30,6 +31,24 @@ static enum bs_err keep_finding(void *context, const struct evidence_finding *fi
     return BS_OK;
 }
 
+static enum bs_err compare_with(struct store *store, uint64_t nearest, struct operator_device *device)
+{
+    struct store_reference reference;
+    struct store_boot boot = STORE_BOOT_INIT;
+    struct policy_verdict verdict;
+    struct boot_diff diff = { .rows = NULL };
+    enum bs_err err = store_reference_get(store, nearest, &reference, &boot);
+    if (err == BS_OK)
+        err = policy_compare(&device->boot, &reference, &boot, &verdict, &diff);
+    if (err == BS_OK)
+        err = policy_findings(&verdict, &diff, keep_finding, device);
+    if (err == BS_OK)
+        err = explain_lines(&(struct explanation){ &verdict, &diff }, &device->explanation);
+    boot_diff_free(&diff);
+    store_boot_free(&boot);
+    return err;
+}
+
 static enum bs_err compare(struct store *store, struct operator_device *device)
 {
     struct refusal refusal = { 0 };
@@ -42,21 +61,20 @@ static enum bs_err compare(struct store *store, struct operator_device *device)
     device->reference_count = result.reference_count;
     if (result.verdict != POLICY_DIFFERS)
         return BS_OK;
-    struct store_reference reference;
-    struct store_boot boot = STORE_BOOT_INIT;
-    err = store_reference_get(store, result.reference, &reference, &boot);
-    if (err == BS_OK)
-        err = policy_compare(&device->boot, &boot, keep_finding, device);
-    store_boot_free(&boot);
-    return err;
+    return compare_with(store, result.reference, device);
 }
 
 static enum bs_err load_why(struct store *store, struct operator_device *device)
 {
-    BS_SCOPED_BUF struct bs_buf detail = BS_BUF(AUDIT_DETAIL_MAX);
+    BS_SCOPED_BUF struct bs_buf detail = BS_BUF(AUDIT_DETAIL_MAX + 1);
     enum bs_err err = store_audit_verdict(store, device->device.id, &detail);
     if (err == BS_OK)
-        snprintf(device->why, sizeof(device->why), "%.*s", (int)detail.size, (const char *)detail.data);
+        err = bs_buf_append(&detail, "", 1);
+    if (err == BS_OK) {
+        const char *sentence = (const char *)detail.data, *end = strstr(sentence, AUDIT_EXPLANATION);
+        snprintf(device->why, sizeof(device->why), "%.*s", (int)(end ? end - sentence : (ptrdiff_t)strlen(sentence)),
+                 sentence);
+    }
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
 }
 
@@ -109,6 +127,7 @@ enum bs_err operator_device_show(struct operator_call *call, const char *id, str
 void operator_device_free(struct operator_device *device)
 {
     store_boot_free(&device->boot);
+    bs_buf_free(&device->explanation);
 }
 
 enum bs_err operator_device_certs(struct operator_call *call, const char *id, store_cert_fn row, void *context)

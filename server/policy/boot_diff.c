@@ -33,10 +33,10 @@ static enum bs_err compare_events(struct comparison *comparison, uint32_t pcr, s
                                  .is_like = is_like,
                                  .context = comparison };
     size_t total, before = diff->total;
-    enum bs_err err = align_all(&lists, comparison->aligned, BOOT_DIFF_ROWS_MAX, &total);
+    enum bs_err err = align_all(&lists, comparison->aligned, BOOT_DIFF_PCR_ROWS_MAX, &total);
     if (err != BS_OK)
         return err;
-    for (size_t i = 0; i < total && i < BOOT_DIFF_ROWS_MAX; i++) {
+    for (size_t i = 0; i < total && i < BOOT_DIFF_PCR_ROWS_MAX; i++) {
         const struct align_result *aligned = &comparison->aligned[i];
         struct boot_diff_row *row = next_row(diff);
         if (!row)
@@ -156,7 +156,7 @@ enum bs_err boot_diff(const struct policy_boot *found, const struct policy_boot 
 {
     struct comparison comparison = { .found = { .count = 0 } };
     struct boot_diff diff = { .rows = calloc(BOOT_DIFF_ROWS_MAX, sizeof(*diff.rows)) };
-    comparison.aligned = calloc(BOOT_DIFF_ROWS_MAX, sizeof(*comparison.aligned));
+    comparison.aligned = calloc(BOOT_DIFF_PCR_ROWS_MAX, sizeof(*comparison.aligned));
     enum bs_err err = diff.rows && comparison.aligned ? BS_OK : BS_ERR_NOMEM;
     if (err == BS_OK)
         err = boot_events_open(&comparison.found, found);

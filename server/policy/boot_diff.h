@@ -5,10 +5,11 @@
  */
 #pragma once
 
-#include "server/align.h"
+#include "server/policy/align.h"
 #include "server/policy/policy_judge.h"
 
-#define BOOT_DIFF_ROWS_MAX 64
+#define BOOT_DIFF_PCR_ROWS_MAX 8 /* so that what differs all over hides nothing in the next PCR */
+#define BOOT_DIFF_ROWS_MAX (POLICY_PCRS * BOOT_DIFF_PCR_ROWS_MAX)
 #define BOOT_DIFF_TEXT 240
 #define BOOT_DIFF_DIGEST 144
 
@@ -32,7 +33,7 @@ struct boot_diff_row {
 struct boot_diff {
     struct boot_diff_row *rows; /* by PCR, and in the order of its events */
     size_t count;
-    size_t total; /* also those beyond BOOT_DIFF_ROWS_MAX */
+    size_t total; /* also those beyond BOOT_DIFF_PCR_ROWS_MAX */
     /* "with init=/bin/sh, without quiet": words of the command lines as both devices claim them; empty: no difference, or not known. */
     char command_line[BOOT_DIFF_TEXT];
 };

@@ -101,6 +101,17 @@ static size_t kind_length(const char *words)
     return strcspn(words, ":");
 }
 
+/* systemd-stub's events have a section's name, GRUB's have their kind in front: "grub_cmd: ...". */
+static bool is_same_text(struct bs_span a, struct bs_span b)
+{
+    if (a.size == 0 || b.size == 0 || a.data[0] == '.' || b.data[0] == '.')
+        return bs_span_equal(a, b);
+    const uint8_t *left = memchr(a.data, ':', a.size), *right = memchr(b.data, ':', b.size);
+    if (!left || !right)
+        return !left && !right;
+    return bs_span_equal(BS_SPAN(a.data, left - a.data), BS_SPAN(b.data, right - b.data));
+}
+
 bool boot_event_is_like(const struct boot_event *a, const struct boot_event *b)
 {
     if (a->is_userspace != b->is_userspace)
@@ -113,10 +124,9 @@ bool boot_event_is_like(const struct boot_event *a, const struct boot_event *b)
         return false;
     if (is_variable(left->type))
         return is_same_variable(left->data, right->data);
-    /* The stub's contents of a section are an event with the section's name; GRUB's commands have no name but themselves. */
-    if (left->type == EVENTLOG_EVENT_TAG || left->type == EVENTLOG_IPL)
+    if (left->type == EVENTLOG_EVENT_TAG)
         return bs_span_equal(left->data, right->data);
-    return true;
+    return left->type != EVENTLOG_IPL || is_same_text(left->data, right->data);
 }
 
 void boot_events_clean(struct bs_span text, char ret_text[BOOT_DIFF_TEXT])

@@ -186,6 +186,15 @@ void explain_refusal(const struct policy_verdict *verdict, struct refusal *refus
            verdict->text);
 }
 
+enum bs_err explain_at_length(const struct explanation *explanation, struct refusal *refusal)
+{
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVIDENCE_EXPLANATION_SIZE);
+    enum bs_err err = explain_sentence(explanation, EVIDENCE_EXPLANATION_SIZE - 1, &text);
+    if (err == BS_OK)
+        snprintf(refusal->explanation, sizeof(refusal->explanation), "%.*s", (int)text.size, (const char *)text.data);
+    return err;
+}
+
 uint32_t explain_mask(const struct policy_file *policy)
 {
     return policy->events | policy->whole;

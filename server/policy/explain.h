@@ -26,6 +26,12 @@ enum bs_err explain_sentence(const struct explanation *explanation, size_t max, 
 /* The short form: reason, sentence, and a finding, which the device shows with found and expected. */
 void explain_refusal(const struct policy_verdict *verdict, struct refusal *refusal);
 
+/* The long form into refusal->explanation, for the audit log. */
+enum bs_err explain_at_length(const struct explanation *explanation, struct refusal *refusal) BS_MUST_USE;
+
+/* What happened to an event, against a reference: "an event of the reference is missing". */
+const char *explain_change(const struct boot_diff_row *row);
+
 /* What a policy's verdict is compared with: the PCRs that it looks at. */
 uint32_t explain_mask(const struct policy_file *policy);
 

@@ -37,7 +37,7 @@ static const struct boot_diff_row *most_telling(const struct boot_diff *diff, co
     return &diff->rows[0];
 }
 
-static const char *what_is_wrong(const struct boot_diff_row *row)
+const char *explain_change(const struct boot_diff_row *row)
 {
     if (!row->found.is_there && !row->expected.is_there)
         return "the value is not that of the reference";
@@ -63,7 +63,7 @@ static void fill(const struct boot_diff *diff, struct policy_verdict *verdict)
     const char *advice;
     const struct boot_diff_row *first = most_telling(diff, &advice);
     copy(verdict->advice, sizeof(verdict->advice), advice);
-    copy(verdict->text, sizeof(verdict->text), what_is_wrong(first));
+    copy(verdict->text, sizeof(verdict->text), explain_change(first));
     verdict->has_pcr = true;
     verdict->pcr = first->pcr;
     verdict->has_event = first->found.is_there;

@@ -264,7 +264,7 @@ static void a_diff_is_bounded(void **state)
         };
     }
     assert_ok(boot_diff(&boots[0], &boots[1], ALL, &diff));
-    assert_int_equal(diff.count, BOOT_DIFF_ROWS_MAX);
+    assert_int_equal(diff.count, BOOT_DIFF_PCR_ROWS_MAX);
     assert_int_equal(diff.total, 700);
     boot_diff_free(&diff);
     bs_buf_free(&logs[0]);

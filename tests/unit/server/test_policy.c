@@ -1,59 +1,7 @@
 #include "unit/server/lab.h"
 
-#include "server/align.h"
+#include "server/audit.h"
 #include "server/policy/policy_reference.h"
-
-/* Lists of one-letter events. */
-static struct align_result align(const char *found, const char *expected)
-{
-    struct bs_span a[64], b[64];
-    struct align_result result;
-    size_t n = strlen(found), m = strlen(expected);
-    for (size_t i = 0; i < n; i++)
-        a[i] = BS_SPAN(found + i, 1);
-    for (size_t i = 0; i < m; i++)
-        b[i] = BS_SPAN(expected + i, 1);
-    assert_ok(align_first(a, n, b, m, &result));
-    return result;
-}
-
-static void assert_change(const char *found, const char *expected, enum align_change change, size_t at)
-{
-    struct align_result result = align(found, expected);
-    if (result.change != change || (change != ALIGN_SAME && result.found != at))
-        fail_msg("%s against %s: change %d at %zu", found, expected, result.change, result.found);
-}
-
-static void the_first_difference_is_found_by_alignment(void **state)
-{
-    (void)state;
-    assert_change("abc", "abc", ALIGN_SAME, 0);
-    assert_change("abXc", "abc", ALIGN_ADDED, 2);
-    assert_change("abc", "abXc", ALIGN_REMOVED, 2);
-    assert_change("aXc", "abc", ALIGN_CHANGED, 1);
-    assert_change("abcX", "abc", ALIGN_ADDED, 3);
-    assert_change("ab", "abc", ALIGN_REMOVED, 2);
-    assert_change("", "a", ALIGN_REMOVED, 0);
-    assert_change("a", "", ALIGN_ADDED, 0);
-    assert_change("aXbYc", "abc", ALIGN_ADDED, 1);
-    assert_change("aXbcd", "abcZd", ALIGN_ADDED, 1);
-    assert_change("abcZd", "aXbcd", ALIGN_REMOVED, 1);
-    assert_change("XYZ", "abc", ALIGN_CHANGED, 0);
-}
-
-static void long_lists_are_compared_by_position(void **state)
-{
-    (void)state;
-    static struct bs_span a[2000], b[2000];
-    struct align_result result;
-    for (size_t i = 0; i < 2000; i++) {
-        a[i] = BS_SPAN(i % 2 ? "x" : "y", 1);
-        b[i] = BS_SPAN(i % 3 ? "x" : "z", 1);
-    }
-    assert_ok(align_first(a, 2000, b, 2000, &result));
-    assert_int_equal(result.change, ALIGN_CHANGED);
-    assert_int_equal(result.found, 0);
-}
 
 static void boot_of(struct store_boot *boot, const char *cmdline, bool has_extra)
 {
@@ -127,6 +75,8 @@ static void every_pcr_that_differs_is_a_finding_with_its_first_event(void **stat
     assert_non_null(strstr(refusal.findings[1].found, "evil"));
     assert_non_null(strstr(refusal.findings[1].expected, "good"));
     assert_non_null(strstr(refusal.text, "PCR 4, event 10"));
+    assert_non_null(strstr(refusal.explanation,
+                           "; Nearest: reference 1; this boot differs from it in 2 events; PCR 4, event 10 added: "));
     store_boot_free(&good);
     store_boot_free(&boot);
 }
@@ -182,17 +132,65 @@ static void a_boot_without_a_log_is_compared_by_its_values(void **state)
     assert_int_equal(judge(lab, &boot, &refusal).verdict, POLICY_DIFFERS);
     assert_int_equal(refusal.finding_count, 2);
     assert_false(refusal.findings[0].has_event);
-    assert_int_equal(strlen(refusal.findings[0].found), 64);
-    assert_int_equal(strlen(refusal.findings[0].expected), 64);
+    assert_int_equal(strlen(refusal.findings[0].found), strlen("sha256:") + 64);
+    assert_int_equal(strlen(refusal.findings[0].expected), strlen("sha256:") + 64);
     assert_string_equal(refusal.findings[0].text, "the value is not that of the reference");
     assert_ok(operator_reference_revoke(&lab->call, id, &(size_t){ 0 }));
 
     add_reference(lab, &boot, &id);
     assert_int_equal(judge(lab, &good, &refusal).verdict, POLICY_DIFFERS);
     assert_false(refusal.findings[0].has_event);
-    assert_int_equal(strlen(refusal.findings[0].found), 64);
+    assert_int_equal(strlen(refusal.findings[0].found), strlen("sha256:") + 64);
     store_boot_free(&good);
     store_boot_free(&boot);
+}
+
+struct explained {
+    size_t verdicts;
+    size_t explanations;
+};
+
+static enum bs_err count_explanation(void *context, const struct store_audit *row)
+{
+    struct explained *explained = context;
+    bool has_event = strstr(row->detail, "; PCR 9, event 12 changed: EV_IPL ") != NULL;
+    explained->verdicts += strcmp(row->act, "verdict.pending") == 0;
+    explained->explanations += has_event && strstr(row->detail, AUDIT_EXPLANATION "Rule: references: ") != NULL;
+    return BS_OK;
+}
+
+/* The audit log has it at length, once; the operator is shown it as lines, and the sentence without it. */
+static void an_explanation_is_in_the_audit_log_and_shown(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct explained explained = { 0 };
+    struct operator_device shown = OPERATOR_DEVICE_INIT;
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    lab_approved_device(lab, &tpm);
+    assert_ok(operator_device_show(&lab->call, lab_id(&tpm), &shown));
+    assert_int_equal(shown.explanation.size, 0);
+    operator_device_free(&shown);
+    lab_log(&log, "good init=/bin/sh", false);
+    assert_ok(softtpm_boot(&tpm, bs_buf_span(&log)));
+    for (int i = 0; i < 3; i++) {
+        TALK(talk, lab);
+        talk_attest(&talk, &tpm, NULL);
+        assert_reason(&talk, MESSAGE_PENDING, BS_REASON_BOOT_NOT_APPROVED);
+        lab_set_clock(100 * (i + 1));
+    }
+    assert_ok(store_audit_each(lab->server->store, 0, 0, NULL, count_explanation, &explained));
+    assert_int_equal(explained.explanations, 1);
+    shown = OPERATOR_DEVICE_INIT;
+    assert_ok(operator_device_show(&lab->call, lab_id(&tpm), &shown));
+    assert_ok(bs_buf_append(&shown.explanation, "", 1));
+    assert_non_null(strstr((const char *)shown.explanation.data, "  Rule       references: "));
+    assert_non_null(strstr((const char *)shown.explanation.data, "\n             PCR 9, event 12 changed: EV_IPL "));
+    assert_non_null(strstr((const char *)shown.explanation.data, "\n  Advice     "));
+    assert_string_equal(shown.why, "this boot is not approved; against the nearest of 1 references: PCR 9, event 12: "
+                                   "this event is another one than in the reference");
+    operator_device_free(&shown);
+    softtpm_free(&tpm);
 }
 
 #define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
@@ -200,12 +198,11 @@ static void a_boot_without_a_log_is_compared_by_its_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_difference_is_found_by_alignment),
-        cmocka_unit_test(long_lists_are_compared_by_position),
         LAB_TEST(a_boot_is_good_when_it_equals_a_living_reference),
         LAB_TEST(every_pcr_that_differs_is_a_finding_with_its_first_event),
         LAB_TEST(the_nearest_reference_is_compared_with),
         LAB_TEST(a_reference_of_another_mask_or_bank_is_not_equal),
+        LAB_TEST(an_explanation_is_in_the_audit_log_and_shown),
         LAB_TEST(a_boot_without_a_log_is_compared_by_its_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "server/align.h"
+#include "server/policy/align.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -141,18 +141,4 @@ enum bs_err align_all(const struct align_lists *lists, struct align_result *ret_
     }
     *ret_total = stretch.total;
     return BS_OK;
-}
-
-enum bs_err align_first(const struct bs_span *found, size_t found_count, const struct bs_span *expected,
-                        size_t expected_count, struct align_result *ret_result)
-{
-    struct align_lists lists = {
-        .found = found, .found_count = found_count, .expected = expected, .expected_count = expected_count
-    };
-    struct align_result first = { .change = ALIGN_SAME };
-    size_t total;
-    enum bs_err err = align_all(&lists, &first, 1, &total);
-    if (err == BS_OK)
-        *ret_result = first;
-    return err;
 }

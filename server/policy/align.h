@@ -15,10 +15,7 @@ struct align_result {
     size_t expected; /* index into the second list: removed, changed; added: what it stands before */
 };
 
-/* Elements are compared as bytes. NOMEM alone can fail. */
-enum bs_err align_first(const struct bs_span *found, size_t found_count, const struct bs_span *expected,
-                        size_t expected_count, struct align_result *ret_result) BS_MUST_USE;
-
+/* Elements are compared as bytes. */
 struct align_lists {
     const struct bs_span *found;
     size_t found_count;
