@@ -29,7 +29,7 @@ int cmd_eventlog(const struct options *options)
 
     struct eventlog log;
     struct eventlog_fault fault = { .what = "" };
-    if (eventlog_open(bs_buf_span(&bytes), &log, &fault) != BS_OK) {
+    if (eventlog_open_plain(bs_buf_span(&bytes), &log, &fault) != BS_OK) {
         fprintf(stderr, "bootseal: event %zu at byte %zu: %s\n", fault.event, fault.offset, fault.what);
         return BS_EXIT_INPUT;
     }

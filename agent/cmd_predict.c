@@ -49,7 +49,7 @@ static enum bs_err values_of(const struct prediction *p, struct bs_span bytes, s
 {
     struct eventlog log;
     struct eventlog_replay replay;
-    enum bs_err err = eventlog_open(bytes, &log, NULL);
+    enum bs_err err = eventlog_open_plain(bytes, &log, NULL);
     if (err == BS_OK)
         err = eventlog_replay(&log, p->policy.bank, &replay);
     if (err != BS_OK)
@@ -68,11 +68,11 @@ static int splice(struct prediction *p, const struct uki *uki)
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(UKI_EVENTS_SIZE_MAX);
     struct eventlog firmware, events;
     const char *why = NULL;
-    if (eventlog_open(bs_buf_span(&p->firmware), &firmware, NULL) != BS_OK)
+    if (eventlog_open_plain(bs_buf_span(&p->firmware), &firmware, NULL) != BS_OK)
         return complain(p, BS_EXIT_INPUT, "the event log of this boot cannot be read; see bootseal eventlog", NULL);
     enum bs_err err = uki_write_events(uki, &p->policy.bank, 1, &bytes);
     if (err == BS_OK)
-        err = eventlog_open(bs_buf_span(&bytes), &events, NULL);
+        err = eventlog_open_plain(bs_buf_span(&bytes), &events, NULL);
     if (err == BS_OK)
         err = uki_splice(&firmware, &events, &p->log, &why);
     if (err == BS_OK)

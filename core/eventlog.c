@@ -1,4 +1,4 @@
-#include "core/eventlog_internal.h"
+#include "core/eventlog.h"
 
 #include <string.h>
 
@@ -119,7 +119,7 @@ static const char *take_bank(struct eventlog *log, struct bs_reader *r)
  * TCG_EfiSpecIdEvent (PFP §10.4.5.1): signature, platform class, minor, major, errata, size of UINTN, number of
  * algorithms, table, vendor info. The vendor info is of no use here, and firmware was seen to leave it out.
  */
-static const char *read_header(struct eventlog *log, struct bs_span data)
+static const char *read_spec_id(struct eventlog *log, struct bs_span data)
 {
     struct bs_reader r = BS_READER(data);
     struct bs_span skipped;
@@ -137,24 +137,26 @@ static const char *read_header(struct eventlog *log, struct bs_span data)
     return NULL;
 }
 
-/* The first event decides on the format. */
-static const char *read_first(struct eventlog *log, enum eventlog_fault_kind *ret_kind)
+/* The first event decides on the format: in "Spec ID Event00" (BIOS) and "Event02" (EFI, TPM 1.2) all others are as it is. */
+static const char *find_format(struct eventlog *log)
 {
     struct bs_reader r = BS_READER(log->bytes);
     struct eventlog_event event = { .index = 0 };
 
-    const char *foreign = eventlog_foreign(log->bytes, ret_kind);
-    if (foreign)
-        return foreign;
-    *ret_kind = EVENTLOG_FAULT_NO_LOG;
     if (take_sha1_event(&r, &event) || (event.pcr >= EVENTLOG_PCRS && event.type != EVENTLOG_NO_ACTION))
         return "this is no event log of a TPM";
-    *ret_kind = EVENTLOG_FAULT_MALFORMED;
-    if (event.type == EVENTLOG_NO_ACTION && starts_with(event.data, spec_id)) {
+    if (event.type == EVENTLOG_NO_ACTION && starts_with(event.data, spec_id))
         log->format = EVENTLOG_CRYPTO_AGILE;
-        return read_header(log, event.data);
-    }
-    log->format = EVENTLOG_SHA1;
+    return NULL;
+}
+
+static const char *read_header(struct eventlog *log)
+{
+    struct bs_reader r = BS_READER(log->bytes);
+    struct eventlog_event event = { .index = 0 };
+
+    if (log->format == EVENTLOG_CRYPTO_AGILE)
+        return take_sha1_event(&r, &event) ? "the log's header is cut short" : read_spec_id(log, event.data);
     log->banks[0] = (struct eventlog_bank){ CRYPTO_SHA1, SHA1_SIZE };
     log->bank_count = 1;
     return NULL;
@@ -172,21 +174,41 @@ static size_t find_padding(struct bs_span bytes)
     return at;
 }
 
+struct opening {
+    struct eventlog log;
+    bool has_locality;
+    bool has_pcr0; /* an event extended PCR 0 */
+    enum eventlog_fault_kind kind;
+};
+
 /* PFP §10.4.5.3. Locality 4 means that a hardware root of trust extended PCR 0 before TPM2_Startup. */
-static const char *note_locality(struct eventlog *log, const struct eventlog_event *event, bool *is_known)
+static const char *note_locality(struct opening *o, const struct eventlog_event *event)
 {
     if (event->type != EVENTLOG_NO_ACTION || !starts_with(event->data, startup_locality))
         return NULL;
-    if (*is_known)
+    if (o->has_locality)
         return "a second StartupLocality event";
     if (event->data.size != NAME_SIZE + 1)
         return "a StartupLocality event of a wrong size";
     uint8_t locality = event->data.data[NAME_SIZE];
     if (locality != 0 && locality != 3 && locality != 4)
         return "a StartupLocality event with a locality that cannot start a TPM";
-    log->locality = locality;
-    *is_known = true;
+    o->log.locality = locality;
+    o->has_locality = true;
     return NULL;
+}
+
+/*
+ * A hardware root of trust that was measured before TPM2_Startup leaves PCR 0 as if it had been started at locality 4 (TPM 2.0 Library
+ * Part 1 §34.3). Its event is then the first of PCR 0, and firmware that forgets the StartupLocality event before it was seen.
+ */
+static void note_hcrtm(struct opening *o, const struct eventlog_event *event)
+{
+    if (event->pcr != 0 || !eventlog_extends(event))
+        return;
+    if (event->type == EVENTLOG_HCRTM && !o->has_pcr0 && !o->has_locality)
+        o->log.locality = 4;
+    o->has_pcr0 = true;
 }
 
 /* Firmware was seen to measure with a hash that its header does not name: then it is a bank all the same. */
@@ -203,70 +225,69 @@ static const char *note_banks(struct eventlog *log, const struct eventlog_event 
     return NULL;
 }
 
-static const char *read_event(struct eventlog *log, struct bs_reader *r, bool *has_locality)
+static const char *read_event(struct opening *o, struct bs_reader *r)
 {
     struct eventlog_event event;
-    const char *fault = take_event(log, r, log->event_count, &event);
+    const char *fault = take_event(&o->log, r, o->log.event_count, &event);
     if (!fault && event.pcr >= EVENTLOG_PCRS && eventlog_extends(&event))
         fault = "the event names a PCR that does not exist";
     if (!fault && event.index > 0)
-        fault = note_banks(log, &event);
-    return fault ? fault : note_locality(log, &event, has_locality);
+        fault = note_banks(&o->log, &event);
+    if (!fault)
+        fault = note_locality(o, &event);
+    if (!fault)
+        note_hcrtm(o, &event);
+    return fault;
 }
 
-static const char *read_events(struct eventlog *log, struct bs_reader *r, size_t end,
-                               enum eventlog_fault_kind *ret_kind)
+static const char *read_events(struct opening *o, struct bs_reader *r, size_t end)
 {
-    bool has_locality = false;
-
     /* The last event may end in zeros of its own, so that padding can only be told at its end. */
-    while (log->bytes.size - r->left < end) {
-        if (log->event_count == EVENTLOG_EVENTS_MAX) {
-            *ret_kind = EVENTLOG_FAULT_TOO_LARGE;
+    while (o->log.bytes.size - r->left < end) {
+        if (o->log.event_count == EVENTLOG_EVENTS_MAX) {
+            o->kind = EVENTLOG_FAULT_TOO_LARGE;
             return "the log has too many events";
         }
         struct bs_reader next = *r;
-        const char *fault = read_event(log, &next, &has_locality);
+        const char *fault = read_event(o, &next);
         if (fault)
             return fault;
         *r = next;
-        log->event_count++;
+        o->log.event_count++;
     }
     return NULL;
 }
 
-static const char *read_log(struct eventlog *log, struct bs_reader *r, enum eventlog_fault_kind *ret_kind)
+static const char *read_log(struct opening *o, struct bs_reader *r)
 {
-    *ret_kind = EVENTLOG_FAULT_TOO_LARGE;
-    if (log->bytes.size > EVENTLOG_SIZE_MAX)
+    o->kind = EVENTLOG_FAULT_TOO_LARGE;
+    if (o->log.bytes.size > EVENTLOG_SIZE_MAX)
         return "the log is larger than 1 MiB";
-    size_t end = find_padding(log->bytes);
-    *ret_kind = EVENTLOG_FAULT_EMPTY;
+    size_t end = find_padding(o->log.bytes);
+    o->kind = EVENTLOG_FAULT_EMPTY;
     if (end == 0)
         return "the log is empty";
-    const char *fault = read_first(log, ret_kind);
-    if (!fault)
-        fault = read_events(log, r, end, ret_kind);
+    o->kind = EVENTLOG_FAULT_NO_LOG;
+    const char *fault = find_format(&o->log);
     if (fault)
         return fault;
-    log->bytes.size -= r->left;
-    *ret_kind = EVENTLOG_FAULT_CCEL;
-    return eventlog_is_ccel(log) ? "this is the event log of a confidential virtual machine (CCEL), not of a TPM"
-                                 : NULL;
+    o->kind = EVENTLOG_FAULT_MALFORMED;
+    fault = read_header(&o->log);
+    return fault ? fault : read_events(o, r, end);
 }
 
-enum bs_err eventlog_open(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault)
+enum bs_err eventlog_open_plain(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault)
 {
-    struct eventlog log = { .bytes = bytes };
+    struct opening o = { .log = { .bytes = bytes } };
     struct bs_reader r = BS_READER(bytes);
-    enum eventlog_fault_kind kind;
-    const char *fault = read_log(&log, &r, &kind);
+    const char *fault = read_log(&o, &r);
     if (fault) {
         if (ret_fault)
-            *ret_fault = (struct eventlog_fault){ kind, fault, log.event_count, bytes.size - r.left };
+            *ret_fault = (struct eventlog_fault){ o.kind, fault, o.log.event_count, bytes.size - r.left };
         return BS_ERR_INPUT;
     }
-    *ret_log = log;
+    o.log.bytes.size -= r.left;
+    *ret_log = o.log;
     return BS_OK;
 }
 

@@ -31,6 +31,7 @@ enum {
     EVENTLOG_CRTM_CONTENTS = 0x7,
     EVENTLOG_CRTM_VERSION = 0x8,
     EVENTLOG_IPL = 0xd,
+    EVENTLOG_NONHOST_INFO = 0x11,
     EVENTLOG_POST_CODE2 = 0x13,
     EVENTLOG_VARIABLE_DRIVER_CONFIG = 0x80000001,
     EVENTLOG_VARIABLE_BOOT = 0x80000002,
@@ -88,6 +89,10 @@ struct eventlog_fault {
  * is a good log, too: whether it may come from a device is not for here.
  */
 enum bs_err eventlog_open(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault) BS_MUST_USE;
+
+/* As eventlog_open(), but knows nothing of other files: no CCEL, BIG_ENDIAN, FOREIGN_FORM. For the agent, where every page counts. */
+enum bs_err eventlog_open_plain(struct bs_span bytes, struct eventlog *ret_log,
+                                struct eventlog_fault *ret_fault) BS_MUST_USE;
 
 struct eventlog_digest {
     uint16_t alg;
@@ -163,3 +168,6 @@ const char *eventlog_type_name(uint32_t type);
 /* What the event is in a few words for a person, without control characters; appends. Says only what the data claim. */
 #define EVENTLOG_DESCRIPTION_MAX 512
 enum bs_err eventlog_describe(const struct eventlog_event *event, struct bs_buf *out) BS_MUST_USE;
+
+/* The same in fewer words: signature lists, GRUB, shim, Windows and the kinds of EV_NO_ACTION are not looked into. For the agent. */
+enum bs_err eventlog_describe_plain(const struct eventlog_event *event, struct bs_buf *out) BS_MUST_USE;

@@ -1,5 +1,4 @@
-#include "core/eventlog.h"
-#include "core/eventlog_decode.h"
+#include "core/eventlog_say.h"
 #include "core/text.h"
 
 #include <inttypes.h>
@@ -7,12 +6,6 @@
 
 /* Characters of one text that are shown; a command line may be longer than anybody reads. */
 #define TEXT_SHOWN 200
-
-/*
- * The description is collected here; running out of room ends it quietly with what fits. `limit` keeps the sum of
- * several texts within EVENTLOG_DESCRIPTION_MAX.
- */
-#define say(out, ...) ((void)!bs_buf_printf(out, __VA_ARGS__))
 
 static void say_character(struct bs_buf *out, uint32_t character, bool is_valid)
 {
@@ -22,9 +15,7 @@ static void say_character(struct bs_buf *out, uint32_t character, bool is_valid)
     (void)!bs_buf_append(out, bytes, bs_utf8_encode(character, bytes));
 }
 
-typedef bool take_function(struct bs_reader *r, uint32_t *ret_character, bool *ret_valid);
-
-static void say_text(struct bs_buf *out, struct bs_span text, take_function *take)
+void say_text(struct bs_buf *out, struct bs_span text, say_take *take)
 {
     struct bs_reader r = BS_READER(text);
     uint32_t character;
@@ -40,7 +31,7 @@ static void say_text(struct bs_buf *out, struct bs_span text, take_function *tak
 }
 
 /* Text of unknown encoding: which one makes printable characters of all of it, up to a terminator? */
-static bool is_text(struct bs_span data, take_function *take)
+bool say_is_text(struct bs_span data, say_take *take)
 {
     struct bs_reader r = BS_READER(data);
     uint32_t character;
@@ -60,16 +51,16 @@ static bool is_text(struct bs_span data, take_function *take)
 /* ASCII read as UTF-16 is Chinese: only text of which a half is zeros is taken for UTF-16. */
 static bool is_utf16(struct bs_span data)
 {
-    return data.size >= 4 && data.size % 2 == 0 && data.data[1] == 0 && is_text(data, bs_utf16_take);
+    return data.size >= 4 && data.size % 2 == 0 && data.data[1] == 0 && say_is_text(data, bs_utf16_take);
 }
 
-static void say_data(struct bs_buf *out, struct bs_span data)
+void say_data(struct bs_buf *out, struct bs_span data)
 {
     if (is_utf16(data)) {
         say(out, "\"");
         say_text(out, data, bs_utf16_take);
         say(out, "\"");
-    } else if (is_text(data, bs_utf8_take)) {
+    } else if (say_is_text(data, bs_utf8_take)) {
         say(out, "\"");
         say_text(out, data, bs_utf8_take);
         say(out, "\"");
@@ -141,6 +132,17 @@ static void say_value(struct bs_buf *out, const struct eventlog_variable *variab
     }
 }
 
+void say_variable_name(struct bs_buf *out, const struct eventlog_variable *variable)
+{
+    say(out, "variable ");
+    say_text(out, variable->name, bs_utf16_take);
+    if (!is_known_vendor(variable->guid)) {
+        char guid[EVENTLOG_GUID_TEXT];
+        eventlog_guid_text(variable->guid, guid);
+        say(out, " of %s", guid);
+    }
+}
+
 static void say_variable(struct bs_buf *out, const struct eventlog_event *event)
 {
     struct eventlog_variable variable;
@@ -150,14 +152,8 @@ static void say_variable(struct bs_buf *out, const struct eventlog_event *event)
     }
 
     bool is_authority = event->type == EVENTLOG_VARIABLE_AUTHORITY;
-    say(out, "%svariable ", is_authority ? "entry of " : "");
-    say_text(out, variable.name, bs_utf16_take);
-    if (!is_known_vendor(variable.guid)) {
-        char guid[EVENTLOG_GUID_TEXT];
-        eventlog_guid_text(variable.guid, guid);
-        say(out, " of %s", guid);
-    }
-
+    say(out, "%s", is_authority ? "entry of " : "");
+    say_variable_name(out, &variable);
     if (is_authority)
         say(out, " that admitted an image (%zu bytes)", variable.data.size);
     else
@@ -315,7 +311,7 @@ static void say_no_action(struct bs_buf *out, struct bs_span data)
         say(out, "header of a crypto-agile log");
     else if (data.size == sizeof(locality) + 1 && memcmp(data.data, locality, sizeof(locality)) == 0)
         say(out, "the TPM was started at locality %u", data.data[sizeof(locality)]);
-    else if (is_text(data, bs_utf8_take))
+    else if (say_is_text(data, bs_utf8_take))
         say_data(out, data);
     else
         say(out, "%zu bytes", data.size);
@@ -338,7 +334,7 @@ static void say_tables(struct bs_buf *out, struct bs_span data)
     struct bs_reader r = BS_READER(data);
     struct bs_span name;
     uint8_t length;
-    if (!bs_read_u8(&r, &length) || !bs_read_bytes(&r, length, &name) || !is_text(name, bs_utf8_take)) {
+    if (!bs_read_u8(&r, &length) || !bs_read_bytes(&r, length, &name) || !say_is_text(name, bs_utf8_take)) {
         say_data(out, data);
         return;
     }
@@ -401,7 +397,7 @@ static void say_event(struct bs_buf *out, const struct eventlog_event *event)
     }
 }
 
-enum bs_err eventlog_describe(const struct eventlog_event *event, struct bs_buf *out)
+enum bs_err eventlog_describe_plain(const struct eventlog_event *event, struct bs_buf *out)
 {
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
     say_event(&text, event);

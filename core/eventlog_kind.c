@@ -1,9 +1,10 @@
+#include "core/eventlog.h"
 #include "core/eventlog_decode.h"
-#include "core/eventlog_internal.h"
 
 #include <string.h>
 
-#define RTMR_SECURE_BOOT 1
+#define WHAT_CCEL "this is the event log of a confidential virtual machine (CCEL), not of a TPM"
+
 #define RTMR_LAST 4
 
 /* Texts by which files that people take for the log begin. */
@@ -12,7 +13,7 @@ static const struct {
     enum eventlog_fault_kind kind;
     const char *what;
 } beginnings[] = {
-    { "CCEL", EVENTLOG_FAULT_CCEL, "this is the event log of a confidential virtual machine (CCEL), not of a TPM" },
+    { "CCEL", EVENTLOG_FAULT_CCEL, WHAT_CCEL },
     { "TPM2", EVENTLOG_FAULT_FOREIGN_FORM, "this is the ACPI table that points to the event log, and not the log" },
     { "TCPA", EVENTLOG_FAULT_FOREIGN_FORM, "this is the ACPI table that points to the event log, and not the log" },
     { "---\n", EVENTLOG_FAULT_FOREIGN_FORM,
@@ -52,7 +53,8 @@ static bool begins_with(struct bs_span bytes, const char *start)
     return bytes.size >= size && memcmp(bytes.data, start, size) == 0;
 }
 
-const char *eventlog_foreign(struct bs_span bytes, enum eventlog_fault_kind *ret_kind)
+/* What it is, as a clause; NULL when that is not known. */
+static const char *find_foreign(struct bs_span bytes, enum eventlog_fault_kind *ret_kind)
 {
     *ret_kind = EVENTLOG_FAULT_FOREIGN_FORM;
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
@@ -80,7 +82,19 @@ static bool is_secure_boot(const struct eventlog_event *event)
            bs_span_equal(variable.name, BS_SPAN(name, sizeof(name)));
 }
 
-bool eventlog_is_ccel(const struct eventlog *log)
+/* What a TPM's log has in another PCR (7, 4 and 5, 8 and 9: PFP §3.3.4), and such a log in this register. */
+static bool is_of_rtmr(const struct eventlog_event *event)
+{
+    return (event->pcr == 1 && is_secure_boot(event)) || (event->pcr == 2 && event->type == EVENTLOG_EFI_ACTION) ||
+           (event->pcr == 3 && event->type == EVENTLOG_IPL);
+}
+
+/*
+ * The data behind the ACPI table CCEL have the form of a TPM's log to the byte (UEFI 2.10 §38.4.1), with the number of a
+ * measurement register in the place of the PCR. Told by what no TPM's log has: the one hash is SHA-384, no register is above 4, and
+ * events are in registers where a TPM's log never has them.
+ */
+static bool is_ccel(const struct eventlog *log)
 {
     struct eventlog_event event;
     bool is_found = false;
@@ -92,7 +106,29 @@ bool eventlog_is_ccel(const struct eventlog *log)
             continue;
         if (event.pcr > RTMR_LAST)
             return false;
-        is_found = is_found || (event.pcr == RTMR_SECURE_BOOT && is_secure_boot(&event));
+        is_found = is_found || is_of_rtmr(&event);
     }
     return is_found;
+}
+
+enum bs_err eventlog_open(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault)
+{
+    struct eventlog log;
+    struct eventlog_fault fault;
+
+    if (eventlog_open_plain(bytes, &log, &fault) != BS_OK) {
+        /* Only then: whatever it begins with, what can be read as a log is one. */
+        enum eventlog_fault_kind kind;
+        const char *foreign = fault.event == 0 ? find_foreign(bytes, &kind) : NULL;
+        if (foreign)
+            fault = (struct eventlog_fault){ kind, foreign, 0, 0 };
+    } else if (is_ccel(&log)) {
+        fault = (struct eventlog_fault){ EVENTLOG_FAULT_CCEL, WHAT_CCEL, log.event_count, log.bytes.size };
+    } else {
+        *ret_log = log;
+        return BS_OK;
+    }
+    if (ret_fault)
+        *ret_fault = fault;
+    return BS_ERR_INPUT;
 }

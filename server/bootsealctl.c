@@ -7,6 +7,7 @@
 #include "server/ctl/client.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/completion.h"
+#include "server/ctl/eventlog.h"
 #include "server/ctl/init.h"
 #include "server/ctl/predict.h"
 #include "server/ctl/render.h"
@@ -205,6 +206,15 @@ static const char *option_text(const struct call *call, const char *name)
     return NULL;
 }
 
+static int run_eventlog(const struct call *call)
+{
+    const struct ctl_eventlog request = { .path = call->argument,
+                                          .userspace_path = option_text(call, "userspace"),
+                                          .bank = option_text(call, "bank"),
+                                          .is_json = call->is_json };
+    return strcmp(call->command->verb, "show") == 0 ? ctl_eventlog_show(&request) : ctl_eventlog_replay(&request);
+}
+
 static int run(struct call *call)
 {
     BS_SCOPED_BUF struct bs_buf document = BS_BUF(DOCUMENT_MAX);
@@ -221,6 +231,8 @@ static int run(struct call *call)
         break;
     case COMMAND_SHARE:
         return ctl_share_open(call->argument, option_text(call, "key"));
+    case COMMAND_EVENTLOG:
+        return run_eventlog(call);
     case COMMAND_ACT:
         break;
     }

@@ -128,7 +128,7 @@ static void replayed_value(const struct boot *boot, const struct tpm_pcrs *pcrs,
     memset(ret_value, 0, CRYPTO_HASH_MAX);
     struct eventlog log;
     struct eventlog_replay replay;
-    if (boot->eventlog.size > 0 && eventlog_open(bs_buf_span(&boot->eventlog), &log, NULL) == BS_OK &&
+    if (boot->eventlog.size > 0 && eventlog_open_plain(bs_buf_span(&boot->eventlog), &log, NULL) == BS_OK &&
         eventlog_replay(&log, pcrs->bank, &replay) == BS_OK)
         memcpy(ret_value, replay.values[cap_pcr], pcrs->digest_size);
 }

@@ -16,6 +16,7 @@ enum command_kind {
     COMMAND_PREDICT,    /* an act, too, but of the image only its events are sent (ctl/predict.c) */
     COMMAND_BACKUP,     /* in several steps (ctl/backup.c); FILE is written */
     COMMAND_SHARE,      /* without bootseald (ctl/share.c) */
+    COMMAND_EVENTLOG,   /* without bootseald (ctl/eventlog.c) */
     COMMAND_COMPLETION, /* bootsealctl's own affair */
 };
 

@@ -1,0 +1,153 @@
+#include "core/bootlog.h"
+
+#include <stdio.h>
+
+static void explain(const char *what, const char *unit, size_t index, size_t offset, char why[BOOTLOG_WHY_MAX])
+{
+    if (index == 0 && offset == 0)
+        snprintf(why, BOOTLOG_WHY_MAX, "%s", what);
+    else
+        snprintf(why, BOOTLOG_WHY_MAX, "%s %zu at byte %zu: %s", unit, index, offset, what);
+}
+
+static enum bs_err open_userspace(struct bs_span bytes, struct bootlog *log, char why[BOOTLOG_WHY_MAX])
+{
+    struct userlog_fault fault = { .what = "" };
+    enum bs_err err = userlog_open(bytes, &log->userspace, &fault);
+    log->has_userspace = err == BS_OK;
+    if (err != BS_OK)
+        explain(fault.what, "record", fault.record, fault.offset, why);
+    return err;
+}
+
+/* Nothing that a firmware's log can begin with: it would be a PCR far above the last one. */
+static bool is_json(struct bs_span bytes)
+{
+    return bytes.size > 0 && (bytes.data[0] == 0x1e || bytes.data[0] == '{' || bytes.data[0] == '[');
+}
+
+static enum bs_err open_firmware(struct bs_span bytes, struct bootlog *log, char why[BOOTLOG_WHY_MAX])
+{
+    struct eventlog_fault fault = { .what = "" };
+    enum bs_err err = eventlog_open(bytes, &log->firmware, &fault);
+    log->has_firmware = err == BS_OK;
+    if (err == BS_OK)
+        return BS_OK;
+    if (fault.kind == EVENTLOG_FAULT_MALFORMED || fault.kind == EVENTLOG_FAULT_TOO_LARGE)
+        explain(fault.what, "event", fault.event, fault.offset, why);
+    else
+        explain(fault.what, "", 0, 0, why);
+    return err;
+}
+
+enum bs_err bootlog_open(struct bs_span file, struct bs_span userspace, struct bootlog *ret_log,
+                         char ret_why[BOOTLOG_WHY_MAX])
+{
+    struct bootlog log = { .has_firmware = false };
+    enum bs_err err;
+
+    if (is_json(file) && !userspace.data)
+        err = open_userspace(file, &log, ret_why);
+    else
+        err = open_firmware(file, &log, ret_why);
+    if (err == BS_OK && userspace.data)
+        err = open_userspace(userspace, &log, ret_why);
+    if (err == BS_OK)
+        *ret_log = log;
+    return err;
+}
+
+static void add_bank(uint16_t alg, uint16_t *banks, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (banks[i] == alg)
+            return;
+    if (*count < BOOTLOG_BANKS_MAX)
+        banks[(*count)++] = alg;
+}
+
+size_t bootlog_banks(const struct bootlog *log, uint16_t ret_banks[BOOTLOG_BANKS_MAX])
+{
+    struct userlog_record record;
+    size_t count = 0;
+
+    /* What a firmware's log has no bank of, the userspace's cannot lead to a value of. */
+    if (log->has_firmware) {
+        for (size_t i = 0; i < log->firmware.bank_count; i++)
+            add_bank(log->firmware.banks[i].alg, ret_banks, &count);
+        return count;
+    }
+    for (struct userlog_cursor c = userlog_first(&log->userspace); userlog_next(&c, &record);)
+        for (size_t i = 0; i < record.digest_count; i++)
+            add_bank(record.digests[i].alg, ret_banks, &count);
+    return count;
+}
+
+static bool has_bank(const struct bootlog *log, uint16_t alg)
+{
+    uint16_t banks[BOOTLOG_BANKS_MAX];
+    size_t count = bootlog_banks(log, banks);
+    for (size_t i = 0; i < count; i++)
+        if (banks[i] == alg)
+            return true;
+    return false;
+}
+
+static enum bs_err extend(struct eventlog_replay *replay, uint32_t pcr, struct bs_span digest, size_t *there,
+                          size_t *missing)
+{
+    if (digest.size == 0) {
+        ++*missing;
+        return BS_OK;
+    }
+    ++*there;
+    return eventlog_replay_extend(replay, pcr, digest);
+}
+
+enum bs_err bootlog_replay(const struct bootlog *log, uint16_t alg, struct eventlog_replay *ret_replay,
+                           struct bootlog_missing *ret_missing)
+{
+    struct eventlog_replay replay;
+    struct bootlog_missing missing = { 0, 0 };
+    size_t there = 0;
+    if (!has_bank(log, alg))
+        return BS_ERR_NOT_FOUND;
+    enum bs_err err = eventlog_replay_begin(alg, log->has_firmware ? log->firmware.locality : 0, &replay);
+
+    if (err == BS_OK && log->has_firmware) {
+        struct eventlog_event event;
+        for (struct eventlog_cursor c = eventlog_first(&log->firmware); err == BS_OK && eventlog_next(&c, &event);)
+            if (eventlog_extends(&event))
+                err = extend(&replay, event.pcr, eventlog_digest(&event, alg), &there, &missing.events);
+    }
+    if (err == BS_OK && log->has_userspace) {
+        struct userlog_record record;
+        for (struct userlog_cursor c = userlog_first(&log->userspace); err == BS_OK && userlog_next(&c, &record);)
+            if (record.has_pcr)
+                err = extend(&replay, record.pcr, userlog_digest(&record, alg), &there, &missing.records);
+    }
+    if (err == BS_OK && there == 0 && missing.events + missing.records > 0)
+        err = BS_ERR_NOT_FOUND;
+    if (err != BS_OK)
+        return err;
+    *ret_replay = replay;
+    *ret_missing = missing;
+    return BS_OK;
+}
+
+uint16_t bootlog_main_bank(const struct bootlog *log)
+{
+    uint16_t banks[BOOTLOG_BANKS_MAX], first = 0;
+    struct eventlog_replay replay;
+    struct bootlog_missing missing;
+    size_t count = bootlog_banks(log, banks);
+
+    for (size_t i = 0; i < count; i++) {
+        if (bootlog_replay(log, banks[i], &replay, &missing) != BS_OK)
+            continue;
+        if (banks[i] == CRYPTO_SHA256)
+            return CRYPTO_SHA256;
+        first = first != 0 ? first : banks[i];
+    }
+    return first;
+}

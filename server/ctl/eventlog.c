@@ -1,0 +1,177 @@
+#include "server/ctl/eventlog.h"
+
+#include "bootseal/exit.h"
+#include "core/bootlog.h"
+#include "core/eventlog_print.h"
+#include "core/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PRINT_MAX (64u * 1024 * 1024)
+
+static int fail(const char *path, const char *why)
+{
+    (void)fprintf(stderr, "bootsealctl: %s: %s\n", path, why);
+    return BS_EXIT_INPUT;
+}
+
+/* Links are followed, and pipes read: these are paths that a person typed. */
+static int read_log(const char *path, struct bs_buf *out)
+{
+    bool is_input = strcmp(path, "-") == 0;
+    BS_OWN_FD int fd = is_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return fail(path, "the file cannot be opened; is it there, and may you read it?");
+    enum bs_err err = bs_file_read_fd(fd, out);
+    if (err == BS_ERR_INPUT)
+        return fail(path, "the file is larger than any event log that is read here");
+    return err == BS_OK ? 0 : fail(path, "the file cannot be read");
+}
+
+struct files {
+    struct bs_buf log;
+    struct bs_buf userspace;
+};
+
+static int open_logs(const struct ctl_eventlog *request, struct files *files, struct bootlog *ret_log)
+{
+    static const uint8_t nothing[1];
+    char why[BOOTLOG_WHY_MAX] = "";
+    struct bs_span userspace = BS_SPAN_NONE;
+
+    int code = read_log(request->path, &files->log);
+    if (code == 0 && request->userspace_path)
+        code = read_log(request->userspace_path, &files->userspace);
+    if (code != 0)
+        return code;
+    if (request->userspace_path)
+        userspace = files->userspace.size > 0 ? bs_buf_span(&files->userspace) : BS_SPAN(nothing, 0);
+    if (bootlog_open(bs_buf_span(&files->log), userspace, ret_log, why) != BS_OK)
+        return fail(request->path, why);
+    return 0;
+}
+
+static void close_files(struct files *files)
+{
+    bs_buf_free(&files->log);
+    bs_buf_free(&files->userspace);
+}
+
+static int print(enum bs_err err, const struct bs_buf *out)
+{
+    if (err != BS_OK) {
+        (void)fprintf(stderr, "bootsealctl: the event log cannot be shown: %s\n", bs_err_name(err));
+        return BS_EXIT_LOCAL;
+    }
+    (void)fwrite(out->data, 1, out->size, stdout);
+    return fflush(stdout) == 0 ? BS_EXIT_DONE : BS_EXIT_LOCAL;
+}
+
+static int show(const struct ctl_eventlog *request, struct files *files)
+{
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(PRINT_MAX);
+    struct bootlog log;
+    int code = open_logs(request, files, &log);
+    if (code != 0)
+        return code;
+    return print(request->is_json ? bootlog_show_json(&log, &out) : bootlog_show(&log, &out), &out);
+}
+
+int ctl_eventlog_show(const struct ctl_eventlog *request)
+{
+    struct files files = { BS_BUF(EVENTLOG_SIZE_MAX), BS_BUF(USERLOG_SIZE_MAX) };
+    int code = show(request, &files);
+    close_files(&files);
+    return code;
+}
+
+static void warn(const struct bootlog_missing *missing, uint16_t bank)
+{
+    size_t count = missing->events + missing->records;
+    if (count > 0)
+        (void)fprintf(stderr, "bootsealctl: %zu %s no digest of the %s bank, and %s taken not to have extended it\n",
+                      count, count == 1 ? "event has" : "events have", eventlog_bank_name(bank).text,
+                      count == 1 ? "is" : "are");
+}
+
+/* Names of the banks that can be replayed, for a complaint. */
+static void name_banks(const struct bootlog *log, char *ret_text, size_t size)
+{
+    uint16_t banks[BOOTLOG_BANKS_MAX];
+    size_t count = bootlog_banks(log, banks), used = 0;
+    struct eventlog_replay replay;
+    struct bootlog_missing missing;
+
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < count && used + 20 < size; i++)
+        if (bootlog_replay(log, banks[i], &replay, &missing) == BS_OK)
+            used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used > 0 ? ", " : "",
+                                     eventlog_bank_name(banks[i]).text);
+}
+
+static int fail_bank(const struct ctl_eventlog *request, const struct bootlog *log)
+{
+    char names[128], why[256];
+    name_banks(log, names, sizeof(names));
+    if (names[0] == '\0')
+        return fail(request->path, "the events of this log have no digest of a hash that is known here");
+    snprintf(why, sizeof(why), "the events of this log have no digest of the %s bank, but of: %s", request->bank,
+             names);
+    return fail(request->path, why);
+}
+
+/* One bank: the one that was asked for, or the log's main one. */
+static int replay_bank(const struct ctl_eventlog *request, const struct bootlog *log, uint16_t bank)
+{
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(PRINT_MAX);
+    struct eventlog_replay replay;
+    struct bootlog_missing missing;
+
+    if (bootlog_replay(log, bank, &replay, &missing) != BS_OK)
+        return fail_bank(request, log);
+    warn(&missing, bank);
+    return print(request->is_json ? bootlog_replay_json(log, &bank, 1, &out) : bootlog_print_replay(&replay, &out),
+                 &out);
+}
+
+static int replay_all(const struct bootlog *log)
+{
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(PRINT_MAX);
+    uint16_t banks[BOOTLOG_BANKS_MAX];
+    struct eventlog_replay replay;
+    struct bootlog_missing missing;
+    size_t count = bootlog_banks(log, banks);
+
+    for (size_t i = 0; i < count; i++)
+        if (bootlog_replay(log, banks[i], &replay, &missing) == BS_OK)
+            warn(&missing, banks[i]);
+    return print(bootlog_replay_json(log, banks, count, &out), &out);
+}
+
+static int replay(const struct ctl_eventlog *request, struct files *files)
+{
+    struct bootlog log;
+    uint16_t bank = request->bank ? crypto_hash_by_name(request->bank) : 0;
+
+    if (request->bank && bank == 0) {
+        (void)fprintf(stderr, "bootsealctl: --bank wants sha1, sha256, sha384 or sha512, not %s\n", request->bank);
+        return BS_EXIT_USAGE;
+    }
+    int code = open_logs(request, files, &log);
+    if (code != 0)
+        return code;
+    if (request->is_json && bank == 0)
+        return replay_all(&log);
+    return replay_bank(request, &log, bank != 0 ? bank : bootlog_main_bank(&log));
+}
+
+int ctl_eventlog_replay(const struct ctl_eventlog *request)
+{
+    struct files files = { BS_BUF(EVENTLOG_SIZE_MAX), BS_BUF(USERLOG_SIZE_MAX) };
+    int code = replay(request, &files);
+    close_files(&files);
+    return code;
+}
