@@ -49,11 +49,10 @@ static bool say_lists(struct bs_buf *out, const struct eventlog_variable *variab
     return true;
 }
 
-/* What admitted an image: a certificate, a hash, or a text like shim's SbatLevel. */
+/* What admitted an image where it is no certificate: a hash, or a text like shim's SbatLevel. */
 static bool say_authority(struct bs_buf *out, const struct eventlog_variable *variable)
 {
     struct eventlog_entry entry;
-    struct eventlog_signer signer;
     char hex[2 * CRYPTO_SHA256_SIZE + 1];
 
     if (say_is_text(variable->data, bs_utf8_take)) {
@@ -62,20 +61,12 @@ static bool say_authority(struct bs_buf *out, const struct eventlog_variable *va
         say_data(out, variable->data);
         return true;
     }
-    if (eventlog_authority_entry(variable->data, &entry) != BS_OK)
+    if (eventlog_authority_entry(variable->data, &entry) != BS_OK || entry.kind != EVENTLOG_ENTRY_SHA256)
         return false;
+    bs_hex(entry.bytes, hex);
     say(out, "entry of ");
     say_variable_name(out, variable);
-    say(out, " that admitted an image: ");
-    if (entry.kind == EVENTLOG_ENTRY_SHA256) {
-        bs_hex(entry.bytes, hex);
-        say(out, "hash %s", hex);
-    } else if (eventlog_entry_signer(&entry, &signer) == BS_OK && signer.subject[0] != '\0') {
-        say(out, "certificate of ");
-        say_text(out, bs_span_of_string(signer.subject), bs_utf8_take);
-    } else {
-        say(out, "a certificate that cannot be read");
-    }
+    say(out, " that admitted an image: hash %s", hex);
     return true;
 }
 
