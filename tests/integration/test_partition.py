@@ -1,67 +1,22 @@
-"""The vault on a raw partition: a real block device (a loop), found by its label as libudev reads it from sysfs.
-
-The kernel of this host may know no GPT, so what it would show of the partition is shown by a folder in the place of /sys, in a mount
-namespace of the agent's own.
-"""
+"""The vault on a raw partition (partition.py)."""
 
 import os
 import subprocess
 
 import pytest
 
-LABEL = "bootseal-vault"
-REGION = 4096 + 256 * 1024
+from partition import ENVIRONMENT, LABEL, REGION, SETTING, Disk
+
 NOWHERE = "https://localhost:1"
-
-
-class Disk:
-    """A loop device, and a sysfs in which partitions have labels."""
-
-    def __init__(self, folder):
-        self.sys = folder / "sys"
-        self.image = folder / "disk.img"
-        with open(self.image, "wb") as file:
-            file.truncate(1 << 20)
-        done = subprocess.run(["losetup", "-f", "--show", self.image], text=True, capture_output=True, check=False)
-        if done.returncode != 0:
-            pytest.skip(f"no loop device here: {done.stderr}")
-        self.node = done.stdout.strip()
-        self.count = 0
-
-    def label(self, name):
-        """A partition of this name appears; all are the one loop device."""
-        self.count += 1
-        number = os.stat(self.node).st_rdev
-        folder = self.sys / f"devices/disk/part{self.count}"
-        folder.mkdir(parents=True)
-        (folder / "uevent").write_text(f"MAJOR={os.major(number)}\nMINOR={os.minor(number)}\n"
-                                       f"DEVNAME={self.node.removeprefix('/dev/')}\nDEVTYPE=partition\nPARTN=1\nPARTNAME={name}\n")
-        block = self.sys / "class/block"
-        block.mkdir(parents=True, exist_ok=True)
-        (folder / "subsystem").symlink_to("../../../class/block")
-        (block / f"part{self.count}").symlink_to(f"../../devices/disk/part{self.count}")
-
-    def read(self):
-        """All of it."""
-        subprocess.run(["blockdev", "--flushbufs", self.node], check=True)
-        return self.image.read_bytes()
-
-    def write(self, offset, data):
-        """Over what is there."""
-        with open(self.node, "r+b", buffering=0) as file:
-            file.seek(offset)
-            file.write(data)
-            os.fsync(file.fileno())
-
-    def close(self):
-        """Gives the loop device back."""
-        subprocess.run(["losetup", "-d", self.node], check=True)
 
 
 @pytest.fixture(name="disk")
 def fixture_disk(tmp_path):
     """A blank one with our label."""
-    one = Disk(tmp_path)
+    try:
+        one = Disk(tmp_path)
+    except OSError as error:
+        pytest.skip(str(error))
     one.label(LABEL)
     yield one
     one.close()
@@ -73,9 +28,9 @@ def on_a_partition(site, disk, monkeypatch):
     device = site[1]
     for slot in device.slots:
         slot.unlink(missing_ok=True)
-    monkeypatch.setitem(device.settings, "vault", f'partition = "{LABEL}"; deadline = 0;')
-    monkeypatch.setattr(device, "environment", {"SYSTEMD_DEVICE_VERIFY_SYSFS": "0"})
-    monkeypatch.setattr(device, "prefix", ("unshare", "-m", "sh", "-c", f'mount --bind {disk.sys} /sys && exec "$@"', "sh"))
+    monkeypatch.setitem(device.settings, "vault", SETTING)
+    monkeypatch.setattr(device, "environment", ENVIRONMENT)
+    monkeypatch.setattr(device, "prefix", disk.prefix)
     return device
 
 

@@ -12,6 +12,7 @@ import pytest
 import eventlog
 import lab
 import tinyuki
+from signed_image import SYSTEMD_MEASURE, Image
 
 V1 = (lab.LOGS / "ovmf-uki-cloud.bin").read_bytes()
 V2 = lab.changed_boot(V1, 9)
@@ -178,70 +179,11 @@ def test_a_literal_vault_is_foretold_from_what_it_is_sealed_to(new_device, serve
     assert "PCR 9 cannot be foretold" in predict(device, image)[1]
 
 
-SYSTEMD_MEASURE = "/lib/systemd/systemd-measure"
-SECTIONS = ("linux", "osrel", "cmdline", "initrd", "pcrpkey")
-
-
-class Image:
-    """What an image's maker has: sections in files, signed with the systemd-measure of the distribution."""
-
-    def __init__(self, folder, content, key):
-        self.folder, self.key = folder, key
-        folder.mkdir()
-        self.public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout"], capture_output=True, check=True).stdout
-        for name in SECTIONS:
-            (folder / name).write_bytes(self.public if name == "pcrpkey" else f"{name} of {content}".encode())
-        (folder / "linux").write_bytes(tinyuki.pe([(".text", b"kernel")]))
-
-    def uki(self, signature):
-        """All of it in one file."""
-        sections = [(f".{name}", (self.folder / name).read_bytes()) for name in SECTIONS]
-        stub = [(".text", b"stub"), (".sdmagic", f"#### LoaderInfo: systemd-stub {tinyuki.STUB} ####".encode())]
-        path = self.folder / "image.efi"
-        path.write_bytes(tinyuki.pe(stub + sections + [(".pcrsig", signature)]))
-        return path
-
-    def log(self, log):
-        """The boot of this image, in place of the one in the log, as systemd-stub measures it."""
-        size, = struct.unpack_from("<I", log, 28)
-        out = log[:32 + size]
-        for pcr, kind, digests, data in eventlog.events(log):
-            if pcr != 11 or kind == eventlog.EV_NO_ACTION:
-                out = eventlog.append(out, pcr, kind, digests, data)
-        for name in SECTIONS:
-            for measured in (f".{name}\0".encode(), (self.folder / name).read_bytes()):
-                digests = {lab.SHA256: hashlib.sha256(measured).digest()}
-                out = eventlog.append(out, 11, 13, digests, f".{name}\0".encode())
-        return out
-
-    def sign(self, device, *phases):
-        """systemd-measure asks a TPM for the policy, so the device has to be on."""
-        words = [f"--{name}={self.folder / name}" for name in SECTIONS] + [f"--phase={phase}" for phase in phases]
-        done = subprocess.run([SYSTEMD_MEASURE, "sign", "--bank=sha256", f"--tpm2-device={device.tpm.device}",
-                               f"--private-key={self.key}", f"--public-key={self.folder / 'pcrpkey'}", *words],
-                              capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def power_on(self, device, signature, phase=None):
-        """As systemd-stub boots it: what .pcrsig and .pcrpkey hold lies in the initrd."""
-        extra = device.root / ".extra"
-        extra.mkdir(exist_ok=True)
-        device.power_on(self.log(V1))
-        (extra / "tpm2-pcr-public-key.pem").write_bytes(self.public)
-        (extra / "tpm2-pcr-signature.json").write_bytes(signature)
-        if phase:
-            device.tpm.extend(11, hashlib.sha256(phase.encode()).digest())
-
-
 @pytest.fixture
 def images(tmp_path):
     """Two images of one maker, and one of a stranger."""
     if not os.path.exists(SYSTEMD_MEASURE) and os.environ.get("BOOTSEAL_TEST_STRICT") != "1":
         pytest.skip("systemd-measure is not installed")
-    for name in ("maker.pem", "stranger.pem"):
-        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out",
-                        tmp_path / name], capture_output=True, check=True)
     return [Image(tmp_path / "v1", "1.0", tmp_path / "maker.pem"), Image(tmp_path / "v2", "2.0", tmp_path / "maker.pem"),
             Image(tmp_path / "evil", "evil", tmp_path / "stranger.pem")]
 
@@ -253,7 +195,8 @@ def test_an_image_that_systemd_measure_signed_opens_and_no_other(new_device, ser
     device.power_on(one.log(V1))
     signatures = [image.sign(device, "enter-initrd", "enter-initrd:leave-initrd") for image in images]
 
-    one.power_on(device, signatures[0], "enter-initrd")
+    device.power_on(one.log(V1))
+    one.start(device, signatures[0], "enter-initrd")
     boot = device.start()
     name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
     server.ctl("device", "approve", name, "--learn", "--profile=demo")
@@ -261,7 +204,8 @@ def test_an_image_that_systemd_measure_signed_opens_and_no_other(new_device, ser
     server.stop()
 
     def boots(image, signature, phase, code, source=None):
-        image.power_on(device, signature, phase)
+        device.power_on(image.log(V1))
+        image.start(device, signature, phase)
         done, console = device.run(wait=0)
         assert done == code, console
         assert source is None or device.report["source"] == source, console
@@ -285,16 +229,19 @@ def test_what_cannot_be_sealed_to_an_image_says_why(new_device, server, images):
     device.settings["seal"] = 'policy = "signed-uki";'
     device.power_on(one.log(V1))
     signature = two.sign(device, "enter-initrd")
-    one.power_on(device, signature)
+    device.power_on(one.log(V1))
+    one.start(device, signature)
     boot = device.start()
     name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
     server.ctl("device", "approve", name, "--learn", "--profile=demo")
     assert boot.end() == 3 and "signs no boot like this one" in boot.console.text, boot.console.text
     assert not device.has_credentials() and not device.slots[0].exists()
-    one.power_on(device, one.sign(device, ":"))  # an initrd without systemd has no phases
+    device.power_on(one.log(V1))
+    one.start(device, one.sign(device, ":"))  # an initrd without systemd has no phases
     code, console = device.run()
     assert code == 0, console
-    one.power_on(device, signature)
+    device.power_on(one.log(V1))
+    one.start(device, signature)
     (device.root / ".extra/tpm2-pcr-public-key.pem").unlink()
     for slot in device.slots:
         slot.unlink()

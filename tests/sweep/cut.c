@@ -2,10 +2,11 @@
  * Runs a program and watches what it does to disk, TPM and network, system call by system call; on demand it takes the power
  * away right before or right after one of them.
  *
- *   cut --disk=DIR --list=FILE [--later=SECONDS] [--at=N --side=before|after [--lost=no] [--deaf] [--with=PID]] -- PROGRAM [ARGUMENT…]
+ *   cut --disk=DIR [--device=NODE] --list=FILE [--later=SECONDS] [--at=N --side=before|after [--lost=no] [--deaf] [--with=PID]]
+ *       -- PROGRAM [ARGUMENT…]
  *
- * DIR is what outlives the machine. At the cut the program and its children, and the process of --with (the TPM), are killed,
- * the TPM first; then DIR loses what was not made durable, unless --lost=no; with --deaf nothing ever is. FILE gets a line for each effect:
+ * DIR, and NODE, a block device, are what outlives the machine. At the cut the program and its children, and the process of --with (the TPM), are killed,
+ * the TPM first; then they lose what was not made durable, unless --lost=no; with --deaf nothing ever is. FILE gets a line for each effect:
  *
  *   NUMBER KIND BEFORE AFTER TEXT
  *
@@ -39,7 +40,7 @@
      PTRACE_O_TRACEEXEC)
 
 static struct {
-    const char *disk, *list;
+    const char *disk, *device, *list;
     unsigned long at; /* 0: never */
     bool is_after;
     bool is_lost;
@@ -83,6 +84,8 @@ static const char *kind_name(const struct effect *effect)
     size_t length = strlen(wanted.disk);
     if (effect->kind != EFFECT_DISK)
         return effect->kind == EFFECT_TPM ? "tpm" : "net";
+    if (wanted.device && strcmp(effect->path, wanted.device) == 0)
+        return "disk";
     return strncmp(effect->path, wanted.disk, length) == 0 && effect->path[length] == '/' ? "disk" : "file";
 }
 
@@ -245,19 +248,17 @@ static unsigned long number(const char *text)
 static void read_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "disk", required_argument, NULL, 'd' },
-        { "list", required_argument, NULL, 'l' },
-        { "at", required_argument, NULL, 'a' },
-        { "side", required_argument, NULL, 's' },
-        { "lost", required_argument, NULL, 'o' },
-        { "deaf", no_argument, NULL, 'f' },
-        { "with", required_argument, NULL, 'w' },
-        { "later", required_argument, NULL, 't' },
-        { NULL, 0, NULL, 0 },
+        { "disk", required_argument, NULL, 'd' },  { "device", required_argument, NULL, 'e' },
+        { "list", required_argument, NULL, 'l' },  { "at", required_argument, NULL, 'a' },
+        { "side", required_argument, NULL, 's' },  { "lost", required_argument, NULL, 'o' },
+        { "deaf", no_argument, NULL, 'f' },        { "with", required_argument, NULL, 'w' },
+        { "later", required_argument, NULL, 't' }, { NULL, 0, NULL, 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
         if (option == 'd')
             wanted.disk = realpath(optarg, NULL);
+        else if (option == 'e')
+            wanted.device = optarg;
         else if (option == 'l')
             wanted.list = optarg;
         else if (option == 'a')
@@ -286,6 +287,8 @@ int main(int argc, char **argv)
     if (!list)
         err(BROKEN, "%s", wanted.list);
     disk = disk_begin(wanted.disk);
+    if (wanted.device)
+        disk_add_device(disk, wanted.device);
     int status = watch(start(argv + optind));
     disk_end(disk);
     if (fclose(list) != 0)

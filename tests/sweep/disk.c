@@ -32,9 +32,17 @@ struct name {
     struct node *node;
 };
 
+/* Blocks without names: what is durable of them. */
+struct device {
+    const char *path; /* NULL: there is none */
+    char *data;
+    size_t size;
+};
+
 struct disk {
     char root[PATH_MAX];
     struct node *nodes;
+    struct device device;
 };
 
 static void *need(void *memory)
@@ -148,9 +156,54 @@ static void sync_folder(struct disk *disk, struct node *node, const char *path)
     closedir(dir);
 }
 
+static char *read_device(const char *path, size_t *ret_size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    if (size < 0)
+        err(BROKEN, "%s", path);
+    char *data = need(malloc((size_t)size + 1));
+    if (pread(fd, data, (size_t)size, 0) != (ssize_t)size)
+        err(BROKEN, "%s", path);
+    close(fd);
+    *ret_size = (size_t)size;
+    return data;
+}
+
+static void sync_device(struct device *device)
+{
+    free(device->data);
+    device->data = read_device(device->path, &device->size);
+}
+
+void disk_add_device(struct disk *disk, const char *path)
+{
+    disk->device.path = path;
+    sync_device(&disk->device);
+}
+
+static bool is_device_dirty(const struct device *device)
+{
+    size_t size;
+    char *data = read_device(device->path, &size);
+    bool is_same = size == device->size && memcmp(data, device->data, size) == 0;
+    free(data);
+    return !is_same;
+}
+
+static void cut_device(const struct device *device)
+{
+    int fd = open(device->path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || pwrite(fd, device->data, device->size, 0) != (ssize_t)device->size || fsync(fd) != 0 ||
+        close(fd) != 0)
+        err(BROKEN, "%s", device->path);
+}
+
 void disk_synced(struct disk *disk, const char *path)
 {
     struct stat st;
+    if (disk->device.path && strcmp(path, disk->device.path) == 0)
+        sync_device(&disk->device);
     if (!is_below(disk, path) || lstat(path, &st) != 0)
         return;
     struct node *node = node_of(disk, path);
@@ -177,6 +230,8 @@ void disk_synced_all(struct disk *disk)
     walked = disk;
     if (nftw(disk->root, sync_one, 16, FTW_PHYS) != 0)
         err(BROKEN, "%s", disk->root);
+    if (disk->device.path)
+        sync_device(&disk->device);
 }
 
 struct disk *disk_begin(const char *root)
@@ -197,6 +252,8 @@ void disk_end(struct disk *disk)
         free(node->data);
         free(node);
     }
+    if (disk)
+        free(disk->device.data);
     free(disk);
 }
 
@@ -251,7 +308,8 @@ static bool is_dirty(struct disk *disk, const struct node *node, const char *pat
 
 bool disk_is_dirty(struct disk *disk)
 {
-    return is_dirty(disk, node_of(disk, disk->root), disk->root);
+    return is_dirty(disk, node_of(disk, disk->root), disk->root) ||
+           (disk->device.path && is_device_dirty(&disk->device));
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -294,6 +352,8 @@ void disk_cut(struct disk *disk)
     if (nftw(disk->root, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
         err(BROKEN, "%s", disk->root);
     put_names(root, disk->root);
+    if (disk->device.path)
+        cut_device(&disk->device);
     /* What lies there now is on the platter: the next power cut takes nothing of it. */
     for (struct node *node = disk->nodes; node; node = node->next)
         node->is_gone = true;

@@ -15,10 +15,13 @@ struct disk;
 struct disk *disk_begin(const char *root);
 void disk_end(struct disk *disk); /* takes NULL */
 
+/* A block device beside the folder; what lies on it now is durable, and later what did at its last fsync. One at most. */
+void disk_add_device(struct disk *disk, const char *path);
+
 /* A file or folder was created, so that an inode number that was seen before is of another file now. */
 void disk_created(struct disk *disk, const char *path);
 
-/* fsync of a file or folder. Paths that are not below the root are let pass, here and above. */
+/* fsync of a file, a folder or the device. Other paths that are not below the root are let pass, here and above. */
 void disk_synced(struct disk *disk, const char *path);
 
 /* sync() */
@@ -27,5 +30,5 @@ void disk_synced_all(struct disk *disk);
 /* A power cut now would throw something away. */
 bool disk_is_dirty(struct disk *disk);
 
-/* Makes the folder what is durable of it. */
+/* Makes folder and device what is durable of them. */
 void disk_cut(struct disk *disk);

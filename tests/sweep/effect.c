@@ -142,8 +142,10 @@ static enum effect_kind kind_of(pid_t pid, int fd, const char *path)
     if (strncmp(path, "/dev/tpm", 8) == 0)
         return EFFECT_TPM;
     struct stat st;
-    if (path[0] == '/')
-        return lstat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) ? EFFECT_DISK : EFFECT_NONE;
+    if (path[0] == '/') {
+        bool is_kept = lstat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode));
+        return is_kept ? EFFECT_DISK : EFFECT_NONE;
+    }
     if (strncmp(path, "socket:", 7) != 0)
         return EFFECT_NONE;
     int copy = descriptor_of(pid, fd), domain = 0;

@@ -17,6 +17,10 @@ class Path:
     code = 0  # exit code of an uncut run
     source = "server"  # of the credentials of an uncut run
     later = 0  # it takes place so many seconds later than it is
+    settings = {}  # in bootseal.conf
+    is_raw = False  # the vault lies on a raw partition
+    is_signed_image = False  # what is booted are images that their makers signed
+    again = {}  # settings of the boot after the cut, where that is cut too
     increments = 1  # of the counter in an uncut run; the last one commits
     bites = -1, "the vault did not open"  # on a disk that keeps nothing, the cut right after that increment breaks this
 
@@ -29,7 +33,12 @@ class Path:
     @property
     def log(self):
         """Of the boot that is cut, and of those after it."""
-        return self.world.log
+        return self.first_log
+
+    @property
+    def first_log(self):
+        """Of the boots before it."""
+        return self.world.signed_log if self.is_signed_image else self.world.log
 
     def prepare(self):
         """From a device that nobody knows to the begin of this path. The server runs."""
@@ -53,9 +62,9 @@ class Path:
             elif effect.kind == "tpm":
                 need(effect.number <= cap or effect.text == "PCR_Read", f"{effect.text} after the cap")
 
-    def run_again(self, effects):
-        """The boots after the power cut, and their end. `effects` came before the cut."""
-        if self.must_open(effects):
+    def run_again(self, runs):
+        """The boots after the power cut, and their end. `runs`: the effects before it, of each run that was cut."""
+        if any(self.must_open(effects) for effects in runs):
             code, said = self.device.boot_again(self.log, wait=0, url=NOWHERE)
             need(code == 0 and self.device.report["source"] == "vault", f"the vault did not open after the cut:\n{said}")
             check_slots(self.device)
@@ -83,7 +92,7 @@ class Path:
         """A first boot in which the device makes keys."""
         self.server.profile(KEYED)
         self._import()
-        self._boot(self.world.log)
+        self._boot(self.first_log)
         self.keys = device_keys(self.world)
         need(len(self.keys) == 2, "the device made no keys")
 
@@ -106,7 +115,7 @@ class Path:
             self.world.put_back(name)
             self.server.start(later)
             self.device.later = later
-            self.device.power_on(self.world.log)
+            self.device.power_on(self.first_log)
         return begin
 
     def _import(self):
@@ -180,6 +189,7 @@ class Forget(Path):
     words = ("forget",)
     increments = 2
     bites = 0, "the vault opened"
+    again = {"wait": 0, "url": NOWHERE}  # nothing that would make another vault in the place of the forgotten one
 
     def prepare(self):
         """Enrolled; and somebody has copies of its slots and of one that a cut renewal left for the next value of the counter."""
@@ -203,7 +213,8 @@ class Forget(Path):
         need(any(effect.kind == "disk" and effect.number < numbers[0] for effect in effects), "nothing is written before it")
         need(not any(effect.kind == "net" for effect in effects), "it talked to somebody")
 
-    def run_again(self, effects):
+    def run_again(self, runs):
+        effects = sum(runs, [])
         is_shut = any(effect.text == "NV_Increment" for effect in effects)
         is_begun = is_shut or any(effect.kind == "disk" for effect in effects)
         for slot in self.device.slots if is_shut else ():
@@ -299,4 +310,76 @@ class Finish(Path):
         self._cut_at(("forget",), self._from(f"before-{self.name}"), 0)
 
 
-PATHS = {path.name: path for path in (Enroll, Renew, Reseal, Open, Forget, Wipe, Finish)}
+class SignedRenew(Renew):
+    """Under a signed policy: in the end a boot that nobody has seen on this device, but that is a release, opens the vault too."""
+
+    name = "signed-renew"
+    settings = {"seal": 'policy = "signed";'}
+
+    def prepare(self):
+        self.server.ctl("reference", "release", self.world.release, "--name=2")
+        super().prepare()
+
+    def check_end(self):
+        super().check_end()
+        code, said = self.device.boot_again(self.world.changed_log, wait=0)
+        need(code == 0 and self.device.report["source"] == "vault", f"the release does not open the vault:\n{said}")
+
+
+class SignedReseal(Reseal):
+    """Under a signed policy, in a boot that was not approved for this device until the server saw it."""
+
+    name = "signed-reseal"
+    settings = {"seal": 'policy = "signed";'}
+
+
+class ImageRenew(Renew):
+    """The vault opens in what the image's maker signed."""
+
+    name = "uki-renew"
+    settings = {"seal": 'policy = "signed-uki";'}
+    is_signed_image = True
+
+
+class ImageReseal(Reseal):
+    """An image of another maker: the vault is sealed to another key."""
+
+    name = "uki-reseal"
+    settings = {"seal": 'policy = "signed-uki";'}
+    is_signed_image = True
+
+    @property
+    def log(self):
+        return self.world.other_signed_log
+
+
+class RawEnroll(Enroll):
+    """The vault on a partition that was blank."""
+
+    name = "raw-enroll"
+    is_raw = True
+
+
+class RawRenew(Renew):
+    """The vault on a partition."""
+
+    name = "raw-renew"
+    is_raw = True
+
+
+class RawReseal(Reseal):
+    """The vault on a partition."""
+
+    name = "raw-reseal"
+    is_raw = True
+
+
+class RawForget(Forget):
+    """The vault on a partition."""
+
+    name = "raw-forget"
+    is_raw = True
+
+
+PATHS = {path.name: path for path in (Enroll, Renew, Reseal, Open, Forget, Wipe, Finish, SignedRenew, SignedReseal, ImageRenew,
+                                      ImageReseal, RawEnroll, RawRenew, RawReseal, RawForget)}

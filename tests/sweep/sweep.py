@@ -12,13 +12,15 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from world import CUT, World, lab, programs, work_folder  # the paths to the others come with it
+from world import CUT, World, has_loop_device, lab, programs, work_folder  # the paths to the others come with it
 
 from end import Broken, check_disk, need, objects
 from paths import PATHS
+
+SAMPLE_PATHS = 5
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ class Point:
     number: int
     side: str  # before, after
     is_lost: bool  # what was not durable
+    again: int = 0  # the boot after it is cut too, there; modulo what it does
 
     def words(self):
         """To cut just there again."""
-        return f"--path={self.path} --cut={self.number} --side={self.side}" + ("" if self.is_lost else " --lost=no")
+        return (f"--path={self.path} --cut={self.number} --side={self.side}" + ("" if self.is_lost else " --lost=no") +
+                (f" --again={self.again}" if self.again else ""))
 
 
 class Sweep:
@@ -42,16 +46,20 @@ class Sweep:
         self.world = world
         self.path = kind(world)
         self.name = kind.name
+        self._configure()
         world.put_back("new")
         world.server.start()
-        world.device.later = 0
         self.path.prepare()
         world.keep(self.name)
         self.effects = self._run_uncut()
 
-    def _begin(self):
-        """The machine is on, the path about to begin."""
-        self.world.put_back(self.name)
+    def _configure(self):
+        self.world.device.use(self.path.settings, self.world.partition if self.path.is_raw else None)
+
+    def _begin(self, kept=None):
+        """The machine is on, the path about to begin; or as it was kept."""
+        self._configure()
+        self.world.put_back(kept or self.name)
         self.world.server.start(self.path.later)
         self.world.device.later = self.path.later
         self.world.device.power_on(self.path.log)
@@ -68,12 +76,33 @@ class Sweep:
         return effects
 
     def points(self):
-        """All of them. Where nothing would be thrown away a cut that throws nothing away is the same."""
+        """
+        All of them. Where nothing would be thrown away a cut that throws nothing away is the same, and of a series of equal writes the
+        ends and the middle say what the others would.
+        """
         for effect in self.effects:
+            if self._is_within_series(effect):
+                continue
             for side, is_dirty in (("before", effect.is_dirty_before), ("after", effect.is_dirty_after)):
                 yield Point(self.name, effect.number, side, True)
                 if is_dirty:
                     yield Point(self.name, effect.number, side, False)
+
+    def _is_within_series(self, effect):
+        """Neither at the ends of a series of equal ones nor in its middle."""
+        texts = [one.text for one in self.effects]
+        first = last = effect.number - 1
+        while first > 0 and texts[first - 1] == effect.text:
+            first -= 1
+        while last + 1 < len(texts) and texts[last + 1] == effect.text:
+            last += 1
+        return effect.number - 1 not in (first, first + 1, (first + last) // 2, last - 1, last)
+
+    def points_again(self):
+        """Every fourth, with a cut of the boot after it; the same ones each time."""
+        draw = random.Random(self.name)
+        for point in list(self.points())[::4]:
+            yield replace(point, again=draw.randrange(1, 1 << 20))
 
     def prove_bite(self):
         """A disk that keeps nothing has to be noticed, or a cut that survives says nothing."""
@@ -91,12 +120,26 @@ class Sweep:
     def cut(self, point, *more):
         """Cuts there and lets the machine come up again; Broken when something does not hold."""
         self._begin()
-        device = self.world.device
         options = [f"--at={point.number}", f"--side={point.side}", f"--lost={'yes' if point.is_lost else 'no'}"]
-        code, said, effects = device.watch(self.path.words, *options, *more)
+        code, said, effects = self.world.device.watch(self.path.words, *options, *more)
         need(code == CUT, f"the run was not cut but ended with {code}:\n{said}")
         check_disk(self.world)
-        self.path.run_again(effects)
+        runs = [effects, self._cut_again(point.again)] if point.again else [effects]
+        self.path.run_again(runs)
+
+    def _cut_again(self, again):
+        """Cuts the boot after the cut: what it had done. It is run once to see what there is to be cut."""
+        device = self.world.device
+        self.world.keep("cut")
+        self._begin("cut")
+        _, _, effects = device.watch(("boot",), **self.path.again)
+        self._begin("cut")
+        options = [f"--at={1 + again % len(effects)}", f"--side={'before' if again >> 19 else 'after'}"]
+        code, said, effects = device.watch(("boot",), *options, **self.path.again)
+        # What it says to the network may be in fewer pieces this time; a later one was never reached then.
+        need(code in (CUT, 0), f"the boot after the cut was not cut but ended with {code}:\n{said}")
+        check_disk(self.world)
+        return effects
 
 
 def say(text):
@@ -112,7 +155,7 @@ def try_point(sweep, point):
     except (Broken, AssertionError, OSError, LookupError, ValueError, RuntimeError) as error:
         effect = sweep.effects[point.number - 1]
         say(f"\n{point.path}: cut {point.side} {point.number}, {effect.kind} {effect.text}"
-            f"{'' if point.is_lost else ', nothing thrown away'}\n  does not hold: {type(error).__name__}: {error}\n"
+            f"{'' if point.is_lost else ', nothing thrown away'}{', and the boot after it' if point.again else ''}\n  does not hold: {type(error).__name__}: {error}\n"
             f"  again: ./dev sweep {point.words()}\n")
         return False
 
@@ -121,9 +164,10 @@ def sweep_all(sweeps):
     """Every point of every path: whether all survived."""
     total = good = 0
     for sweep in sweeps:
-        begin, points = time.monotonic(), list(sweep.points())
+        begin, again = time.monotonic(), list(sweep.points_again())
+        points = [*sweep.points(), *again]
         survived = sum(try_point(sweep, point) for point in points)
-        say(f"{sweep.name}: {len(sweep.effects)} effects, {len(points)} cut points, {survived} survived "
+        say(f"{sweep.name}: {len(sweep.effects)} effects, {len(points)} cut points ({len(again)} with a second cut), {survived} survived "
             f"({time.monotonic() - begin:.0f} s)")
         total, good = total + len(points), good + survived
     say(f"{total} cut points, {good} survived")
@@ -132,18 +176,19 @@ def sweep_all(sweeps):
 
 def sweep_sample(sweeps, seconds, seed):
     """So many points as fit in the time, drawn with the seed."""
-    drawn = [(sweep, point) for sweep in sweeps for point in sweep.points()]
+    drawn = [(sweep, point) for sweep in sweeps for point in (*sweep.points(), *sweep.points_again())]
     random.Random(seed).shuffle(drawn)
     say(f"seed {seed}")
-    end, done, survived = time.monotonic() + seconds, {sweep.name: 0 for sweep in sweeps}, 0
+    end, done, survived, again = time.monotonic() + seconds, {sweep.name: 0 for sweep in sweeps}, 0, 0
     for sweep, point in drawn:
         if time.monotonic() > end:
             break
         survived += try_point(sweep, point)
         done[sweep.name] += 1
+        again += point.again > 0
     total = sum(done.values())
     parts = ", ".join(f"{name} {count}" for name, count in done.items())
-    say(f"{total} cut points of {len(drawn)} ({parts}), {survived} survived")
+    say(f"{total} cut points of {len(drawn)} ({parts}; {again} with a second cut), {survived} survived")
     return survived == total > 0
 
 
@@ -154,7 +199,7 @@ def sweep_one(sweeps, options):
         raise SystemExit(f"--cut: {sweep.name} has the effects 1 to {len(sweep.effects)}")
     for effect in sweep.effects[max(0, options.cut - 3):options.cut + 2]:
         say(f"{'>' if effect.number == options.cut else ' '} {effect.number} {effect.kind} {effect.text}")
-    is_good = try_point(sweep, Point(sweep.name, options.cut, options.side, options.lost == "yes"))
+    is_good = try_point(sweep, Point(sweep.name, options.cut, options.side, options.lost == "yes", options.again))
     say(f"1 cut point, {int(is_good)} survived")
     return is_good
 
@@ -166,6 +211,7 @@ def arguments():
     parser.add_argument("--cut", type=int, metavar="N", help="cut at this effect only; needs --path")
     parser.add_argument("--side", choices=("before", "after"), default="before")
     parser.add_argument("--lost", choices=("yes", "no"), default="yes", help="whether the cut takes what was not durable")
+    parser.add_argument("--again", type=int, default=0, metavar="N", help="cut the boot after it as well, at one of its effects")
     parser.add_argument("--sample", type=float, metavar="SECONDS", help="as many points as fit, drawn with --seed")
     parser.add_argument("--seed", metavar="HEX", help="default: drawn, and shown")
     parser.add_argument("--list", action="store_true", help="shows what the paths do, cuts nothing")
@@ -175,14 +221,29 @@ def arguments():
     return options
 
 
+def choose(options):
+    """The paths. Each takes a second or two to prepare, so a sample is drawn from some of them, others with each seed."""
+    if options.path:
+        return [PATHS[options.path]]
+    kinds = list(PATHS.values())
+    if not has_loop_device():
+        say("no loop device here: the paths with a raw partition are left out")
+        kinds = [kind for kind in kinds if not kind.is_raw]
+    if options.sample is None or options.list:
+        return kinds
+    return random.Random(options.seed).sample(kinds, SAMPLE_PATHS)
+
+
 def run(options):
     """Whether everything survived."""
     begin = time.monotonic()
+    options.seed = options.seed or os.urandom(8).hex()
+    kinds = choose(options)
     with tempfile.TemporaryDirectory(prefix="bootseal-sweep-", dir=work_folder()) as folder:
-        world = World(folder)
+        world = World(folder, kinds)
         try:
             world.keep("new")
-            sweeps = [Sweep(world, kind) for name, kind in PATHS.items() if options.path in (None, name)]
+            sweeps = [Sweep(world, kind) for kind in kinds]
             if options.list:
                 for sweep in sweeps:
                     for effect in sweep.effects:
@@ -193,12 +254,12 @@ def run(options):
             if options.cut is not None:
                 return sweep_one(sweeps, options)
             if options.sample is not None:
-                return sweep_sample(sweeps, options.sample, options.seed or os.urandom(8).hex())
+                return sweep_sample(sweeps, options.sample, options.seed)
             is_good = sweep_all(sweeps)
             say(f"in {time.monotonic() - begin:.0f} s")
             return is_good
         finally:
-            world.stop()
+            world.close()
 
 
 def main():

@@ -14,12 +14,15 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "integration"), str(HERE.parent / "system")]
 
 import lab  # noqa: E402  the path comes first
+import partition  # noqa: E402
 from bootlab import programs  # noqa: E402
+from signed_image import Image  # noqa: E402
 
 CUT = 100  # exit code of the tool: the power was cut
 DEVICE_DAYS = 1  # a certificate lives so long ...
 LATER = 17 * 3600  # ... so that it is due for renewal now
 BOOT_WAIT = 20  # boot.wait, seconds
+PHASE = "enter-initrd"  # of systemd, in which signed images boot
 SECRET = b"hunter2-in-the-clear"
 PROFILE = f"""
 name = "demo";
@@ -82,34 +85,57 @@ class Device(lab.Device):
     """A device whose agent is the static one, and whose power can be cut; it lives `later` seconds later than it is."""
 
     later = 0
+    partition = None  # where its vault lies, if not in a folder
+    images = {}  # {log: (image, signature)}: what lies in the initrd of these boots
+
+    def use(self, settings, disk):
+        """Its configuration from here on, and the partition of its vault or None."""
+        self.settings = {**self.settings, "seal": "", "vault": partition.SETTING if disk else "", **settings}
+        self.partition = disk
+        self.prefix = disk.prefix if disk else ()
+        self.environment = partition.ENVIRONMENT if disk else {}
+        self.later = 0
+
+    def power_on(self, log=None):
+        super().power_on(log)
+        if self.log in self.images:
+            image, signature = self.images[self.log]
+            image.start(self, signature, PHASE)
 
     @property
     def disk(self):
         """What outlives a power cut; the rest of the root is the image or a memory file system."""
         return self.root / "var"
 
+    @property
+    def slots(self):
+        return [partition.Region(self.partition, index) for index in (0, 1)] if self.partition else super().slots
+
     def _agent(self, words):
         return [programs.agent(), f"--root={self.root}", f"--config={self.root}/etc/bootseal/bootseal.conf", *words]
 
     def _watched(self, words, *options):
         later = [f"--later={self.later}"] if self.later else []
-        return [lab.BUILD / "cut", f"--disk={self.disk}", f"--list={self.folder / 'effects'}", *later, *options, "--",
-                *self._agent(words)]
+        device = [f"--device={self.partition.node}"] if self.partition else []
+        return [*self.prefix, lab.BUILD / "cut", f"--disk={self.disk}", *device, f"--list={self.folder / 'effects'}", *later, *options,
+                "--", *self._agent(words)]
 
     def command(self, *words):
         """The agent's command line."""
-        return self._watched(words) if self.later else self._agent(words)
+        return self._watched(words) if self.later else [*self.prefix, *self._agent(words)]
 
-    def watch(self, words, *options):
+    def watch(self, words, *options, **changes):
         """Runs the agent under the tool: exit code, what it said, what it did."""
-        self.write_config(wait=BOOT_WAIT, level="notice")
+        self.write_config(**{"wait": BOOT_WAIT, "level": "notice", **changes})
         done = subprocess.run(self._watched(words, f"--with={self.tpm.pid}", *options), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=120)
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=120,
+                              env={**os.environ, **self.environment})
         return done.returncode, done.stderr.decode(errors="replace"), read_list(self.folder / "effects")
 
     def again(self, words):
         """The agent, not under the tool, as the machine is."""
-        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                              env={**os.environ, **self.environment})
         return done.returncode, done.stderr
 
     def boot_again(self, log, **changes):
@@ -149,21 +175,29 @@ class SocketTpm(lab.SocketTpm):
 
 
 class World:
-    """One server and one device. `put_back` makes everything what it was at `keep`."""
+    """One server and one device. `put_back` makes everything what it was at `keep`. `kinds` are the paths that will be tried."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, kinds):
         self.folder = Path(folder)
+        self.partition = None
         self.template = lab.Tpm(self.folder / "tpm-a", ca=self.folder / "ca")
         self.other_template = lab.Tpm(self.folder / "tpm-b", ca=self.folder / "ca")
         self.server = Server(self.folder / "server", [self.template])
         self.device = self.new_device("device", self.template)
         self.log = self.device.log
         self.changed_log = lab.changed_boot(self.log, pcr=4)
+        self.release = None  # number of the reference that is the changed boot
+        self.signed_log = self.other_signed_log = None
+        if any(kind.is_signed_image for kind in kinds):
+            self._make_images()
         conf = self.server.folder / "bootseald.conf"
         conf.write_text(re.sub(r"device_days = \d+", f"device_days = {DEVICE_DAYS}", conf.read_text()))
         self.server.start()
         self.server.profile(PROFILE)
         self._learn()
+        if any(kind.is_raw for kind in kinds):
+            self.partition = partition.Disk(self.folder, 2 * partition.REGION)
+            self.partition.label(partition.LABEL)
 
     def new_device(self, name, template):
         """One that nobody knows."""
@@ -176,18 +210,35 @@ class World:
     def _learn(self):
         """Another device has shown the server both boots, and an operator found them good."""
         other = self.new_device("other", self.other_template)
-        for log in (self.log, self.changed_log):
+        other.images = self.device.images
+        for log in (self.log, self.changed_log, *other.images):
             other.power_on(log)
             boot = other.start()
             name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
             self.server.ctl("device", "approve", name, "--learn", "--profile=demo")
             assert boot.end() == 0, boot.console.text
+            if log == self.changed_log:
+                self.release = self.server.json("reference", "list")["references"][-1]["id"]
         other.tpm.stop()
+
+    def _make_images(self):
+        """Boots of two images, each signed by another maker."""
+        images = [Image(self.folder / name, name, self.folder / f"{name}.pem") for name in ("maker", "stranger")]
+        self.signed_log, self.other_signed_log = [image.log(self.log) for image in images]
+        self.device.power_on(self.signed_log)
+        signatures = [image.sign(self.device, PHASE) for image in images]
+        self.device.images = {self.signed_log: (images[0], signatures[0]), self.other_signed_log: (images[1], signatures[1])}
 
     def stop(self):
         """Everything off."""
         self.device.tpm.stop()
         self.server.stop()
+
+    def close(self):
+        """Everything off, for good."""
+        self.stop()
+        if self.partition:
+            self.partition.close()
 
     def _parts(self):
         return (self.server.folder, self.device.root, self.device.tpm.folder / "state")
@@ -195,15 +246,27 @@ class World:
     def keep(self, name):
         """What there is now, to be put back any number of times."""
         self.stop()
+        kept = self.folder / f"kept-{name}"
+        shutil.rmtree(kept, ignore_errors=True)
         for number, part in enumerate(self._parts()):
-            shutil.copytree(part, self.folder / f"kept-{name}" / str(number), symlinks=True)
+            shutil.copytree(part, kept / str(number), symlinks=True)
+        if self.partition:
+            (kept / "partition").write_bytes(self.partition.content())
 
     def put_back(self, name):
         """As it was; everything is off."""
         self.stop()
+        kept = self.folder / f"kept-{name}"
         for number, part in enumerate(self._parts()):
             shutil.rmtree(part)
-            shutil.copytree(self.folder / f"kept-{name}" / str(number), part, symlinks=True)
+            shutil.copytree(kept / str(number), part, symlinks=True)
+        if self.partition:
+            self.partition.write(0, (kept / "partition").read_bytes())
+
+
+def has_loop_device():
+    """Whether a file can be made a block device."""
+    return subprocess.run(["losetup", "-f"], capture_output=True, check=False).returncode == 0
 
 
 def work_folder():
