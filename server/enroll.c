@@ -3,6 +3,7 @@
 #include "core/credential.h"
 #include "server/device_keys.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +105,7 @@ static void challenge(struct exchange *x, struct evidence **evidence)
         return;
     }
     forget_challenge(x->session);
-    if (err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL)
+    if (err == BS_ERR_UNTRUSTED)
         enroll_answer_reason(x, BS_REASON_EK_TEMPLATE, "the EK is no key that anything can be encrypted to");
     else
         enroll_answer_trouble(x, "making a challenge", err);
@@ -181,8 +182,9 @@ static enum bs_err check_mac(const struct enroll_session *session, struct bs_spa
     struct bs_span secret = BS_SPAN(bs_secret_view(session->secret), bs_secret_size(session->secret));
     enum bs_err err = message_prove_mac(secret, BS_SPAN(session->peer.channel, BS_CHANNEL_SIZE),
                                         session->evidence->request.statement, expected);
+    assert(mac.size == sizeof(expected)); /* the decoder takes no other */
     if (err == BS_OK)
-        *ret_is_right = mac.size == sizeof(expected) && bs_equal_ct(mac.data, expected, sizeof(expected));
+        *ret_is_right = bs_equal_ct(mac.data, expected, sizeof(expected));
     bs_wipe(expected, sizeof(expected));
     return err;
 }
@@ -193,7 +195,7 @@ void enroll_prove(struct server *server, struct enroll_session *session, struct 
     struct exchange x = { server, session, answer, ret_result };
     struct message_prove prove;
     bool is_right = false;
-    if (!session->evidence || !session->secret) {
+    if (!session->evidence) {
         enroll_answer_reason(&x, BS_REASON_OUT_OF_ORDER, "there is no challenge on this connection");
         return;
     }
@@ -219,7 +221,8 @@ static enum bs_err check_confirm_mac(struct exchange *x, const struct message_co
     uint8_t expected[CRYPTO_SHA256_SIZE];
     enum bs_err err = message_confirm_mac(BS_SPAN(key, CRYPTO_SHA256_SIZE),
                                           BS_SPAN(x->session->peer.channel, BS_CHANNEL_SIZE), m, expected);
-    if (err == BS_OK && !(m->mac.size == sizeof(expected) && bs_equal_ct(m->mac.data, expected, sizeof(expected))))
+    assert(m->mac.size == sizeof(expected)); /* the decoder takes no other */
+    if (err == BS_OK && !bs_equal_ct(m->mac.data, expected, sizeof(expected)))
         err = refuse(refusal, BS_REASON_CONFIRM_MAC, "the confirmation is not made with the key of what was issued");
     return err;
 }
@@ -241,10 +244,10 @@ static enum bs_err confirm(struct exchange *x, const struct message_confirm *m, 
     enum bs_err err = store_device_get(x->server->store, m->device.data, &device);
     if (err == BS_OK)
         err = store_bundle_get(x->server->store, m->device.data, &bundle);
-    if (err == BS_ERR_NOT_FOUND || (err == BS_OK && bundle.serial != m->serial))
-        return refuse(refusal, BS_REASON_CONFIRM_UNKNOWN, "no such bundle was issued");
     if (err != BS_OK)
         return err;
+    if (bundle.serial != m->serial)
+        return refuse(refusal, BS_REASON_CONFIRM_UNKNOWN, "a newer bundle was issued since");
     err = check_confirm_mac(x, m, bundle.confirm_key, refusal);
     if (err == BS_OK)
         err = issue_confirmed(x->server, &device, &bundle, "confirmed");
@@ -264,8 +267,8 @@ void enroll_confirm(struct server *server, struct enroll_session *session, struc
         enroll_answer_reason(&x, BS_REASON_MALFORMED, "the request is not a message of this protocol");
         return;
     }
-    if (session->issued_serial == 0 || m.serial != session->issued_serial ||
-        !bs_span_equal(m.device, BS_SPAN(session->issued_to, WIRE_ID_SIZE))) {
+    /* A message has no serial 0, which a session has that nothing was issued on. */
+    if (m.serial != session->issued_serial || !bs_span_equal(m.device, BS_SPAN(session->issued_to, WIRE_ID_SIZE))) {
         enroll_answer_reason(&x, BS_REASON_CONFIRM_UNKNOWN, "no such bundle was issued on this connection");
         return;
     }

@@ -78,12 +78,6 @@ enum bs_err verify_qualified_name(struct bs_span parent, const struct wire_name 
     return err;
 }
 
-bool verify_attest_head(struct bs_span attest, uint32_t *ret_magic, uint16_t *ret_type)
-{
-    struct bs_reader reader = BS_READER(attest);
-    return bs_read_be32(&reader, ret_magic) && bs_read_be16(&reader, ret_type);
-}
-
 /* A later protocol is told apart from garbage: its statement still is a map with the version as member 1. */
 static bool is_other_version(struct bs_span statement)
 {
@@ -117,11 +111,11 @@ static bool is_log_too_large(struct bs_span statement)
 
 static enum bs_err decode(struct bs_span body, struct evidence *evidence, struct refusal *refusal)
 {
+    if (body.size > BS_REQUEST_MAX)
+        return refuse(refusal, BS_REASON_MALFORMED, "the request is larger than %d bytes", BS_REQUEST_MAX);
     enum bs_err err = bs_buf_append(&evidence->body, body.data, body.size);
     if (err != BS_OK)
-        return body.size > BS_REQUEST_MAX
-                   ? refuse(refusal, BS_REASON_MALFORMED, "the request is larger than %d bytes", BS_REQUEST_MAX)
-                   : err;
+        return err;
     if (message_attest_decode(bs_buf_span(&evidence->body), &evidence->request) != BS_OK)
         return refuse(refusal, BS_REASON_MALFORMED, "the request is not a message of this protocol");
     struct bs_span statement = evidence->request.statement;

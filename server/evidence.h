@@ -105,6 +105,3 @@ enum bs_err verify_log(const struct config *config, struct evidence *evidence, s
 /* Qualified Name (TPM 2.0 Library Part 1 §16): nameAlg ‖ H(parent ‖ Name); a hierarchy's is its handle, 4 bytes. */
 enum bs_err verify_qualified_name(struct bs_span parent, const struct wire_name *name,
                                   struct wire_name *ret_qualified) BS_MUST_USE;
-
-/* Reads magic and type, which every TPMS_ATTEST begins with. False when there are fewer bytes. */
-bool verify_attest_head(struct bs_span attest, uint32_t *ret_magic, uint16_t *ret_type);

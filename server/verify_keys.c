@@ -59,15 +59,14 @@ static enum bs_err verify_certify(const struct evidence *evidence, const struct 
     enum bs_err err = crypto_labelled(certify->label, &evidence->statement.channel, 1, extra);
     if (err != BS_OK)
         return err;
-    uint32_t magic = 0;
-    uint16_t type = 0;
     TPMS_ATTEST attest;
     const char *fault = NULL;
     if (!is_by_ak(evidence, certify->certified))
         fault = "it is not signed by the AK";
-    else if (!verify_attest_head(certify->certified->attest, &magic, &type) || magic != TPM2_GENERATED_VALUE)
-        fault = "no TPM made it";
-    else if (type != TPM2_ST_ATTEST_CERTIFY || wire_attest_decode(certify->certified->attest, &attest) != BS_OK)
+    else if (wire_attest_decode(certify->certified->attest, &attest) != BS_OK)
+        fault =
+            "no TPM made it"; /* another magic than TPM_GENERATED_VALUE is none of an attestation, to tss2-mu as well */
+    else if (attest.type != TPM2_ST_ATTEST_CERTIFY)
         fault = "it is no certification";
     else if (!bs_span_equal(BS_SPAN(attest.extraData.buffer, attest.extraData.size), BS_SPAN(extra, sizeof(extra))))
         fault = "it was not made for this connection";
@@ -130,7 +129,7 @@ static enum bs_err verify_device_key(struct evidence *evidence, const struct wir
     if (err != BS_OK)
         return err;
     err = cert_csr_verify(evidence->statement.device_csr, &evidence->device_key);
-    if (err == BS_ERR_UNTRUSTED || err == BS_ERR_PROTOCOL || err == BS_ERR_INPUT)
+    if (err == BS_ERR_UNTRUSTED)
         return refuse(refusal, BS_REASON_CSR_MISMATCH,
                       "the CSR is not signed by the device key, or is for another one");
     return err;
