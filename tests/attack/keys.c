@@ -31,6 +31,12 @@ EK(an_ek_with_rsa_1024, *area = wire_ek_template(WIRE_EK_RSA2048)->public_area;
         scene_enroll(s, &s->fresh);              \
     }
 EK_OF_NEWCOMER(an_ek_that_is_no_point, area->unique.ecc.y.buffer[31] ^= 1)
+EK_OF_NEWCOMER(an_ek_without_a_point, area->unique.ecc.x.size = 0)
+EK_OF_NEWCOMER(an_ek_with_a_point_too_large, area->unique.ecc.y.size = 33)
+EK_OF_NEWCOMER(an_ek_without_a_modulus, *area = wire_ek_template(WIRE_EK_RSA2048)->public_area;
+               area->unique.rsa.size = 0)
+EK_OF_NEWCOMER(an_ek_with_a_short_modulus, *area = wire_ek_template(WIRE_EK_RSA2048)->public_area;
+               area->unique.rsa.size = 128; memset(area->unique.rsa.buffer, 0xf1, 128))
 EK_OF_NEWCOMER(an_ek_with_an_even_modulus, *area = wire_ek_template(WIRE_EK_RSA2048)->public_area;
                area->unique.rsa.size = 256; memset(area->unique.rsa.buffer, 0xf0, 256))
 
@@ -277,6 +283,10 @@ static const struct attack attacks[] = {
     ATTACK(an_ek_of_another_storage_cipher, BS_REASON_EK_TEMPLATE),
     ATTACK(an_ek_that_is_no_point, BS_REASON_EK_TEMPLATE),
     ATTACK(an_ek_with_rsa_1024, BS_REASON_EK_TEMPLATE),
+    ATTACK(an_ek_without_a_point, BS_REASON_EK_TEMPLATE),
+    ATTACK(an_ek_with_a_point_too_large, BS_REASON_EK_TEMPLATE),
+    ATTACK(an_ek_without_a_modulus, BS_REASON_EK_TEMPLATE),
+    ATTACK(an_ek_with_a_short_modulus, BS_REASON_EK_TEMPLATE),
     ATTACK(an_ek_with_an_even_modulus, BS_REASON_EK_TEMPLATE),
     ATTACK(an_ek_that_cannot_be_read, BS_REASON_EK_TEMPLATE),
     ATTACK(bytes_after_an_ek, BS_REASON_EK_TEMPLATE),

@@ -133,6 +133,59 @@ LOG(two_localities, scene_show_log, join(&p, 1, log); put_locality(log, 0); put_
     for (size_t i = 1; i < EVENTS; i++) put_bytes(log, p.at[i].data, p.at[i].size))
 LOG(a_locality_after_the_first_extend, scene_show_log, ALL; put_locality(log, 3))
 
+/* Logs of something else (core/eventlog.h), shown in the place of the firmware's */
+
+static void put_big_endian(struct bs_buf *log)
+{
+    put_bytes(log, "\0\0\0\4\0\0\0\15", 8);
+    for (int i = 0; i < 6; i++)
+        put_bytes(log, i == 5 ? "\0\0\0\0" : "\1\1\1\1", 4);
+    put_bytes(log, "\0\0\0\0", 4);
+}
+LOG(the_acpi_table_of_a_confidential_machine, scene_show_log, put_bytes(log, "CCEL8\0\0\0\1", 9))
+LOG(a_log_of_open_firmware, scene_show_log, put_big_endian(log))
+LOG(a_userspace_log_as_the_firmwares, scene_show_log, put_bytes(log, "{\"pcr\":9}", 9))
+LOG(a_log_of_a_tpm_1_2, scene_show_log, put_sha1_event(log, 0, EVENTLOG_SEPARATOR, 1, BS_SPAN("\0\0\0\0", 4)))
+
+/* Separators: PFP 1.06 §10.4.1. Type and data may say what they like. */
+
+LOG(no_separator, scene_boot, p.at[SEPARATOR_4].size = 0; ALL)
+LOG(a_second_separator, scene_boot, ALL; put_measured(log, 4, EVENTLOG_SEPARATOR, BS_SPAN("\0\0\0\0", 4)))
+LOG(a_second_separator_under_another_type, scene_boot, ALL;
+    put_measured(log, 4, EVENTLOG_IPL, BS_SPAN("\xff\xff\xff\xff", 4)))
+LOG(a_second_separator_of_another_pcr, scene_boot, ALL;
+    put_measured(log, 7, EVENTLOG_SEPARATOR, BS_SPAN("\0\0\0\0", 4)))
+LOG(the_separator_of_an_error, scene_boot, p.at[SEPARATOR_7].size = 0; ALL;
+    put_measured(log, 7, EVENTLOG_SEPARATOR, BS_SPAN("\1\0\0\0", 4)))
+LOG(a_separator_of_another_digest, scene_boot, p.at[SEPARATOR_7].size = 0; ALL;
+    put_event(log, 7, EVENTLOG_SEPARATOR, 7, BS_SPAN("\0\0\0\0", 4)))
+
+/* PCRs that a server may demand besides */
+
+static void demand(struct scene *s, uint32_t pcr, bool is_on)
+{
+    uint32_t bit = UINT32_C(1) << pcr;
+    uint32_t *mask = &s->lab->server->config.measure_mask;
+    *mask = is_on ? *mask | bit : *mask & ~bit;
+    s->tpm.mask = is_on ? s->tpm.mask | bit : s->tpm.mask & ~bit;
+}
+
+/* TPM2_Startup leaves ones in PCR 17, and TPM2_HashStart zeros. */
+static void a_dynamic_launch_that_no_log_tells(struct scene *s)
+{
+    demand(s, 17, true);
+    scene_enroll(s, &s->tpm);
+    demand(s, 17, false);
+}
+
+static void what_ima_measured(struct scene *s)
+{
+    demand(s, 10, true);
+    MUST(softtpm_extend(&s->tpm, 10, bs_span_of_string("a file")));
+    scene_enroll(s, &s->tpm);
+    demand(s, 10, false);
+}
+
 static void no_log(struct scene *s)
 {
     scene_show_log(s, BS_SPAN_NONE);
@@ -309,6 +362,18 @@ static const struct attack attacks[] = {
     ATTACK(the_phase_of_the_initrd_in_another_pcr, BS_REASON_LOG_MISMATCH),
     ATTACK(a_later_phase, BS_REASON_LOG_MISMATCH),
     ATTACK(a_pcr_at_its_reset_value_with_events, BS_REASON_LOG_MISMATCH),
+    ATTACK(a_dynamic_launch_that_no_log_tells, BS_REASON_LOG_MISMATCH),
+    ATTACK(what_ima_measured, BS_REASON_LOG_MISMATCH),
+    ATTACK(the_acpi_table_of_a_confidential_machine, BS_REASON_LOG_KIND),
+    ATTACK(a_log_of_open_firmware, BS_REASON_LOG_KIND),
+    ATTACK(a_userspace_log_as_the_firmwares, BS_REASON_LOG_KIND),
+    ATTACK(a_log_of_a_tpm_1_2, BS_REASON_LOG_KIND),
+    ATTACK(no_separator, BS_REASON_LOG_SEPARATOR),
+    ATTACK(a_second_separator, BS_REASON_LOG_SEPARATOR),
+    ATTACK(a_second_separator_under_another_type, BS_REASON_LOG_SEPARATOR),
+    ATTACK(a_second_separator_of_another_pcr, BS_REASON_LOG_SEPARATOR),
+    ATTACK(the_separator_of_an_error, BS_REASON_LOG_SEPARATOR),
+    ATTACK(a_separator_of_another_digest, BS_REASON_LOG_SEPARATOR),
     ATTACK(a_capped_boot, BS_REASON_CAPPED),
     ATTACK(a_boot_capped_many_times, BS_REASON_CAPPED),
     ATTACK(a_capped_boot_without_a_log, BS_REASON_CAPPED),

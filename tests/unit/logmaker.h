@@ -25,5 +25,8 @@ void put_sha256_header(struct bs_buf *log);
 void put_event(struct bs_buf *log, uint32_t pcr, uint32_t type, uint8_t fill, struct bs_span data);
 void put_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span data);
 
+/* A record of userspace's log (core/userlog.h) that says `text` and has the sha256 digest of `measured`; `pcr` below 0: of an NV index. */
+void put_userspace_record(struct bs_buf *log, int pcr, struct bs_span measured, const char *text);
+
 /* Reads a file of tests/vectors/eventlogs. */
 void read_vector(const char *name, struct bs_buf *out);

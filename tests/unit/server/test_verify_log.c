@@ -49,16 +49,11 @@ static int teardown(void **state)
 /* A record of userspace's log. `digest` NULL: the hash of the text; `pcr` below 0: of an NV index. */
 static void put_record(int pcr, const char *digest, const char *text)
 {
-    uint8_t hash[32];
-    char hex[65];
-    struct bs_span what = bs_span_of_string(digest ? digest : text);
-    assert_ok(crypto_sha256(&what, 1, hash));
-    bs_hex(BS_SPAN(hash, 32), hex);
-    userspace_size +=
-        (size_t)snprintf(userspace + userspace_size, sizeof(userspace) - userspace_size,
-                         "\x1e{\"%s\":%d,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":"
-                         "\"systemd\",\"content\":{\"eventType\":\"phase\",\"bootId\":\"%d\",\"string\":\"%s\"}}\n",
-                         pcr < 0 ? "nv_index" : "pcr", pcr < 0 ? 0x1d10200 : pcr, hex, 1, text);
+    BS_SCOPED_BUF struct bs_buf record = BS_BUF(BS_USERSPACE_LOG_MAX);
+    put_userspace_record(&record, pcr, bs_span_of_string(digest ? digest : text), text);
+    assert_true(record.size <= sizeof(userspace) - userspace_size);
+    memcpy(userspace + userspace_size, record.data, record.size);
+    userspace_size += record.size;
 }
 
 /* The record, and the extend that it tells of. */
