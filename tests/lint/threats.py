@@ -3,7 +3,8 @@
 
 usage: threats.py [--root DIR]
 
-A word in backquotes of three or more parts joined by underscores is a test: a function of tests/ that is also run. One with a
+A word in backquotes of three or more parts joined by underscores is a test: a function of tests/ that is also run, or an attack of
+tests/attack/. One with a
 slash and the ending of a source is a file. Numbered rows go from 1 to at least 45 without a gap, and one that says "yes" names a test.
 """
 import argparse
@@ -25,6 +26,8 @@ def tests_of(path):
         text = f.read()
     if path.endswith(".py"):
         return set(re.findall(r"^def (test_\w+)\(", text, re.M))
+    if os.path.basename(os.path.dirname(path)) == "attack":
+        return set(re.findall(r"^    (?:ATTACK|MALFORMED|NUMBERED)\((\w+)[,)]", text, re.M))
     names = re.findall(r"^static void (\w+)\(void \*\*state\)", text, re.M)
     return {name for name in names if len(re.findall(rf"\b{name}\b", text)) > 1}
 
@@ -34,7 +37,7 @@ def all_tests(root):
     found = set()
     for folder, _, files in os.walk(os.path.join(root, "tests")):
         for name in files:
-            if re.fullmatch(r"test_\w+\.(c|py)", name):
+            if re.fullmatch(r"test_\w+\.(c|py)", name) or (os.path.basename(folder) == "attack" and name.endswith(".c")):
                 found |= tests_of(os.path.join(folder, name))
     return found
 
