@@ -165,7 +165,7 @@ static void say_signers(const struct eventlog_event *event, struct bs_buf *out)
         return;
     }
     for (struct eventlog_entries e = eventlog_entries_first(variable.data); eventlog_entries_next(&e, &entry);) {
-        say_signer(&entry, is_first ? ", certificate of " : "; and of ", out);
+        say_signer(&entry, is_first ? ", of " : "; of ", out);
         is_first = false;
     }
 }
