@@ -33,12 +33,13 @@ def candidate(package):
 
 
 def another(package):
-    """name=version of a package in another version than the one that apt would install, the newest of those."""
-    table = run("apt-cache", "policy", package).partition("Version table:")[2]
-    wanted = candidate(package).partition("=")[2]
-    versions = [version for version in re.findall(r"^[ *]{5}(\S+) -?\d+$", table, re.M) if version != wanted]
+    """name=version of a package that is installed, in another version, the newest of those that apt knows."""
+    said = run("apt-cache", "policy", package)
+    installed = re.search(r"Installed: (\S+)", said).group(1)
+    table = said.partition("Version table:")[2]
+    versions = [version for version in re.findall(r"^[ *]{5}(\S+) -?\d+$", table, re.M) if version != installed]
     if not versions:
-        raise RuntimeError(f"apt knows one version of {package} alone; the archive of security updates has the others")
+        raise RuntimeError(f"apt knows one version of {package} alone; the archive of security updates has others")
     return f"{package}={versions[0]}"
 
 

@@ -91,11 +91,41 @@ static void every_refusal_has_its_words(void **state)
     assert_snapshot("refusals.txt", bs_buf_span(&text));
 }
 
+static void read_manual(struct bs_buf *out)
+{
+    char bytes[4096];
+    FILE *file = fopen(BS_DOCS "/operations.md", "rb");
+    assert_non_null(file);
+    for (size_t size; (size = fread(bytes, 1, sizeof(bytes), file)) > 0;)
+        assert_ok(bs_buf_append(out, bytes, size));
+    fclose(file);
+    assert_ok(bs_buf_append(out, "", 1));
+}
+
+/* An operator who searches the manual for what the rule says finds what to do. */
+static void every_refusal_is_in_the_manual(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf manual = BS_BUF(1024 * 1024);
+    read_manual(&manual);
+    for (size_t i = 0; i < COUNT(examples); i++) {
+        static const char label[] = "  Rule       ";
+        BS_SCOPED_BUF struct bs_buf text = BS_BUF(EXPLAIN_MAX);
+        judge(&examples[i], &text);
+        assert_memory_equal(text.data, label, strlen(label));
+        char *rule = (char *)text.data + strlen(label);
+        rule[strcspn(rule, "\n")] = '\0';
+        if (!strstr((const char *)manual.data, rule))
+            fail_msg("docs/operations.md does not say: %s", rule);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_policies_approve_the_boot_that_they_were_made_of),
         cmocka_unit_test(every_refusal_has_its_words),
+        cmocka_unit_test(every_refusal_is_in_the_manual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
