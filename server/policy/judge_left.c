@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#define PCR_FIRMWARE 0
 #define PCR_BOOT_VARIABLES 1
 #define PCR_APPLICATIONS 4
 #define PCR_SECURE_BOOT 7
@@ -44,6 +45,9 @@ enum judge_rule judge_rule_of(const struct judge *judge, const struct judge_even
 {
     struct eventlog_variable variable;
     switch (event->event.pcr) {
+    case PCR_FIRMWARE:
+        return event->event.type == EVENTLOG_CRTM_VERSION && policy_has_firmware(judge->policy) ? JUDGE_FIRMWARE
+                                                                                                : JUDGE_MEASURED;
     case PCR_BOOT_VARIABLES:
         return event->event.type == EVENTLOG_VARIABLE_BOOT || event->event.type == EVENTLOG_VARIABLE_BOOT2 ||
                        eventlog_decode_variable(event->event.data, &variable) == BS_OK
@@ -94,6 +98,8 @@ static const struct {
     [JUDGE_MEASURED] = { "measured", "no rule of the policy takes this event",
                          "If it belongs to a good boot, add its digest to measured and apply the policy, or put the PCR into "
                          "pcrs.whole or pcrs.ignore." },
+    [JUDGE_FIRMWARE] = { "firmware", "no rule of the policy takes this version of the firmware",
+                         "Allow it in firmware.allow, name its digest in measured, or update the firmware of the device." },
 };
 
 void judge_say_left(struct judge *judge, const struct judge_event *event)

@@ -121,13 +121,22 @@ static const struct judge_event *find_left(struct judge *judge, enum judge_rule 
     return NULL;
 }
 
+static void add_event(struct judge *judge, struct policy_verdict *fault, const struct judge_event *event)
+{
+    char found[POLICY_FOUND_SIZE];
+    memcpy(found, fault->found, sizeof(found));
+    judge_name_event(judge, fault, event);
+    if (found[0])
+        memcpy(fault->found, found, sizeof(found));
+}
+
 /* What is missing was most likely replaced by what is left over: the two are one sentence. */
 static struct policy_verdict *find_fault(struct judge *judge, enum judge_rule rule)
 {
     const struct judge_event *left = find_left(judge, rule);
     struct policy_verdict *fault = judge->faults[rule];
-    if (fault && !fault->has_event && left && fault->found[0] == '\0')
-        judge_name_event(judge, fault, left);
+    if (fault && !fault->has_event && left)
+        add_event(judge, fault, left);
     else if (!fault && left)
         judge_say_left(judge, left);
     return judge->faults[rule];

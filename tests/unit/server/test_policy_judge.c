@@ -1,0 +1,600 @@
+/* What every policy demands (selection, log, separators), PCRs taken whole, firmware, TPM, and which reference is nearest. */
+#include "policy_log.h"
+
+static struct log_cert cert;
+static struct log_table table, base;
+static struct scene_boot boot, reference;
+static struct scene scene;
+
+#define P(pcr) (1u << (pcr))
+#define FILL49 "sha256:4949494949494949494949494949494949494949494949494949494949494949"
+#define FILL50 "sha256:5050505050505050505050505050505050505050505050505050505050505050"
+#define FILL66 "sha256:6666666666666666666666666666666666666666666666666666666666666666"
+
+static void reset(void)
+{
+    table = base;
+    for (size_t i = 0; i < table.count; i++)
+        table.events[i].data.data = table.arena + (base.events[i].data.data - base.arena);
+    log_boot(&table, &boot);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    log_base(&base, &cert, &cert);
+    memset(&scene, 0, sizeof(scene));
+    boot = SCENE_BOOT;
+    reference = SCENE_BOOT;
+    reference.name = "golden";
+    reset();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scene_boot_free(&boot);
+    scene_boot_free(&reference);
+    return 0;
+}
+
+static void good(uint32_t events, const char *rules)
+{
+    assert_good(&scene, &boot, log_policy(&boot, events, "%s", rules));
+}
+
+static void refused(uint32_t events, const char *rules, const char *rule, const char *words)
+{
+    assert_not_good(&scene, &boot, log_policy(&boot, events, "%s", rules), rule, words);
+}
+
+static enum bs_err each_none(void *context, policy_reference_fn row, void *row_context)
+{
+    (void)context, (void)row, (void)row_context;
+    return BS_OK;
+}
+
+static void a_policy_of_nothing_approves_nothing(void **state)
+{
+    (void)state;
+    static const struct policy_file nothing;
+    static const struct policy_references none = { NULL, NULL, each_none };
+    struct policy_verdict verdict;
+    scene_judge(&scene, &boot, log_policy(&boot, P(2), " "));
+    assert_true(scene.verdict.is_good);
+    assert_ok(policy_judge_boot(&nothing, &scene.subject, &none, &verdict));
+    assert_false(verdict.is_good);
+}
+
+static void every_quoted_pcr_has_its_place(void **state)
+{
+    (void)state;
+    good(P(2), "");
+    assert_not_good(&scene, &boot, "name = \"p\"; pcrs: { events = [2]; ignore = [0, 1, 3, 4, 5, 6, 7, 9]; };", "pcrs",
+                    "PCR 11");
+    boot.mask &= ~P(2);
+    assert_not_good(&scene, &boot, "name = \"p\"; pcrs: { events = [2]; ignore = [0, 1, 3, 4, 5, 6, 7, 9, 11]; };",
+                    "pcrs", "was not quoted");
+    boot.mask |= P(2);
+    boot.mask &= ~P(3);
+    assert_not_good(&scene, &boot,
+                    "name = \"p\"; pcrs: { events = [2]; whole = [3]; ignore = [0, 1, 4, 5, 6, 7, 9, 11]; };"
+                    "values = ( { pcr = 3; digests = [\"" FILL66 "\"]; } );",
+                    "pcrs", "was not quoted");
+}
+
+/* The cap's own PCR needs no place until something else is measured there. */
+static void the_caps_pcr_may_stay_unnamed_while_it_is_untouched(void **state)
+{
+    (void)state;
+    const char *policy = "name = \"p\"; pcrs: { events = [2]; ignore = [0, 1, 3, 4, 5, 6, 7, 9, 11]; };";
+    boot.mask |= P(12);
+    assert_not_good(&scene, &boot, policy, "pcrs", "PCR 12");
+    scene.subject.cap_pcr = 12;
+    assert_good(&scene, &boot, policy);
+    boot.pcrs[12][31] = 1;
+    assert_not_good(&scene, &boot, policy, "pcrs", "PCR 12");
+    boot.pcrs[12][31] = 0;
+    boot.mask |= P(13);
+    assert_not_good(&scene, &boot, policy, "pcrs", "PCR 13");
+}
+
+static void the_log_leads_to_the_values(void **state)
+{
+    (void)state;
+    boot.pcrs[2][0] ^= 1;
+    refused(P(2), "", "pcrs", "lead to another value");
+    boot.pcrs[2][0] ^= 1;
+    boot.mask |= P(14);
+    good(P(2) | P(14), ""); /* untouched, and judged: nothing may be there */
+    boot.pcrs[14][0] ^= 1;
+    refused(P(2) | P(14), "", "pcrs", "no event for it");
+    boot.pcrs[14][0] ^= 1;
+    memset(boot.pcrs[2], 0, 32);
+    refused(P(2), "", "pcrs", "lead to another value");
+    assert_not_good(
+        &scene, &boot,
+        "name = \"p\"; pcrs: { whole = [2]; ignore = [0, 1, 3, 4, 5, 6, 7, 9, 11, 14]; }; values = ( { pcr = 2; digests = ["
+        "\"sha256:0000000000000000000000000000000000000000000000000000000000000000\"]; } );",
+        "pcrs", "lead to another value");
+}
+
+static void a_log_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    boot.log.data[40] ^= 0xff;
+    boot.log.size -= 3;
+    refused(P(2), "", "pcrs", "cannot be read");
+    bs_buf_reset(&boot.log);
+    refused(P(2), "", "pcrs", "no event for it");
+    reset();
+    boot.bank = CRYPTO_SHA384;
+    refused(P(2), "", "pcrs", "no digests of the quoted bank");
+    boot.bank = 0x12;
+    refused(P(2), "", "pcrs", "not known here");
+}
+
+static void an_ignored_pcr_may_hold_anything(void **state)
+{
+    (void)state;
+    boot.pcrs[5][0] ^= 1;
+    log_filled(&table, "x", 5, EVENTLOG_GPT, 0x66);
+    good(P(2), "");
+}
+
+static void a_pcr_of_the_firmware_has_one_separator(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[4], ones[4] = { 0xff, 0xff, 0xff, 0xff }, failed[4] = { 1, 0, 0, 0 };
+    log_measured(&table, "second", 2, EVENTLOG_SEPARATOR, BS_SPAN(zeros, 4));
+    log_boot(&table, &boot);
+    refused(P(2), "", "pcrs.events", "a second separator");
+    log_find(&table, "second")->type = EVENTLOG_IPL;
+    log_boot(&table, &boot);
+    refused(P(2), "", "pcrs.events", "a second separator");
+    log_remove(&table, "second");
+    log_measured(&table, "second", 2, EVENTLOG_SEPARATOR, BS_SPAN(ones, 4));
+    log_boot(&table, &boot);
+    refused(P(2), "", "pcrs.events", "a second separator");
+    log_remove(&table, "sep2");
+    log_boot(&table, &boot);
+    good(P(2), "");
+    log_find(&table, "second")->type = EVENTLOG_IPL; /* known by its digest */
+    log_boot(&table, &boot);
+    good(P(2), "");
+    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(failed, 4), log_find(&table, "second")->digest));
+    log_find(&table, "second")->type = EVENTLOG_SEPARATOR;
+    log_boot(&table, &boot);
+    refused(P(2), "", "pcrs.events", "has no separator");
+    log_remove(&table, "second");
+    log_boot(&table, &boot);
+    boot.mask |= P(2);
+    refused(P(2), "", "pcrs.events", "has no separator");
+}
+
+static void what_firmware_says_of_itself_is_known_by_its_digest(void **state)
+{
+    (void)state;
+    struct bs_span out = bs_span_of_string("Exit Boot Services Invocation");
+    log_measured(&table, "exit", 5, EVENTLOG_EFI_ACTION, out);
+    log_boot(&table, &boot);
+    good(P(5), "");
+    log_find(&table, "exit")->data = bs_span_of_string("something else");
+    log_boot(&table, &boot);
+    good(P(5), "");
+    log_find(&table, "exit")->digest[0] ^= 1; /* data say it, the digest does not */
+    log_find(&table, "exit")->data = out;
+    log_boot(&table, &boot);
+    refused(P(5), "", "measured", "event 27");
+    reset();
+    log_measured(&table, "exit", 2, EVENTLOG_EFI_ACTION, out); /* where it does not belong */
+    log_boot(&table, &boot);
+    refused(P(2), "", "measured", "event 27");
+    reset();
+    log_measured(&table, "weak", 7, EVENTLOG_EFI_ACTION, bs_span_of_string("DMA Protection Disabled"));
+    log_measured(&table, "weak", 5, EVENTLOG_EFI_ACTION, bs_span_of_string("DMA Protection Disabled"));
+    log_boot(&table, &boot);
+    refused(P(5), "", "measured", "event 28");
+}
+
+static void extend_words(struct scene_boot *b, const char *words)
+{
+    uint8_t both[64];
+    memcpy(both, b->pcrs[11], 32);
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string(words), both + 32));
+    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(both, 64), b->pcrs[11]));
+}
+
+#define UKI "sections = ( { name = \".linux\"; digests = [\"%s\"]; }, { name = \".cmdline\"; digests = [\"%s\"]; } );"
+
+static const char *uki_policy(void)
+{
+    return log_policy(&boot, P(11), UKI, log_digest(&base, "linux"), log_digest(&base, "cmdline"));
+}
+
+static void the_phase_of_the_initrd_needs_no_log(void **state)
+{
+    (void)state;
+    extend_words(&boot, "enter-initrd");
+    assert_good(&scene, &boot, uki_policy());
+    extend_words(&boot, "leave-initrd");
+    assert_not_good(&scene, &boot, uki_policy(), "pcrs", "lead to another value");
+    reset();
+    log_measured(&table, "phase", 11, EVENTLOG_IPL, bs_span_of_string("enter-initrd"));
+    log_boot(&table, &boot);
+    assert_good(&scene, &boot, uki_policy());
+    log_measured(&table, "more", 11, EVENTLOG_IPL, bs_span_of_string("enter-initrd"));
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, uki_policy(), "sections", "event 27"); /* once, and last */
+}
+
+static void put_record(const char *words)
+{
+    uint8_t digest[32];
+    char hex[65], text[512];
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string(words), digest));
+    bs_hex(BS_SPAN(digest, 32), hex);
+    int size = snprintf(
+        text, sizeof(text),
+        "\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":\"systemd\","
+        "\"content\":{\"eventType\":\"phase\",\"string\":\"%s\"}}\n",
+        hex, words);
+    put_bytes(&boot.userspace, text, (size_t)size);
+    scene_replay(&boot);
+}
+
+static void events_of_userspace_are_judged_like_all_others(void **state)
+{
+    (void)state;
+    char text[2048];
+    put_record("enter-initrd");
+    assert_good(&scene, &boot, uki_policy());
+    put_record("leave-initrd");
+    assert_not_good(&scene, &boot, uki_policy(), "measured", "enter-initrd"); /* which is not the last one any more */
+    assert_true(scene.verdict.is_userspace);
+    assert_int_equal(scene.verdict.event, 0);
+    uint8_t digests[2][32];
+    char hex[2][65];
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string("enter-initrd"), digests[0]));
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string("leave-initrd"), digests[1]));
+    for (size_t i = 0; i < 2; i++)
+        bs_hex(BS_SPAN(digests[i], 32), hex[i]);
+    snprintf(text, sizeof(text),
+             "%s measured = ( { pcr = 11; digests = [\"sha256:%s\"]; }, { pcr = 11; digests = [\"sha256:%s\"]; } );",
+             uki_policy(), hex[0], hex[1]);
+    assert_good(&scene, &boot, text);
+    /* a log that says nothing of what is in the PCR */
+    extend_words(&boot, "sysinit");
+    assert_not_good(&scene, &boot, text, "pcrs", "lead to another value");
+    put_bytes(&boot.userspace, "{", 1);
+    assert_not_good(&scene, &boot, text, "pcrs", "userspace log cannot be read");
+}
+
+/* A log of userspace that leaves the last record out is not helped by the phase that needs no log. */
+static void who_sends_a_userspace_log_sends_all_of_it(void **state)
+{
+    (void)state;
+    put_record("other");
+    extend_words(&boot, "enter-initrd");
+    assert_not_good(&scene, &boot, uki_policy(), "pcrs", "lead to another value");
+}
+
+static void other_events_are_named_by_digest(void **state)
+{
+    (void)state;
+    log_filled(&table, "x", 2, EVENTLOG_BOOT_DRIVER, 0x66);
+    log_boot(&table, &boot);
+    refused(P(2), "", "measured", "event 27");
+    good(P(2), "measured = ( { pcr = 2; digests = [\"" FILL50 "\", \"" FILL66 "\"]; note = \"card\"; } );");
+    refused(P(2) | P(3), "measured = ( { pcr = 3; digests = [\"" FILL66 "\"]; optional = true; } );", "measured",
+            "event 27");
+    good(P(2), "measured = ( { pcr = 2; digests = [\"" FILL66 "\"]; }, { pcr = 2; digests = [\"" FILL66 "\", \"" FILL50
+               "\"]; } );");
+    log_remove(&table, "x");
+    log_boot(&table, &boot);
+    refused(P(2), "measured = ( { pcr = 2; digests = [\"" FILL66 "\"]; note = \"the card\"; } );", "measured.[0]",
+            "the card");
+    good(P(2), "measured = ( { pcr = 2; digests = [\"" FILL66 "\"]; optional = true; } );");
+}
+
+/* An event that a rule took is not there for the next one's demand. */
+static void an_event_is_taken_by_one_rule_alone(void **state)
+{
+    (void)state;
+    char text[1024];
+    snprintf(text, sizeof(text),
+             "initrd = [\"" FILL49 "\"]; measured = ( { pcr = 9; digests = [\"" FILL49
+             "\"]; }, { pcr = 9; digests = [\"%s\"]; } );",
+             log_digest(&base, "options"));
+    refused(P(9), text, "measured.[0]", "is missing");
+    snprintf(text, sizeof(text), "initrd = [\"" FILL49 "\"]; measured = ( { pcr = 9; digests = [\"%s\"]; } );",
+             log_digest(&base, "options"));
+    good(P(9), text);
+}
+
+static const char *whole(const char *values)
+{
+    static char text[4096];
+    snprintf(text, sizeof(text),
+             "name = \"p\"; pcrs: { whole = [2]; ignore = [0, 1, 3, 4, 5, 6, 7, 9, 11]; }; values = ( %s );", values);
+    return text;
+}
+
+static void a_whole_pcr_has_a_given_value_or_a_references(void **state)
+{
+    (void)state;
+    char value[1024], hex[65];
+    bs_hex(BS_SPAN(boot.pcrs[2], 32), hex);
+    snprintf(value, sizeof(value), "{ pcr = 2; digests = [\"" FILL66 "\", \"sha256:%s\"]; }", hex);
+    assert_good(&scene, &boot, whole(value));
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; digests = [\"" FILL66 "\"]; }"), "values", hex);
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "reference golden");
+    log_boot(&table, &reference);
+    scene.references[0] = &reference;
+    assert_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"));
+    assert_good(&scene, &boot, whole("{ pcr = 2; digests = [\"" FILL66 "\"]; }, { pcr = 2; reference = \"golden\"; }"));
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"other\"; }"), "values", "reference other");
+    reference.pcrs[2][0] ^= 1;
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "PCR 2");
+    reference.pcrs[2][0] ^= 1;
+    reference.mask &= ~P(2);
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "PCR 2");
+    reference.mask |= P(2);
+    reference.bank = CRYPTO_SHA384;
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "PCR 2");
+}
+
+#define BLOB "measured = ( { pcr = 0; digests = [\"" FILL50 "\"]; } );"
+
+static void a_measured_version_is_in_a_range(void **state)
+{
+    (void)state;
+    good(P(0), BLOB "firmware: { allow = ( { minimum = \"1.4\"; maximum = \"1.5\"; } ); };");
+    good(P(0), BLOB "firmware: { allow = ( { minimum = \"2.0\"; }, { maximum = \"1.4.2\"; } ); };");
+    refused(P(0), BLOB "firmware: { allow = ( { minimum = \"1.4.3\"; } ); };", "firmware.allow", "version 1.4.2");
+    refused(P(0), BLOB "firmware: { allow = ( { maximum = \"1.4.1\"; } ); };", "firmware.allow", "up to 1.4.1");
+    refused(P(0), BLOB "firmware: { allow = ( { minimum = \"v1\"; } ); };", "firmware.allow", "version 1.4.2");
+    refused(P(0), BLOB "firmware: { allow = ( { maximum = \"v9\"; } ); };", "firmware.allow", "version 1.4.2");
+    refused(
+        P(0),
+        BLOB
+        "firmware: { allow = ( { minimum = \"1\"; } ); deny = ( { minimum = \"1.4.2\"; maximum = \"1.4.2\"; } ); };",
+        "firmware.deny", "version 1.4.2");
+    good(
+        P(0), BLOB
+        "firmware: { allow = ( { minimum = \"1\"; } ); deny = ( { maximum = \"1.4.1\"; }, { minimum = \"1.4.3\"; } ); };");
+    /* what cannot be compared, or may be this maker's, is denied */
+    refused(P(0), BLOB "firmware: { allow = ( { minimum = \"1\"; } ); deny = ( { maximum = \"v1\"; } ); };",
+            "firmware.deny", "1.4.2");
+    refused(P(0), BLOB "firmware: { allow = ( { minimum = \"1\"; } ); deny = ( { minimum = \"v1\"; } ); };",
+            "firmware.deny", "1.4.2");
+    refused(P(0), BLOB "firmware: { allow = ( { minimum = \"1\"; } ); deny = ( { vendor = \"V\"; } ); };",
+            "firmware.deny", "1.4.2");
+    refused(P(0), BLOB, "measured", "firmware version");
+}
+
+static void a_version_is_believed_only_when_it_was_measured(void **state)
+{
+    (void)state;
+    const char *policy = BLOB "firmware: { allow = ( { minimum = \"1.4\"; } ); };";
+    struct log_event *version = log_find(&table, "version");
+    version->digest[0] ^= 1;
+    log_boot(&table, &boot);
+    refused(P(0), policy, "firmware", "no version that can be read");
+    reset();
+    /* the true one is old and hidden, another measured text is shown as the version */
+    assert_ok(crypto_hash(CRYPTO_SHA256, log_wide(&table, "1.0"), version->digest));
+    version->type = EVENTLOG_POST_CODE;
+    log_measured(&table, "shown", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string("9.9"));
+    log_move_before(&table, "sep0");
+    log_boot(&table, &boot);
+    refused(P(0), policy, "measured", "event 1");
+    reset();
+    log_measured(&table, "second", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string("9.9"));
+    log_move_before(&table, "sep0");
+    log_boot(&table, &boot);
+    refused(P(0), policy, "firmware", "no version that can be read");
+    reset();
+    log_remove(&table, "version");
+    log_measured(&table, "late", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string("9.9"));
+    log_boot(&table, &boot);
+    refused(P(0), policy, "firmware", "no version that can be read");
+    static const char *const texts[] = { "", "1.4\x01", "1.4\xff" };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        log_remove(&table, i == 0 ? "late" : "text");
+        log_measured(&table, "text", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string(texts[i]));
+        log_move_before(&table, "sep0");
+        log_boot(&table, &boot);
+        refused(P(0), policy, "firmware", "no version that can be read");
+    }
+    log_remove(&table, "text");
+    log_measured(&table, "text", 0, EVENTLOG_CRTM_VERSION,
+                 BS_SPAN("1.4\0"
+                         "1.0",
+                         7));
+    log_move_before(&table, "sep0");
+    log_boot(&table, &boot);
+    refused(P(0), policy, "firmware", "no version that can be read");
+}
+
+static void known(const char *rest, char text[2048])
+{
+    char hex[65];
+    bs_hex(BS_SPAN(boot.pcrs[0], 32), hex);
+    snprintf(text, 2048,
+             "firmware: { known = ( { vendor = \"W\"; version = \"1\"; values = [\"" FILL66 "\"]; },"
+             "{ vendor = \"V\"; version = \"2.1\"; values = [\"sha256:%s\"]; } ); %s };",
+             hex, rest);
+}
+
+static void a_known_build_has_a_vendor_and_a_version(void **state)
+{
+    (void)state;
+    char text[2048], policy[4096];
+    known("", text);
+    good(P(0), text);
+    known("allow = ( { vendor = \"V\"; minimum = \"2\"; } );", text);
+    good(P(0), text);
+    known("allow = ( { vendor = \"W\"; minimum = \"1\"; } );", text);
+    refused(P(0), text, "firmware.allow", "V, version 2.1");
+    known("allow = ( { minimum = \"2.2\"; } );", text);
+    refused(P(0), text, "firmware.allow", "V, version 2.1");
+    known("deny = ( { vendor = \"V\"; maximum = \"2.1\"; } );", text);
+    refused(P(0), text, "firmware.deny", "V, version 2.1");
+    known("deny = ( { vendor = \"W\"; maximum = \"2.1\"; } );", text);
+    good(P(0), text);
+    known("", text);
+    snprintf(policy, sizeof(policy), "name = \"p\"; pcrs: { whole = [0]; ignore = [1, 2, 3, 4, 5, 6, 7, 9, 11]; }; %s",
+             text);
+    assert_good(&scene, &boot, policy);
+    log_find(&table, "blob")->digest[0] ^= 1;
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, policy, "firmware", "PCR 0");
+    refused(P(0), text, "measured", "event 2");
+}
+
+static void a_whole_pcr_0_is_no_version(void **state)
+{
+    (void)state;
+    char hex[65], text[2048];
+    bs_hex(BS_SPAN(boot.pcrs[0], 32), hex);
+    snprintf(
+        text, sizeof(text),
+        "name = \"p\"; pcrs: { whole = [0]; ignore = [1, 2, 3, 4, 5, 6, 7, 9, 11]; }; values = ( { pcr = 0; digests = [\"sha256:%s\"]; } );"
+        "firmware: { known = ( { version = \"1\"; values = [\"" FILL66 "\"]; } ); allow = ( { minimum = \"1\"; } ); };",
+        hex);
+    assert_not_good(&scene, &boot, text, "firmware", "no known build");
+}
+
+static void a_tpm_is_of_a_maker_and_has_a_version(void **state)
+{
+    (void)state;
+    scene.subject.tpm_manufacturer = "id:49465800";
+    scene.subject.tpm_firmware = UINT64_C(7) << 48 | UINT64_C(85) << 32 | 4555u << 16;
+    good(P(2), "tpm = ( { manufacturer = \"IFX\"; minimum = \"7.85.4555.0\"; } );");
+    good(P(2), "tpm = ( { manufacturer = \"id:49465800\"; maximum = \"7.85.4555.0\"; } );");
+    good(P(2), "tpm = ( { manufacturer = \"STM\"; }, { minimum = \"1.0.0.0\"; } );");
+    refused(P(2), "tpm = ( { manufacturer = \"STM\"; } );", "tpm", "manufacturer id:49465800, firmware 7.85.4555.0");
+    refused(P(2), "tpm = ( { manufacturer = \"IF\"; } );", "tpm", "none that the policy allows");
+    refused(P(2), "tpm = ( { minimum = \"7.85.4555.1\"; } );", "tpm", "from 7.85.4555.1");
+    refused(P(2), "tpm = ( { manufacturer = \"IFX\"; maximum = \"7.85.4554.65535\"; } );", "tpm",
+            "up to 7.85.4554.65535");
+    scene.subject.tpm_manufacturer = "id:53544D20";
+    good(P(2), "tpm = ( { manufacturer = \"STM\"; } );");
+    scene.subject.tpm_manufacturer = "";
+    refused(P(2), "tpm = ( { manufacturer = \"IFX\"; } );", "tpm", "no EK certificate");
+}
+
+static void the_first_rule_that_is_broken_is_named(void **state)
+{
+    (void)state;
+    refused(P(4) | P(9), "tpm = ( { manufacturer = \"IFX\"; } );", "applications", "PCR 4");
+    refused(P(9), "tpm = ( { manufacturer = \"IFX\"; } );", "command_line", "PCR 9");
+    refused(P(2), "tpm = ( { manufacturer = \"IFX\"; } );", "tpm", "manufacturer");
+}
+
+static void the_nearest_reference_is_that_with_most_events_in_common(void **state)
+{
+    (void)state;
+    struct scene_boot far = SCENE_BOOT, near = SCENE_BOOT, valued = SCENE_BOOT;
+    far.name = "far";
+    near.name = "near";
+    valued.name = "valued";
+    log_boot(&table, &near);
+    log_find(&table, "shim")->digest[0] ^= 1;
+    log_find(&table, "uki")->digest[0] ^= 1;
+    log_boot(&table, &far);
+    log_find(&table, "options")->digest[0] ^= 1; /* in a PCR that the policy does not look at */
+    log_boot(&table, &boot);
+    scene.references[0] = &near;
+    refused(P(4), "", "applications", "PCR 4");
+    assert_string_equal(scene.verdict.nearest_name, "near");
+    scene.references[1] = &far;
+    refused(P(4), "", "applications", "PCR 4");
+    assert_string_equal(scene.verdict.nearest_name, "far");
+    scene.references[0] = &far;
+    scene.references[1] = &near;
+    refused(P(4), "", "applications", "PCR 4");
+    assert_int_equal(scene.verdict.nearest, 1);
+    scene.references[1] = NULL;
+    far.bank = CRYPTO_SHA1;
+    refused(P(4), "", "applications", "PCR 4");
+    assert_false(scene.verdict.has_nearest);
+    /* one without a log is known by its values */
+    valued.mask = boot.mask;
+    memcpy(valued.pcrs, boot.pcrs, sizeof(boot.pcrs));
+    scene.references[0] = &valued;
+    refused(P(4), "", "applications", "PCR 4");
+    assert_string_equal(scene.verdict.nearest_name, "valued");
+    scene_boot_free(&far);
+    scene_boot_free(&near);
+}
+
+static enum bs_err each_fails(void *context, policy_reference_fn row, void *row_context)
+{
+    (void)context, (void)row, (void)row_context;
+    return BS_ERR_BUSY;
+}
+
+static enum bs_err find_fails(void *context, const char *name, policy_reference_fn row, void *row_context)
+{
+    (void)name;
+    return each_fails(context, row, row_context);
+}
+
+/* A store that cannot be read must not turn into a verdict. */
+static void trouble_with_references_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const policies[] = {
+        "name = \"p\"; pcrs: { events = [4]; ignore = [0, 1, 2, 3, 5, 6, 7, 9, 11]; };",
+        "name = \"p\"; pcrs: { events = [4]; ignore = [0, 1, 2, 3, 5, 6, 7, 9, 11]; }; applications = ( { release = \"r\"; } );",
+        "name = \"p\"; pcrs: { whole = [4]; ignore = [0, 1, 2, 3, 5, 6, 7, 9, 11]; }; values = ( { pcr = 4; reference = \"r\"; } );",
+    };
+    const struct policy_references references = { NULL, find_fails, each_fails };
+    scene_judge(&scene, &boot, log_policy(&boot, P(2), " "));
+    for (size_t i = 0; i < COUNT(policies); i++) {
+        struct policy_file policy;
+        struct conf_problem problem;
+        struct policy_verdict verdict = { .rule = "untouched" };
+        assert_ok(policy_parse(bs_span_of_string(policies[i]), &policy, &problem));
+        assert_err(policy_judge_boot(&policy, &scene.subject, &references, &verdict), BS_ERR_BUSY);
+        assert_string_equal(verdict.rule, "untouched");
+        policy_free(&policy);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_policy_of_nothing_approves_nothing),
+        TEST(every_quoted_pcr_has_its_place),
+        TEST(the_caps_pcr_may_stay_unnamed_while_it_is_untouched),
+        TEST(the_log_leads_to_the_values),
+        TEST(a_log_that_is_none_is_refused),
+        TEST(an_ignored_pcr_may_hold_anything),
+        TEST(a_pcr_of_the_firmware_has_one_separator),
+        TEST(what_firmware_says_of_itself_is_known_by_its_digest),
+        TEST(the_phase_of_the_initrd_needs_no_log),
+        TEST(events_of_userspace_are_judged_like_all_others),
+        TEST(who_sends_a_userspace_log_sends_all_of_it),
+        TEST(other_events_are_named_by_digest),
+        TEST(an_event_is_taken_by_one_rule_alone),
+        TEST(a_whole_pcr_has_a_given_value_or_a_references),
+        TEST(a_measured_version_is_in_a_range),
+        TEST(a_version_is_believed_only_when_it_was_measured),
+        TEST(a_known_build_has_a_vendor_and_a_version),
+        TEST(a_whole_pcr_0_is_no_version),
+        TEST(a_tpm_is_of_a_maker_and_has_a_version),
+        TEST(the_first_rule_that_is_broken_is_named),
+        TEST(the_nearest_reference_is_that_with_most_events_in_common),
+        TEST(trouble_with_references_is_an_error),
+    };
+    log_cert_read("leaf.pem", &cert);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    bs_buf_free(&cert.der);
+    return failed;
+}

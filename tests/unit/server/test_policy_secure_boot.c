@@ -1,0 +1,362 @@
+/* The rules of PCR 7, secure_boot, signers and variables, against whoever can write the log, change keys, or measure on his own. */
+#include "policy_log.h"
+
+static struct log_cert good, other, kek;
+static struct log_table table;
+static struct scene_boot boot;
+static struct scene scene;
+
+#define POLICY_7 (1u << 7)
+
+/* The other variables, as they were measured. */
+#define KEYS                                                                                         \
+    "variables = ( { name = \"PK\"; digests = [\"%s\"]; }, { name = \"KEK\"; digests = [\"%s\"]; }," \
+    "{ name = \"db\"; digests = [\"%s\"]; }, { name = \"dbx\"; digests = [\"%s\"]; } );"             \
+    "measured = ( { pcr = 7; digests = [\"%s\"]; optional = true; } );"
+#define KEY_DIGESTS                                                                                       \
+    log_digest(&base, "PK"), log_digest(&base, "KEK"), log_digest(&base, "db"), log_digest(&base, "dbx"), \
+        log_digest(&base, "authority")
+
+static struct log_table base;
+
+static int setup(void **state)
+{
+    (void)state;
+    log_base(&base, &good, &kek);
+    table = base;
+    /* the data point into their own table */
+    for (size_t i = 0; i < table.count; i++)
+        table.events[i].data.data = table.arena + (base.events[i].data.data - base.arena);
+    memset(&scene, 0, sizeof(scene));
+    boot = SCENE_BOOT;
+    log_boot(&table, &boot);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scene_boot_free(&boot);
+    return 0;
+}
+
+static const char *on_policy(void)
+{
+    return log_policy(&boot, POLICY_7, "secure_boot = \"on\"; " KEYS, KEY_DIGESTS);
+}
+
+static struct bs_span secure_boot(uint8_t value)
+{
+    return log_variable(&table, "SecureBoot", BS_SPAN(&value, 1));
+}
+
+static void refused(const char *rule, const char *words)
+{
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, on_policy(), rule, words);
+}
+
+static void secure_boot_is_what_the_policy_says(void **state)
+{
+    (void)state;
+    assert_good(&scene, &boot, on_policy());
+    assert_not_good(&scene, &boot, log_policy(&boot, POLICY_7, "secure_boot = \"off\"; " KEYS, KEY_DIGESTS),
+                    "secure_boot", "Secure Boot is on");
+    struct log_event *event = log_find(&table, "SecureBoot");
+    event->data = secure_boot(0);
+    assert_ok(crypto_hash(CRYPTO_SHA256, event->data, event->digest));
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, on_policy(), "secure_boot", "Secure Boot is off");
+    assert_good(&scene, &boot, log_policy(&boot, POLICY_7, "secure_boot = \"off\"; " KEYS, KEY_DIGESTS));
+    event->data = log_variable(&table, "SecureBoot", BS_SPAN_NONE);
+    assert_ok(crypto_hash(CRYPTO_SHA256, event->data, event->digest));
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, on_policy(), "secure_boot", "not set");
+    assert_good(&scene, &boot, log_policy(&boot, POLICY_7, "secure_boot = \"off\"; " KEYS, KEY_DIGESTS));
+}
+
+static void an_event_without_a_rule_is_refused(void **state)
+{
+    (void)state;
+    assert_not_good(&scene, &boot, log_policy(&boot, POLICY_7, KEYS, KEY_DIGESTS), "variables", "SecureBoot = 1");
+    log_filled(&table, "x", 7, EVENTLOG_EFI_ACTION, 0x77);
+    refused("measured", "PCR 7");
+}
+
+static void a_lying_log_does_not_switch_secure_boot_on(void **state)
+{
+    (void)state;
+    struct log_event *event = log_find(&table, "SecureBoot");
+    struct bs_span off = secure_boot(0);
+    /* the digest of "off", the data of "on" */
+    assert_ok(crypto_hash(CRYPTO_SHA256, off, event->digest));
+    refused("secure_boot", "Secure Boot off");
+    /* retyped, with other data: it is still what it is by its digest */
+    event->type = EVENTLOG_EFI_ACTION;
+    event->data = BS_SPAN(table.arena, 0);
+    refused("secure_boot", "Secure Boot off");
+}
+
+static void a_retyped_variable_is_the_same_variable(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < table.count; i++)
+        if (table.events[i].pcr == 7)
+            table.events[i].type = EVENTLOG_IPL;
+    log_boot(&table, &boot);
+    assert_good(&scene, &boot, on_policy());
+}
+
+static void secure_boot_counts_once_and_before_the_separator(void **state)
+{
+    (void)state;
+    log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(1));
+    log_move_before(&table, "PK");
+    refused("secure_boot", "measured twice");
+    log_remove(&table, "again");
+    log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(0));
+    log_move_before(&table, "SecureBoot");
+    refused("secure_boot", "Secure Boot off");
+    log_remove(&table, "again");
+    log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(0));
+    refused("secure_boot", "measured twice");
+    log_remove(&table, "again");
+    log_remove(&table, "SecureBoot");
+    refused("secure_boot", "measured no variable SecureBoot");
+    log_measured(&table, "late", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(1));
+    refused("secure_boot", "behind the firmware's own part");
+}
+
+static const char *signer_policy(const char *signers)
+{
+    return log_policy(&boot, POLICY_7,
+                      "secure_boot = \"on\"; signers = ( %s ); variables = ( { name = \"PK\"; digests = [\"%s\"]; },"
+                      "{ name = \"dbx\"; digests = [\"%s\"]; } );",
+                      signers, log_digest(&base, "PK"), log_digest(&base, "dbx"));
+}
+
+static const char *db_and_kek(const struct log_cert *db)
+{
+    static char signers[1024];
+    snprintf(signers, sizeof(signers),
+             "{ variable = \"db\"; fingerprint = \"%s\"; }, { variable = \"KEK\"; subject = \"%s\"; }", db->fingerprint,
+             kek.subject);
+    return signer_policy(signers);
+}
+
+static void signer_refused(const char *words)
+{
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, db_and_kek(&good), "signers", words);
+}
+
+static void change(const char *label, struct bs_span data)
+{
+    struct log_event *event = log_find(&table, label);
+    event->data = data;
+    assert_ok(crypto_hash(CRYPTO_SHA256, data, event->digest));
+}
+
+static void signers_are_named_by_fingerprint_or_subject(void **state)
+{
+    (void)state;
+    char signers[1024];
+    assert_good(&scene, &boot, db_and_kek(&good));
+    assert_not_good(&scene, &boot, db_and_kek(&other), "signers", good.subject);
+    snprintf(signers, sizeof(signers),
+             "{ variable = \"db\"; subject = \"%s\"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }", good.subject,
+             kek.fingerprint);
+    assert_good(&scene, &boot, signer_policy(signers));
+    snprintf(signers, sizeof(signers),
+             "{ variable = \"db\"; subject = \"%s \"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }", good.subject,
+             kek.fingerprint);
+    assert_not_good(&scene, &boot, signer_policy(signers), "signers", "db");
+    /* a signer of one variable is none of another */
+    snprintf(signers, sizeof(signers),
+             "{ variable = \"db\"; fingerprint = \"%s\"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }",
+             kek.fingerprint, good.fingerprint);
+    assert_not_good(&scene, &boot, signer_policy(signers), "signers", "KEK");
+}
+
+static void a_key_more_in_db_is_refused(void **state)
+{
+    (void)state;
+    struct bs_span certs[] = { bs_buf_span(&good.der), bs_buf_span(&other.der) };
+    change("db", log_variable(&table, "db", log_lists(&table, certs, 2)));
+    signer_refused(other.fingerprint);
+    change("db", log_variable(&table, "db", log_lists(&table, certs, 1)));
+    log_boot(&table, &boot);
+    assert_good(&scene, &boot, db_and_kek(&good));
+}
+
+static void a_variable_that_nobody_can_read_is_refused(void **state)
+{
+    (void)state;
+    struct bs_span cert = bs_buf_span(&good.der);
+    struct bs_span lists = log_lists(&table, &cert, 1);
+    change("db", log_variable(&table, "db", BS_SPAN_NONE));
+    signer_refused("no certificate at all");
+    change("db", log_variable(&table, "db", BS_SPAN(lists.data, lists.size - 1)));
+    signer_refused("cannot be read");
+    /* a digest of an image among the certificates: EFI_CERT_SHA256_GUID */
+    static const uint8_t hash_list[28] = { 0x26, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92,    0x40, 0xac, 0xa9,
+                                           0x41, 0xf9, 0x36, 0x93, 0x43, 0x28, 28 + 48, 0,    0,    0,
+                                           0,    0,    0,    0,    48,   0,    0,       0 };
+    uint8_t joined[8192] = { 0 };
+    memcpy(joined, lists.data, lists.size);
+    memcpy(joined + lists.size, hash_list, sizeof(hash_list));
+    change("db", log_variable(&table, "db", BS_SPAN(joined, lists.size + 28 + 48)));
+    signer_refused("digest of an image");
+}
+
+static void data_that_were_not_measured_name_no_signer(void **state)
+{
+    (void)state;
+    struct bs_span cert = bs_buf_span(&other.der);
+    struct bs_span bad = log_variable(&table, "db", log_lists(&table, &cert, 1));
+    assert_ok(crypto_hash(CRYPTO_SHA256, bad, log_find(&table, "db")->digest)); /* the data stay the good ones */
+    signer_refused("not what was");
+    change("db", bad);
+    signer_refused(other.fingerprint);
+    log_find(&table, "db")->type = EVENTLOG_EFI_ACTION;
+    signer_refused(other.fingerprint);
+}
+
+static void db_counts_once_and_before_the_separator(void **state)
+{
+    (void)state;
+    struct bs_span cert = bs_buf_span(&other.der);
+    struct bs_span bad = log_variable(&table, "db", log_lists(&table, &cert, 1));
+    log_measured(&table, "bad", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, bad);
+    log_move_behind(&table, "db");
+    signer_refused("measured twice");
+    log_remove(&table, "bad");
+    log_measured(&table, "bad", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, bad);
+    log_move_before(&table, "db");
+    signer_refused(other.fingerprint);
+    log_remove(&table, "bad");
+    /* the true one is hidden, and a good one is measured later by whoever was started */
+    struct log_event late = *log_find(&table, "db");
+    change("db", bad);
+    log_find(&table, "db")->type = EVENTLOG_IPL;
+    log_measured(&table, "late", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, late.data);
+    signer_refused(other.fingerprint);
+    log_remove(&table, "db");
+    signer_refused("db");
+}
+
+static void an_image_admitted_by_another_key_is_refused(void **state)
+{
+    (void)state;
+    struct bs_span cert = bs_buf_span(&other.der);
+    log_measured(&table, "other", 7, EVENTLOG_VARIABLE_AUTHORITY, log_variable(&table, "db", log_entry(&table, cert)));
+    signer_refused(other.fingerprint);
+    log_find(&table, "other")->type = EVENTLOG_EFI_ACTION;
+    signer_refused(other.fingerprint);
+    change("other", log_variable(&table, "MokList", log_entry(&table, cert)));
+    log_find(&table, "other")->type = EVENTLOG_VARIABLE_AUTHORITY;
+    signer_refused("MokList"); /* no signer of it at all: left over */
+    change("other", log_variable(&table, "db", BS_SPAN(cert.data, 40)));
+    signer_refused("signers do not name");
+    log_remove(&table, "other");
+    log_remove(&table, "authority");
+    signer_refused("no key that admitted");
+}
+
+static void mok_admits_where_it_is_named(void **state)
+{
+    (void)state;
+    char signers[1024];
+    struct bs_span cert = bs_buf_span(&other.der);
+    log_measured(&table, "mok", 7, EVENTLOG_VARIABLE_AUTHORITY,
+                 log_variable(&table, "MokList", log_entry(&table, cert)));
+    log_boot(&table, &boot);
+    snprintf(signers, sizeof(signers),
+             "{ variable = \"db\"; fingerprint = \"%s\"; }, { variable = \"KEK\"; subject = \"%s\"; },"
+             "{ variable = \"MokList\"; fingerprint = \"%s\"; }",
+             good.fingerprint, kek.subject, other.fingerprint);
+    assert_good(&scene, &boot, signer_policy(signers));
+}
+
+static void a_variable_has_a_named_digest_once(void **state)
+{
+    (void)state;
+    uint8_t two[1] = { 2 };
+    change("dbx", log_variable(&table, "dbx", BS_SPAN(two, 1)));
+    refused("variables.[3]", "the variable dbx has another value");
+    table.count = 0;
+    setup(NULL);
+    log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, log_find(&table, "dbx")->data);
+    log_move_behind(&table, "dbx");
+    refused("variables.[3]", "twice");
+    log_remove(&table, "again");
+    log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, log_variable(&table, "dbx", BS_SPAN(two, 1)));
+    log_move_behind(&table, "dbx");
+    refused("variables.[3]", "twice");
+    log_remove(&table, "again");
+    struct bs_span dbx = log_find(&table, "dbx")->data;
+    log_remove(&table, "dbx");
+    refused("variables.[3]", "was not measured");
+    log_measured(&table, "late", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, dbx);
+    refused("variables.[3]", "behind the firmware's own part");
+}
+
+static void a_variable_may_be_optional(void **state)
+{
+    (void)state;
+    uint32_t mask = 1u << 1;
+#define ORDER_RULE "variables = ( { name = \"BootOrder\"; digests = [\"%s\"]; optional = %s; } );"
+    assert_good(&scene, &boot, log_policy(&boot, mask, ORDER_RULE, log_digest(&base, "order"), "false"));
+    log_remove(&table, "order");
+    log_boot(&table, &boot);
+    assert_good(&scene, &boot, log_policy(&boot, mask, ORDER_RULE, log_digest(&base, "order"), "true"));
+    assert_not_good(&scene, &boot, log_policy(&boot, mask, ORDER_RULE, log_digest(&base, "order"), "false"),
+                    "variables.[0]", "was not measured");
+}
+
+/* Older firmware measures the contents of boot variables without the name, so that the name is a claim: the digest decides. */
+static void a_boot_variable_is_known_by_its_contents(void **state)
+{
+    (void)state;
+    static const uint8_t order[] = { 2, 0 };
+    struct bs_span data = log_variable(&table, "BootOrder", BS_SPAN(order, 2));
+    struct log_event *event = log_find(&table, "order");
+    event->data = data;
+    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(order, 2), event->digest));
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot,
+                    log_policy(&boot, 1u << 1, "variables = ( { name = \"BootOrder\"; digests = [\"%s\"]; } );",
+                               log_digest(&base, "order")),
+                    "variables.[0]", "has another value");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(secure_boot_is_what_the_policy_says),
+        TEST(an_event_without_a_rule_is_refused),
+        TEST(a_lying_log_does_not_switch_secure_boot_on),
+        TEST(a_retyped_variable_is_the_same_variable),
+        TEST(secure_boot_counts_once_and_before_the_separator),
+        TEST(signers_are_named_by_fingerprint_or_subject),
+        TEST(a_key_more_in_db_is_refused),
+        TEST(a_variable_that_nobody_can_read_is_refused),
+        TEST(data_that_were_not_measured_name_no_signer),
+        TEST(db_counts_once_and_before_the_separator),
+        TEST(an_image_admitted_by_another_key_is_refused),
+        TEST(mok_admits_where_it_is_named),
+        TEST(a_variable_has_a_named_digest_once),
+        TEST(a_variable_may_be_optional),
+        TEST(a_boot_variable_is_known_by_its_contents),
+    };
+    log_cert_read("leaf.pem", &good);
+    log_cert_read("issuer.pem", &other);
+    log_cert_read("root.pem", &kek);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    bs_buf_free(&good.der);
+    bs_buf_free(&other.der);
+    bs_buf_free(&kek.der);
+    return failed;
+}
