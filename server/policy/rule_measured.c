@@ -61,7 +61,7 @@ void rule_measured(struct judge *judge)
         digest_list_text(wanted.digests, judge->bank, fault->expected, sizeof(fault->expected));
         JUDGE_SAY(
             fault->advice,
-            "If the boot is good without it, write optional = true in this group of measured, or add the digest that "
-            "takes its place.");
+            "If what is there instead is good, add its digest to this group of measured and apply the policy (or write optional = true "
+            "where a good boot can do without it); else look at what changed on the device.");
     }
 }
