@@ -16,7 +16,7 @@
 enum { EXIT_SURVIVED = 1, EXIT_USAGE = 2, EXIT_FIRST = 3, EXIT_NO_GOOD = 4 };
 
 static const struct attack_family *const families[] = {
-    &attack_certificates, &attack_keys,     &attack_quote, &attack_log,     &attack_userspace,
+    &attack_certificates, &attack_keys,     &attack_quote, &attack_log,     &attack_userspace, &attack_policy,
     &attack_message,      &attack_sequence, &attack_lines, &attack_framing, &attack_races,
 };
 

@@ -245,6 +245,14 @@ EXTEND(a_capped_boot, BS_CAP_PCR_DEFAULT, BS_CAP_EVENT)
 EXTEND(the_phase_of_the_initrd_in_another_pcr, 9, "enter-initrd")
 EXTEND(a_later_phase, 11, "leave-initrd")
 
+/* That of the initrd needs no event, in its own PCR; what is beside it does. */
+static void something_hidden_beside_the_phase_of_the_initrd(struct scene *s)
+{
+    MUST(softtpm_extend(&s->tpm, 11, bs_span_of_string("enter-initrd")));
+    MUST(softtpm_extend(&s->tpm, 9, bs_span_of_string("hidden")));
+    scene_enroll(s, &s->tpm);
+}
+
 static void a_boot_capped_many_times(struct scene *s)
 {
     for (int i = 0; i < 16; i++)
@@ -360,6 +368,7 @@ static const struct attack attacks[] = {
     ATTACK(something_measured_that_the_log_does_not_tell, BS_REASON_LOG_MISMATCH),
     ATTACK(the_caps_pcr_extended_by_something_else, BS_REASON_LOG_MISMATCH),
     ATTACK(the_phase_of_the_initrd_in_another_pcr, BS_REASON_LOG_MISMATCH),
+    ATTACK(something_hidden_beside_the_phase_of_the_initrd, BS_REASON_LOG_MISMATCH),
     ATTACK(a_later_phase, BS_REASON_LOG_MISMATCH),
     ATTACK(a_pcr_at_its_reset_value_with_events, BS_REASON_LOG_MISMATCH),
     ATTACK(a_dynamic_launch_that_no_log_tells, BS_REASON_LOG_MISMATCH),

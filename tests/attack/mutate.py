@@ -353,7 +353,8 @@ def verdict(build, families):
         if code != 0:
             last = lines[-1].split("\t")[1] if lines else "the first"
             end = errors.splitlines()[-1] if errors else f"it ended with {code}"
-            return (f"what comes after {last}" if code and code < 0 else None), end
+            # A signal, or an assertion of the lab that an answer is one.
+            return (f"what comes after {last}" if code and (code < 0 or code == 255) else None), end
     return None, "nobody noticed"
 
 

@@ -88,6 +88,19 @@ static void measure_separator(struct scene *s, struct bs_span separator)
 USERSPACE(a_separator_of_zeros_by_userspace, measure_separator(s, BS_SPAN("\0\0\0\0", 4)))
 USERSPACE(a_separator_of_ones_by_userspace, measure_separator(s, BS_SPAN("\xff\xff\xff\xff", 4)))
 USERSPACE(a_separator_of_an_error_by_userspace, measure_separator(s, BS_SPAN("\1\0\0\0", 4)))
+/* Firmware closed nothing, and userspace does it in its name. */
+static void boot_without_separator(struct scene *s)
+{
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    put_sha256_header(&log);
+    for (uint32_t pcr = 0; pcr < 8; pcr++)
+        if (pcr == 4)
+            put_measured(&log, pcr, EVENTLOG_EFI_ACTION, bs_span_of_string("the kernel"));
+        else
+            put_measured(&log, pcr, EVENTLOG_SEPARATOR, BS_SPAN("\0\0\0\0", 4));
+    scene_boot(s, bs_buf_span(&log));
+}
+USERSPACE(the_only_separator_by_userspace, boot_without_separator(s); measure_separator(s, BS_SPAN("\0\0\0\0", 4)))
 USERSPACE(a_phase_more_than_approved, measure(s, 11, "enter-initrd"); measure(s, 11, "leave-initrd"))
 
 static void large_log(struct bs_buf *statement)
@@ -143,6 +156,7 @@ static const struct attack attacks[] = {
     ATTACK(a_separator_of_zeros_by_userspace, BS_REASON_LOG_SEPARATOR),
     ATTACK(a_separator_of_ones_by_userspace, BS_REASON_LOG_SEPARATOR),
     ATTACK(a_separator_of_an_error_by_userspace, BS_REASON_LOG_SEPARATOR),
+    ATTACK(the_only_separator_by_userspace, BS_REASON_LOG_SEPARATOR),
     ATTACK(a_phase_more_than_approved, BS_REASON_BOOT_NOT_APPROVED, .kind = MESSAGE_PENDING),
 };
 

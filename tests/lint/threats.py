@@ -27,7 +27,7 @@ def tests_of(path):
     if path.endswith(".py"):
         return set(re.findall(r"^def (test_\w+)\(", text, re.M))
     if os.path.basename(os.path.dirname(path)) == "attack":
-        return set(re.findall(r"^    (?:ATTACK|MALFORMED|NUMBERED)\((\w+)[,)]", text, re.M))
+        return set(re.findall(r"^    (?:ATTACK|MALFORMED|NUMBERED|NOT_APPROVED)\((\w+)[,)]", text, re.M))
     names = re.findall(r"^static void (\w+)\(void \*\*state\)", text, re.M)
     return {name for name in names if len(re.findall(rf"\b{name}\b", text)) > 1}
 
