@@ -20,17 +20,27 @@ static struct bs_buf learned = BS_BUF(1 << 20);
 static struct {
     struct bs_span bytes;
     uint32_t pcr;
-    bool is_judged; /* in a quoted PCR, measured, and no separator: those have checks of their own */
+    bool is_judged;   /* in a quoted PCR, measured, and no separator: those have checks of their own */
     bool is_sentence; /* that firmware says about its own course: it may, and need not */
     bool is_secure_boot;
 } events[EVENTS_MAX];
 static size_t event_count;
 
 static const uint32_t types[] = {
-    EVENTLOG_POST_CODE,        EVENTLOG_SEPARATOR,   EVENTLOG_ACTION,           EVENTLOG_EVENT_TAG,
-    EVENTLOG_CRTM_VERSION,     EVENTLOG_IPL,         EVENTLOG_VARIABLE_DRIVER_CONFIG, EVENTLOG_VARIABLE_BOOT,
-    EVENTLOG_BOOT_APPLICATION, EVENTLOG_BOOT_DRIVER, EVENTLOG_EFI_ACTION,       EVENTLOG_FIRMWARE_BLOB2,
-    EVENTLOG_VARIABLE_BOOT2,   EVENTLOG_VARIABLE_AUTHORITY,
+    EVENTLOG_POST_CODE,
+    EVENTLOG_SEPARATOR,
+    EVENTLOG_ACTION,
+    EVENTLOG_EVENT_TAG,
+    EVENTLOG_CRTM_VERSION,
+    EVENTLOG_IPL,
+    EVENTLOG_VARIABLE_DRIVER_CONFIG,
+    EVENTLOG_VARIABLE_BOOT,
+    EVENTLOG_BOOT_APPLICATION,
+    EVENTLOG_BOOT_DRIVER,
+    EVENTLOG_EFI_ACTION,
+    EVENTLOG_FIRMWARE_BLOB2,
+    EVENTLOG_VARIABLE_BOOT2,
+    EVENTLOG_VARIABLE_AUTHORITY,
 };
 
 static bool is_variable(const struct eventlog_event *event, const char *utf16, size_t size)
@@ -132,8 +142,8 @@ static void set_le32(uint8_t *at, uint32_t value)
 }
 
 /* Boots with the approved events, of which event `number` was handed to `change`; judged by whatever rule. */
-static void boot_changed(struct scene *s, size_t number, void (*change)(struct bs_buf *log, size_t event, uint32_t type),
-                         uint32_t type)
+static void boot_changed(struct scene *s, size_t number,
+                         void (*change)(struct bs_buf *log, size_t event, uint32_t type), uint32_t type)
 {
     BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
     for (size_t i = 0; i < event_count; i++)
