@@ -171,7 +171,8 @@ static enum bs_err write_openssh(const struct generated_private *key, struct bs_
 
 enum bs_err generated_write(const struct generated_private *key, enum bs_generated_form form, struct bs_buf *out)
 {
-    if (!generated_has_form(key->kind, key->private_half.size, form))
+    size_t size = key->private_half.size;
+    if (!generated_has_form(key->kind, size, form) || size != generated_private_size(key->kind, size))
         return BS_ERR_INPUT;
     switch (form) {
     case BS_FORM_RAW:

@@ -184,6 +184,20 @@ static void a_key_has_no_form_that_nobody_reads(void **state)
     }
 }
 
+static void a_private_half_of_another_size_is_not_written(void **state)
+{
+    (void)state;
+    for (enum bs_generated_kind kind = BS_GENERATED_X25519; kind <= BS_GENERATED_SECP256K1; kind++)
+        for (size_t size = 31; size <= 33; size += 2) {
+            BS_SCOPED_BUF struct bs_buf out = BS_BUF(2048);
+            struct generated_private key = key_of(kind, SECP256K1_ONE "00");
+            key.private_half.size = size;
+            assert_err(generated_write(&key, BS_FORM_RAW, &out), BS_ERR_INPUT);
+            assert_err(generated_write(&key, BS_FORM_PEM, &out), BS_ERR_INPUT);
+            assert_int_equal(out.size, 0);
+        }
+}
+
 static void assert_public_text(enum bs_generated_kind kind, const char *hex, enum bs_generated_form form,
                                const char *text)
 {
@@ -214,6 +228,7 @@ int main(void)
         cmocka_unit_test(keys_of_every_kind_are_made_anew_each_time),
         cmocka_unit_test(keys_are_written_as_their_programs_read_them),
         cmocka_unit_test(a_key_has_no_form_that_nobody_reads),
+        cmocka_unit_test(a_private_half_of_another_size_is_not_written),
         cmocka_unit_test(public_halves_are_shown_as_their_programs_want_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
