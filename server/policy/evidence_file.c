@@ -5,6 +5,7 @@
 #include "core/eventlog.h"
 #include "core/json.h"
 #include "core/json_read.h"
+#include "core/message.h"
 #include "core/text.h"
 
 #include <stdarg.h>
@@ -31,10 +32,11 @@ enum bs_err evidence_version_parse(struct bs_span text, uint64_t *ret_version)
         size_t length = dot ? (size_t)(dot - rest.data) : rest.size;
         char digits[6] = "";
         uint64_t value;
-        if ((dot != NULL) != (part < 3) || length == 0 || length >= sizeof(digits) || memchr(rest.data, 'x', length))
+        if ((dot != NULL) != (part < 3) || length == 0 || length >= sizeof(digits))
             return BS_ERR_INPUT;
         memcpy(digits, rest.data, length);
-        if (bs_parse_u64(digits, UINT16_MAX, &value) != BS_OK)
+        /* Of hexadecimal digits, and of what stands behind a zero byte, the parser would say nothing. */
+        if (strspn(digits, "0123456789") != length || bs_parse_u64(digits, UINT16_MAX, &value) != BS_OK)
             return BS_ERR_INPUT;
         version = version << 16 | value;
         rest = dot ? BS_SPAN(dot + 1, rest.size - length - 1) : BS_SPAN_NONE;
@@ -68,10 +70,15 @@ struct reading {
 static enum bs_err fail(struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static enum bs_err fail(struct reading *r, const char *format, ...)
 {
+    char text[sizeof(r->fault->text)];
     va_list args;
     va_start(args, format);
-    vsnprintf(r->fault->text, sizeof(r->fault->text), format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    /* The file's own words may be in it, and whatever those hold. */
+    struct bs_span clean =
+        message_text_clean(bs_span_of_string(text), (uint8_t *)r->fault->text, sizeof(r->fault->text) - 1);
+    r->fault->text[clean.size] = '\0';
     return BS_ERR_INPUT;
 }
 
@@ -150,6 +157,14 @@ static enum bs_err read_command_line(struct reading *r)
     return err == BS_OK && r->json.err == BS_OK ? BS_OK : fail(r, "command_line is no JSON string");
 }
 
+static bool is_plain(struct bs_span text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < ' ' || text.data[i] > '~')
+            return false;
+    return true;
+}
+
 static enum bs_err read_tpm(struct reading *r)
 {
     struct evidence_file *file = r->file;
@@ -160,8 +175,9 @@ static enum bs_err read_tpm(struct reading *r)
         struct bs_span value = json_read_string(&r->json);
         if (bs_span_equal(key, bs_span_of_string("manufacturer")) && !has_manufacturer) {
             has_manufacturer = true;
-            if (value.size >= sizeof(file->manufacturer))
-                return fail(r, "tpm.manufacturer is longer than any; it is, for example, id:49465800");
+            if (value.size >= sizeof(file->manufacturer) || !is_plain(value))
+                return fail(r,
+                            "tpm.manufacturer is longer than any, or no plain text; it is, for example, id:49465800");
             if (value.size > 0)
                 memcpy(file->manufacturer, value.data, value.size);
         } else if (bs_span_equal(key, bs_span_of_string("firmware_version")) && !has_version) {

@@ -78,6 +78,11 @@ static void what_is_wrong_is_refused_by_name(void **state)
     assert_refused("", "neither an evidence file nor an event log");
     assert_refused("{}", "format is missing");
     assert_refused("{\"format\":\"bootseal-evidence-2\"}", "bootseal-evidence-2");
+    assert_refused("{\"format\":\"a\x7f\xff\xe2\x80\xae\"}", "its format is 'a?"
+                                                             "?"
+                                                             "?'");
+    assert_refused(HEAD "," PCRS ",\"tpm\":{\"manufacturer\":\"id:\x7f\"}}", "tpm.manufacturer");
+    assert_refused(HEAD "," PCRS ",\"tpm\":{\"manufacturer\":\"id:\xff\"}}", "tpm.manufacturer");
     assert_refused(HEAD "}", "pcrs is missing");
     assert_refused(HEAD ",\"pcrs\":{}}", "pcrs is empty");
     assert_refused("{\"bank\":\"sha256\",\"cap_pcr\":12," PCRS "}", "format is missing");
@@ -167,6 +172,7 @@ static void versions_are_four_numbers(void **state)
     for (size_t i = 0; i < COUNT(bad); i++)
         if (evidence_version_parse(bs_span_of_string(bad[i]), &version) != BS_ERR_INPUT)
             fail_msg("%s", bad[i]);
+    assert_err(evidence_version_parse(BS_SPAN("1.2.3\0x.4", 9), &version), BS_ERR_INPUT);
 }
 
 int main(void)
