@@ -36,6 +36,8 @@ void fuzz_claim_text(struct bs_span text, const char *file, int line)
     uint32_t character;
     bool is_valid;
     while (bs_utf8_take(&reader, &character, &is_valid))
-        if (!is_valid || (character != '\n' && bs_is_control(character)))
+        if (!is_valid || (character != '\n' && bs_is_control(character))) {
+            fprintf(stderr, "%.*s\n", (int)text.size, (const char *)text.data);
             fuzz_broken("the text is clean", file, line);
+        }
 }

@@ -36,7 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char text[EVIDENCE_VERSION_SIZE];
     enum bs_err err = evidence_file_read(BS_SPAN(data, size), &file, &fault);
     if (err == BS_OK) {
-        write(&file);
+        /* A log by itself in which nothing was measured: nobody can have quoted that. */
+        if (file.boot.mask != 0)
+            write(&file);
     } else {
         FUZZ_CLAIM(err == BS_ERR_INPUT && fault.text[0] != '\0');
         FUZZ_CLAIM_TEXT(bs_span_of_string(fault.text));
