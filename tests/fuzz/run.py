@@ -32,6 +32,10 @@ TIMEOUT = 10  # seconds for one input
 RSS_MB = 1024
 MALLOC_MB = 64  # no decoder asks for more at once, whatever a length says
 
+# What of a corpus is committed, at most.
+CORPUS_BYTES = 16384
+CORPUS_FILES = 40
+
 # Bytes of an input at most; inputs that are logs or images need more than messages do.
 LARGEST = {"eventlog": 16384, "evidence": 16384, "image": 16384, "splice": 16384, "userlog": 16384, "evidence_file": 16384, "wire": 2048, "generated": 1100}
 LARGEST_ELSE = 8192
@@ -146,7 +150,7 @@ def run_one(target, seconds, version):
 
 def report(result, log, text):
     with lock:
-        print("%-12s %4d s %11d executions %6d edges %5d inputs  %s" %
+        print("%-14s %4d s %11d executions %6d edges %5d inputs  %s" %
               (result["target"], result["seconds"], result["executions"], result["edges"], result["corpus"],
                "FOUND SOMETHING" if result["failed"] else "nothing found"), flush=True)
         if result["failed"]:
@@ -182,29 +186,63 @@ def run(seconds, names):
     return 1 if any(r["failed"] for r in results) else 0
 
 
+def features_of(control):
+    """{path: features} out of libFuzzer's notes on a merge."""
+    with open(control, encoding="utf-8", errors="replace") as file:
+        lines = file.read().split("\n")
+    paths = lines[2:2 + int(lines[0])]
+    found = {}
+    for line in lines[2 + len(paths):]:
+        words = line.split()
+        if words[:1] == ["FT"]:
+            found[paths[int(words[1])]] = frozenset(words[2:])
+    return found
+
+
+def smallest_cover(found):
+    """Paths, at each step the one with most features that are new for a byte, until CORPUS_BYTES are spent."""
+    chosen, seen, spent = [], set(), 0
+    left = dict(found)
+    while left:
+        def worth(path):
+            return len(left[path] - seen) / (os.path.getsize(path) + 64)
+        best = max(sorted(left), key=worth)
+        size = os.path.getsize(best)
+        if not left[best] - seen or len(chosen) == CORPUS_FILES:
+            break
+        if spent + size <= CORPUS_BYTES:
+            chosen.append(best)
+            spent += size
+            seen |= left[best]
+        del left[best]
+    return chosen
+
+
 def merge(names):
     gather_seeds()
     for target in names:
         corpus = os.path.join(HERE, "corpus", target)
-        fresh = os.path.join(BUILD, "merge", target)
+        fresh, control = os.path.join(BUILD, "merge", target), os.path.join(BUILD, "merge", f"{target}.control")
         shutil.rmtree(fresh, ignore_errors=True)
         os.makedirs(fresh)
-        # What found something once stays, whatever it covers.
-        kept = glob.glob(os.path.join(corpus, "found-*"))
-        subprocess.run([program(target), "-set_cover_merge=1", *limits(target), fresh,
+        if os.path.exists(control):
+            os.remove(control)
+        subprocess.run(["nice", program(target), "-set_cover_merge=1", f"-merge_control_file={control}", *limits(target), fresh,
                         *folders(target, os.path.join(BUILD, "corpus", target))],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for path in kept:
-            shutil.copy(path, fresh)
-        shutil.rmtree(corpus, ignore_errors=True)
-        os.makedirs(corpus)
-        for path in glob.glob(os.path.join(fresh, "*")):
+        # What found something once stays, whatever it covers.
+        new = {}
+        for path in smallest_cover(features_of(control)) + glob.glob(os.path.join(corpus, "found-*")):
             name = os.path.basename(path)
             with open(path, "rb") as file:
-                digest = hashlib.sha256(file.read()).hexdigest()[:12]
-            shutil.copy(path, os.path.join(corpus, name if name.startswith("found-") else digest))
-        sizes = [os.path.getsize(p) for p in glob.glob(os.path.join(corpus, "*"))]
-        print(f"{target:12} {len(sizes):5} inputs {sum(sizes):8} bytes", flush=True)
+                data = file.read()
+            new[name if name.startswith("found-") else hashlib.sha256(data).hexdigest()[:12]] = data
+        shutil.rmtree(corpus, ignore_errors=True)
+        os.makedirs(corpus)
+        for name, data in new.items():
+            with open(os.path.join(corpus, name), "wb") as file:
+                file.write(data)
+        print(f"{target:14} {len(new):5} inputs {sum(map(len, new.values())):8} bytes", flush=True)
     return 0
 
 
