@@ -37,7 +37,7 @@ CORPUS_BYTES = 16384
 CORPUS_FILES = 40
 
 # Bytes of an input at most; inputs that are logs or images need more than messages do.
-LARGEST = {"eventlog": 16384, "evidence": 16384, "image": 16384, "splice": 16384, "userlog": 16384, "evidence_file": 16384, "wire": 2048, "generated": 1100}
+LARGEST = {"eventlog": 16384, "evidence": 16384, "image": 16384, "splice": 16384, "judge": 16384, "userlog": 16384, "evidence_file": 16384, "wire": 2048, "generated": 1100}
 LARGEST_ELSE = 8192
 
 # Files of tests/vectors that are inputs as they are.

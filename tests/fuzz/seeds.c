@@ -11,6 +11,7 @@
 #include "core/uki.h"
 #include "fakes/softtpm.h"
 #include "server/policy/evidence_file.h"
+#include "server/policy/policy_learn.h"
 #include "unit/logmaker.h"
 #include "unit/pemaker.h"
 
@@ -200,6 +201,49 @@ static void request(struct softtpm *tpm, struct bs_span log)
     seed("cert", said.ek_certs[0]);
 }
 
+/* A policy that is learned from a boot, and a boot that it judges. */
+static void judged(struct bs_span known, struct bs_span log)
+{
+    BS_SCOPED_BUF struct bs_buf both = BS_BUF(LOGMAKER_MAX);
+    put_le32(&both, (uint32_t)known.size);
+    put_bytes(&both, known.data, known.size);
+    put_bytes(&both, log.data, log.size);
+    seed("judge", bs_buf_span(&both));
+}
+
+/* One boot of lab_log()'s kind, and what a policy says that was learned from it. */
+static void small_boots(void)
+{
+    BS_SCOPED_BUF struct bs_buf known = BS_BUF(LOGMAKER_MAX);
+    BS_SCOPED_BUF struct bs_buf other = BS_BUF(LOGMAKER_MAX);
+    BS_SCOPED_BUF struct bs_buf policy = BS_BUF(CONF_SIZE_MAX);
+    char why[POLICY_WORDS_SIZE];
+    struct eventlog log;
+    struct eventlog_replay replay;
+    put_sha256_header(&known);
+    for (uint32_t pcr = 0; pcr < 8; pcr++)
+        put_measured(&known, pcr, EVENTLOG_SEPARATOR, BS_SPAN("\0\0\0\0", 4));
+    put_measured(&known, 4, EVENTLOG_EFI_ACTION, bs_span_of_string("Calling EFI Application from Boot Option"));
+    put_measured(&known, 9, EVENTLOG_IPL, bs_span_of_string("initrd"));
+    put_measured(&known, 11, EVENTLOG_IPL, bs_span_of_string(".linux"));
+    put_bytes(&other, known.data, known.size);
+    put_measured(&other, 9, EVENTLOG_IPL, bs_span_of_string("kernel_cmdline: ro"));
+    judged(bs_buf_span(&known), bs_buf_span(&known));
+    judged(bs_buf_span(&known), bs_buf_span(&other));
+    good(eventlog_open(bs_buf_span(&known), &log, NULL));
+    good(eventlog_replay(&log, CRYPTO_SHA256, &replay));
+    const struct policy_subject subject = { .boot = { .bank = CRYPTO_SHA256,
+                                                      .mask = replay.mask,
+                                                      .pcrs = (const uint8_t(*)[CRYPTO_HASH_MAX])replay.values,
+                                                      .firmware_log = bs_buf_span(&known) },
+                                            .cap_pcr = POLICY_NO_PCR,
+                                            .tpm_manufacturer = "" };
+    good(policy_learn("learned", &subject, &policy, why));
+    seed("policy", bs_buf_span(&policy));
+    judged(bs_buf_span(&policy), bs_buf_span(&known));
+    judged(bs_buf_span(&policy), bs_buf_span(&other));
+}
+
 static void evidence_file(struct bs_span log)
 {
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVIDENCE_FILE_SIZE_MAX);
@@ -230,6 +274,7 @@ static void each_log(struct softtpm *tpm)
         single_events(bs_buf_span(&log));
         splice(bs_buf_span(&log));
         evidence_file(bs_buf_span(&log));
+        judged(bs_buf_span(&log), bs_buf_span(&log));
         request(tpm, bs_buf_span(&log));
     }
     (void)closedir(logs);
@@ -295,6 +340,7 @@ int main(int argc, char **argv)
     image("#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####", "quiet", false);
     image("#### LoaderInfo: systemd-stub 257.13-1~deb13u1 ####", "ro quiet", true);
     generated();
+    small_boots();
     for (size_t i = 0; i < COUNT(texts); i++)
         seed(texts[i][0], bs_span_of_string(texts[i][1]));
     good(softtpm_vendor_make(&vendor));
