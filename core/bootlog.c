@@ -50,8 +50,12 @@ enum bs_err bootlog_open(struct bs_span file, struct bs_span userspace, struct b
         err = open_userspace(file, &log, ret_why);
     else
         err = open_firmware(file, &log, ret_why);
-    if (err == BS_OK && userspace.data)
-        err = open_userspace(userspace, &log, ret_why);
+    if (err == BS_OK && userspace.data) {
+        char why[BOOTLOG_WHY_MAX];
+        err = open_userspace(userspace, &log, why);
+        if (err != BS_OK)
+            snprintf(ret_why, BOOTLOG_WHY_MAX, "the userspace's log: %.200s", why);
+    }
     if (err == BS_OK)
         *ret_log = log;
     return err;

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import bootlogs
 import eventlog
 import lab
+from bootlab.vm import wait_until
 
 CTL = lab.BUILD / "bootsealctl"
 VECTORS = sorted(lab.LOGS.glob("*.bin"))
@@ -73,7 +75,7 @@ def test_userspace_goes_on_where_the_firmware_ended(tmp_path):
     assert [record["data"] for record in shown["userspace"]] == ["measured", "measured"]
     assert '= "enter-initrd"' in ctl("show", log, f"--userspace={userspace}")[0]
     userspace.write_text("{")
-    assert "record" in ctl("replay", log, f"--userspace={userspace}", code=4)[1]
+    assert "the userspace's log: " in ctl("replay", log, f"--userspace={userspace}", code=4)[1]
 
 
 def test_the_standard_input_links_and_pipes_are_files_too(tmp_path):
@@ -128,6 +130,29 @@ def test_a_bank_that_events_leave_out_is_replayed_of_the_others(tmp_path):
     assert out == f"4\t{first}\n"
     assert "1 event has no digest of the sha1 bank" in complaint
     assert ctl("replay", path)[1] == ""
+
+
+def pcr0_after_hcrtm(folder, data):
+    """PCR 0 of a TPM whose hardware measured this before it was started, as the TPM itself reads it."""
+    path = folder / "tpm.sock"
+    with subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--flags", "not-need-init",
+                           "--server", f"type=unixio,path={path}", "--ctrl", f"type=unixio,path={path}.ctrl"],
+                          stdin=subprocess.DEVNULL) as tpm:
+        try:
+            wait_until(lambda: path.exists() and (folder / "tpm.sock.ctrl").exists(), 20, "swtpm takes connections")
+            lab.run("swtpm_ioctl", "--unix", f"{path}.ctrl", "-h", data)
+            lab.run("tpm2_startup", "-c", "-T", f"swtpm:path={path}")
+            return re.search(r"0x([0-9A-F]{64})", lab.run("tpm2_pcrread", "-T", f"swtpm:path={path}", "sha256:0"))[1].lower()
+        finally:
+            tpm.terminate()
+
+
+def test_what_hardware_measured_before_the_start_is_in_pcr_0(tmp_path):
+    true = pcr0_after_hcrtm(tmp_path, "HCRTM")
+    told = eventlog.append(bootlogs.header(), 0, eventlog.EV_NO_ACTION, {0x0B: bytes(32)}, b"StartupLocality\0\4")
+    for start in (told, bootlogs.header()):
+        (tmp_path / "log").write_bytes(bootlogs.measured(start, 0, 0x80000010, b"HCRTM"))
+        assert ctl("replay", tmp_path / "log")[0] == f"0\t{true}\n"
 
 
 @pytest.mark.parametrize("program", ["bootseal", "bootsealctl"])

@@ -88,10 +88,10 @@ void put_event(struct bs_buf *log, uint32_t pcr, uint32_t type, uint8_t fill, st
     put_data(log, data);
 }
 
-void put_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span data)
+void put_measured_as(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span measured, struct bs_span data)
 {
     uint8_t digest[CRYPTO_HASH_MAX];
-    assert_ok(crypto_hash(CRYPTO_SHA256, data, digest));
+    assert_ok(crypto_hash(CRYPTO_SHA256, measured, digest));
     put_start(log, pcr, type);
     put_bytes(log, digest, 32);
     put_data(log, data);
@@ -107,6 +107,63 @@ void put_userspace_record(struct bs_buf *log, int pcr, struct bs_span measured, 
                             "\x1e{\"%s\":%d,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":"
                             "\"systemd\",\"content\":{\"eventType\":\"phase\",\"bootId\":\"1\",\"string\":\"%s\"}}\n",
                             pcr < 0 ? "nv_index" : "pcr", pcr < 0 ? 0x1d10200 : pcr, hex, text));
+}
+
+void put_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span data)
+{
+    put_measured_as(log, pcr, type, data, data);
+}
+
+void put_with_hashes(struct bs_buf *log, uint32_t pcr, uint32_t type, const uint16_t *hashes, struct bs_span data)
+{
+    uint32_t count = 0;
+    while (hashes[count] != 0)
+        count++;
+    put_le32(log, pcr);
+    put_le32(log, type);
+    put_le32(log, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t digest[CRYPTO_HASH_MAX];
+        size_t size = crypto_hash_size(hashes[i]);
+        put_le16(log, hashes[i]);
+        if (size == 0) {
+            put_fill(log, 0xab, 32);
+            continue;
+        }
+        assert_ok(crypto_hash(hashes[i], data, digest));
+        put_bytes(log, digest, size);
+    }
+    put_data(log, data);
+}
+
+void put_sha1_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span data)
+{
+    uint8_t digest[CRYPTO_HASH_MAX];
+    assert_ok(crypto_hash(CRYPTO_SHA1, data, digest));
+    put_le32(log, pcr);
+    put_le32(log, type);
+    put_bytes(log, digest, 20);
+    put_data(log, data);
+}
+
+void put_variable(struct bs_buf *data, const char guid[16], const char *name, struct bs_span value)
+{
+    put_bytes(data, guid, 16);
+    put_le64(data, strlen(name));
+    put_le64(data, value.size);
+    for (; *name; name++)
+        put_le16(data, (uint8_t)*name);
+    put_bytes(data, value.data, value.size);
+}
+
+void put_signature_list(struct bs_buf *data, const char type[16], struct bs_span entry)
+{
+    put_bytes(data, type, 16);
+    put_le32(data, (uint32_t)(28 + 16 + entry.size));
+    put_le32(data, 0);
+    put_le32(data, (uint32_t)(16 + entry.size));
+    put_fill(data, 'O', 16);
+    put_bytes(data, entry.data, entry.size);
 }
 
 void read_vector(const char *name, struct bs_buf *out)

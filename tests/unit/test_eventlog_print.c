@@ -1,9 +1,13 @@
 #include "unit.h"
 
+#include "core/bootlog.h"
 #include "core/eventlog_decode.h"
 #include "core/eventlog_print.h"
 #include "logmaker.h"
 
+#define TEXT(t) BS_SPAN(t, sizeof(t) - 1)
+#define GUID_X509 "\xa1\x59\xc0\xa5\xe4\x94\xa7\x4a\x87\xb5\xab\x15\x5c\x2b\xf0\x72"
+#define GUID_SHA256 "\x26\x16\xc4\xc1\x4c\x50\x92\x40\xac\xa9\x41\xf9\x36\x93\x43\x28"
 #define GLOBAL_GUID "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
 
 /* What a sha256 log of one event, with a digest of its data, says about that event. */
@@ -211,6 +215,72 @@ static void nothing_in_a_log_moves_the_cursor_of_a_terminal(void **state)
     assert_variable(EVENTLOG_VARIABLE_BOOT, GLOBAL_GUID, "\033[2J", BS_SPAN_NONE, "variable ?[2J: not set");
 }
 
+static void boot_loaders_files_and_lists_are_named(void **state)
+{
+    (void)state;
+    assert_described(8, EVENTLOG_IPL, TEXT("kernel_cmdline: /vmlinuz ro\0"),
+                     "GRUB: kernel command line \"/vmlinuz ro\"");
+    assert_described(8, EVENTLOG_IPL, TEXT("module_cmdline: x"), "GRUB: command line of a module \"x\"");
+    assert_described(9, EVENTLOG_IPL, TEXT("(hd0,gpt2)/grub.cfg\0"), "contents of the file \"(hd0,gpt2)/grub.cfg\"");
+    assert_described(9, EVENTLOG_IPL, TEXT("/boot/initrd"), "contents of the file \"/boot/initrd\"");
+    assert_described(14, EVENTLOG_IPL, TEXT("MokListX\0"), "shim: contents of \"MokListX\"");
+    assert_described(12, EVENTLOG_IPL, TEXT("/something else"), "\"/something else\"");
+    assert_described(5, EVENTLOG_EVENT_TAG, TEXT("\x2a\x58\xbc\xf5\1\0\0\0x"), "systemd-boot: contents of loader.conf");
+    assert_described(12, EVENTLOG_EVENT_TAG, TEXT("\x51\xf7\x46\x6c\4\0\0\0a\0b\0"),
+                     "systemd-stub: devicetree addon \"ab\"");
+    assert_described(13, EVENTLOG_EVENT_TAG, TEXT("\3\0\1\x40\2\0\0\0\x80x"), "Windows: loaded module");
+}
+
+static void kinds_of_no_action_are_told(void **state)
+{
+    (void)state;
+    assert_described(0, EVENTLOG_NO_ACTION, TEXT("SP800-155 Event\0\x37\1\0\0" GLOBAL_GUID),
+                     "reference manifest 8be4df61-93ca-11d2-aa0d-00e098032b8c of vendor 311");
+    assert_described(
+        0, EVENTLOG_NO_ACTION, TEXT("SP800-155 Event2\x37\1\0\0" GLOBAL_GUID "\5Acme\0\3M1\0\2\x32\0\xff"),
+        "reference manifest 8be4df61-93ca-11d2-aa0d-00e098032b8c of vendor 311, platform of \"Acme\", model \"M1\", "
+        "version \"2\"");
+    assert_described(0, EVENTLOG_NO_ACTION, TEXT("SP800-155 Event\0\x37"), "\"SP800-155 Event\"");
+    assert_described(0, EVENTLOG_NO_ACTION, TEXT("H-CRTM CompMeas\0\4uCode"),
+                     "component of the hardware's root of trust \"uCod\"");
+    assert_described(0, EVENTLOG_NO_ACTION, TEXT("Spec ID Event02\0"), "header of a SHA-1 log");
+    assert_described(0, EVENTLOG_HCRTM, TEXT("HCRTM"),
+                     "the hardware's root of trust, measured before the TPM was started");
+}
+
+static void clouds_say_what_keeps_their_memory(void **state)
+{
+    (void)state;
+    assert_described(0, EVENTLOG_NONHOST_INFO, TEXT("GCE NonHostInfo\0\3\0\0\0"),
+                     "Google Compute Engine: confidential computing Intel TDX");
+    assert_described(0, EVENTLOG_NONHOST_INFO, TEXT("GCE NonHostInfo\0\x63"),
+                     "Google Compute Engine: confidential computing 99");
+    assert_described(0, EVENTLOG_NONHOST_INFO, TEXT("GCE NonHostInfo\0"), "\"GCE NonHostInfo\"");
+}
+
+static void lists_are_counted_and_other_authorities_named(void **state)
+{
+    (void)state;
+    BS_SCOPED_BUF struct bs_buf lists = BS_BUF(1000);
+    put_signature_list(&lists, GUID_X509, TEXT("certificate"));
+    put_signature_list(&lists, GUID_SHA256, TEXT("0123456789abcdef0123456789abcdef"));
+    put_signature_list(&lists, GUID_SHA256, TEXT("0123456789abcdef0123456789abcdeg"));
+    assert_variable(EVENTLOG_VARIABLE_DRIVER_CONFIG, GLOBAL_GUID, "db", bs_buf_span(&lists),
+                    "variable db: 1 certificate, 2 hashes");
+    assert_variable(EVENTLOG_VARIABLE_DRIVER_CONFIG, GLOBAL_GUID, "db", BS_SPAN(lists.data, lists.size - 1),
+                    "variable db: 206 bytes");
+    put_signature_list(&lists, "another GUID....", TEXT("x"));
+    assert_variable(EVENTLOG_VARIABLE_DRIVER_CONFIG, GLOBAL_GUID, "dbx", bs_buf_span(&lists),
+                    "variable dbx: 1 certificate, 2 hashes, 1 other entry");
+    assert_variable(EVENTLOG_VARIABLE_AUTHORITY, GLOBAL_GUID, "SbatLevel", TEXT("sbat,1,2022052400"),
+                    "variable SbatLevel: \"sbat,1,2022052400\"");
+    assert_variable(EVENTLOG_VARIABLE_AUTHORITY, GLOBAL_GUID, "db",
+                    TEXT("OOOOOOOOOOOOOOOO\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f"
+                         "0123456789abcdef"),
+                    "entry of variable db that admitted an image: hash "
+                    "808182838485868788898a8b8c8d8e8f30313233343536373839616263646566");
+}
+
 static void long_texts_are_cut(void **state)
 {
     (void)state;
@@ -282,6 +352,64 @@ static void the_json_is_for_a_program(void **state)
         "\"description\":\"80 (1 bytes)\"}],\"pcrs\":{\"sha256\":{\"4\":\"8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\",\"5\":\"ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\"},\"0x0012\":null}}\n");
 }
 
+static void the_full_table_says_what_words_are_worth(void **state)
+{
+    (void)state;
+    char why[BOOTLOG_WHY_MAX] = "";
+    struct bootlog log;
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX), image = BS_BUF(1000), out = BS_BUF(100000);
+    const struct bs_span records =
+        bs_span_of_string("\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":"
+                          "\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"}],"
+                          "\"content_type\":\"systemd\",\"content\":{\"string\":\"x\",\"eventType\":\"phase\"}}\n"
+                          "\x1e{\"nv_index\":1,\"digests\":[],\"content_type\":\"systemd\"}\n");
+    put_sha256_header(&bytes);
+    put_measured(&bytes, 4, EVENTLOG_EFI_ACTION, TEXT("go"));
+    put_event(&bytes, 4, EVENTLOG_EFI_ACTION, 0x11, TEXT("stop"));
+    put_image(&image, 7, BS_SPAN_NONE);
+    put_event(&bytes, 4, EVENTLOG_BOOT_APPLICATION, 0x22, bs_buf_span(&image));
+    assert_ok(bootlog_open(bs_buf_span(&bytes), records, &log, why));
+    assert_ok(bootlog_show(&log, &out));
+    put_bytes(&out, "", 1);
+    const char *text = (const char *)out.data;
+    const char *end = strstr(text, "\nPCRs of bank");
+    assert_non_null(end);
+    assert_span_text(
+        BS_SPAN(text, (size_t)(end - text)),
+        "event PCR  type                                what\n"
+        "    0   -  EV_NO_ACTION                        header of a crypto-agile log\n"
+        "    1   4  EV_EFI_ACTION                     = \"go\"\n"
+        "    2   4  EV_EFI_ACTION                     ! \"stop\"\n"
+        "    3   4  EV_EFI_BOOT_SERVICES_APPLICATION  ? boot application, 7 bytes\n"
+        "                                              Authenticode sha256 "
+        "2222222222222222222222222222222222222222222222222222222222222222\n"
+        "after the firmware, by the userspace\n"
+        "    0  11  phase                             = \"x\"\n"
+        "    1   -  systemd                             \n"
+        "\n= these data are what was measured   ? the digest is one of something else, and the words a claim\n"
+        "! these data should be what was measured, and are not\n");
+    assert_non_null(strstr(end, "       11  "));
+}
+
+static void both_logs_say_which_of_them_is_wrong(void **state)
+{
+    (void)state;
+    char why[BOOTLOG_WHY_MAX];
+    struct bootlog log;
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX);
+    put_small_log(&bytes);
+    assert_err(bootlog_open(bs_buf_span(&bytes), TEXT("{}"), &log, why), BS_ERR_INPUT);
+    assert_string_equal(why, "the userspace's log: the record does not say what it extended, and with which digests");
+    assert_err(bootlog_open(TEXT("[]"), TEXT("[]"), &log, why), BS_ERR_INPUT);
+    assert_string_equal(why, "this is JSON, and not the firmware's event log");
+    put_bytes(&bytes, "x", 1);
+    assert_err(bootlog_open(bs_buf_span(&bytes), BS_SPAN_NONE, &log, why), BS_ERR_INPUT);
+    assert_non_null(strstr(why, "event 3 at byte"));
+    assert_ok(bootlog_open(TEXT("[]"), BS_SPAN_NONE, &log, why));
+    assert_true(log.has_userspace && !log.has_firmware);
+    assert_int_equal(bootlog_main_bank(&log), 0);
+}
+
 static void running_out_of_room_is_an_error(void **state)
 {
     (void)state;
@@ -311,6 +439,12 @@ int main(void)
         cmocka_unit_test(separators_say_whether_all_went_well),
         cmocka_unit_test(partition_tables_are_counted),
         cmocka_unit_test(nothing_in_a_log_moves_the_cursor_of_a_terminal),
+        cmocka_unit_test(boot_loaders_files_and_lists_are_named),
+        cmocka_unit_test(kinds_of_no_action_are_told),
+        cmocka_unit_test(clouds_say_what_keeps_their_memory),
+        cmocka_unit_test(lists_are_counted_and_other_authorities_named),
+        cmocka_unit_test(the_full_table_says_what_words_are_worth),
+        cmocka_unit_test(both_logs_say_which_of_them_is_wrong),
         cmocka_unit_test(long_texts_are_cut),
         cmocka_unit_test(a_description_never_exceeds_its_maximum),
         cmocka_unit_test(the_table_is_for_a_person),
