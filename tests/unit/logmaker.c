@@ -146,7 +146,7 @@ void put_sha1_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct b
     put_data(log, data);
 }
 
-void put_variable(struct bs_buf *data, const char guid[16], const char *name, struct bs_span value)
+void put_variable_data(struct bs_buf *data, const char guid[16], const char *name, struct bs_span value)
 {
     put_bytes(data, guid, 16);
     put_le64(data, strlen(name));

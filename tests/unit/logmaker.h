@@ -38,7 +38,7 @@ void put_with_hashes(struct bs_buf *log, uint32_t pcr, uint32_t type, const uint
 void put_sha1_measured(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span data);
 
 /* UEFI_VARIABLE_DATA; the name in ASCII. EFI_SIGNATURE_LIST of one entry, owned by 16 times 'O'. */
-void put_variable(struct bs_buf *data, const char guid[16], const char *name, struct bs_span value);
+void put_variable_data(struct bs_buf *data, const char guid[16], const char *name, struct bs_span value);
 void put_signature_list(struct bs_buf *data, const char type[16], struct bs_span entry);
 
 /* Reads a file of tests/vectors/eventlogs. */

@@ -116,7 +116,7 @@ static void a_boot_variable_may_be_measured_without_its_name(void **state)
 {
     (void)state;
     BS_SCOPED_BUF struct bs_buf data = BS_BUF(1000);
-    put_variable(&data, GLOBAL_GUID, "BootOrder", TEXT("\1\0\2\0"));
+    put_variable_data(&data, GLOBAL_GUID, "BootOrder", TEXT("\1\0\2\0"));
     const struct bs_span whole = bs_buf_span(&data);
     assert_measured(EVENTLOG_VARIABLE_BOOT, TEXT("\1\0\2\0"), whole, EVENTLOG_DATA_MEASURED, TEXT("\1\0\2\0"));
     assert_measured(EVENTLOG_VARIABLE_BOOT, whole, whole, EVENTLOG_DATA_MEASURED, whole);

@@ -207,7 +207,7 @@ static void other_files_are_called_by_their_name(void **state)
 static void put_secure_boot(struct bs_buf *log, uint32_t pcr, const uint16_t *hashes)
 {
     BS_SCOPED_BUF struct bs_buf data = BS_BUF(200);
-    put_variable(&data, GLOBAL_GUID, "SecureBoot", TEXT("\1"));
+    put_variable_data(&data, GLOBAL_GUID, "SecureBoot", TEXT("\1"));
     put_with_hashes(log, pcr, EVENTLOG_VARIABLE_DRIVER_CONFIG, hashes, bs_buf_span(&data));
 }
 
