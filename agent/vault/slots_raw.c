@@ -15,34 +15,29 @@ static off_t offset_of(size_t index)
     return (off_t)index * RAW_REGION;
 }
 
-static enum bs_err read_at(int fd, off_t offset, uint8_t *data, size_t size)
+/* Reads all of it into `into`, or where that is NULL writes all of it out of `from`. */
+static enum bs_err move(int fd, off_t offset, uint8_t *into, const uint8_t *from, size_t size)
 {
-    while (size > 0) {
-        ssize_t n = pread(fd, data, size, offset);
+    for (size_t done = 0; done < size;) {
+        off_t at = offset + (off_t)done;
+        ssize_t n = into ? pread(fd, into + done, size - done, at) : pwrite(fd, from + done, size - done, at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return BS_ERR_IO;
-        data += n;
-        offset += n;
-        size -= (size_t)n;
+        done += (size_t)n;
     }
     return BS_OK;
 }
 
+static enum bs_err read_at(int fd, off_t offset, uint8_t *data, size_t size)
+{
+    return move(fd, offset, data, NULL, size);
+}
+
 static enum bs_err write_at(int fd, off_t offset, const uint8_t *data, size_t size)
 {
-    while (size > 0) {
-        ssize_t n = pwrite(fd, data, size, offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return BS_ERR_IO;
-        data += n;
-        offset += n;
-        size -= (size_t)n;
-    }
-    return BS_OK;
+    return move(fd, offset, NULL, data, size);
 }
 
 static enum bs_err settle(int fd)
