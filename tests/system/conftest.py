@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bootlab import programs  # noqa: E402 (the line above is what makes it found)
 
 TOOLS = ("qemu-system-x86_64", "swtpm", "swtpm_setup", "mkfs.vfat", "mcopy", "mke2fs", "debugfs", "cpio",
-         "objcopy", "openssl", "sbsign")
+         "objcopy", "openssl", "sbsign", "cryptsetup")
 
 
 def missing(what):

@@ -1,8 +1,10 @@
 """A LUKS volume key and a WireGuard key that a device made outlive what shuts its vault, measured by OVMF.
 
-One device from boot to boot: an approved change of its boot, a foreign increment, a counter that is gone, a cleared TPM.
+One device from boot to boot: an approved change of its boot, a foreign increment, a counter that is gone, a cleared TPM. After each
+it opens the volume that was made under its key, and finds in it what it wrote at first.
 """
 
+import base64
 import json
 import re
 import struct
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bootlab import fleet, rootfs
+from bootlab import fleet, luks, rootfs
 from bootlab.server import Server
 from bootlab.swtpm import Tpm
 
@@ -29,6 +31,8 @@ items = (
 """
 COUNTER, OWNER, LOCKOUT = 0x0180B001, 0x40000001, 0x4000000A
 PASSWORD = struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
+KEY = "/run/credstore/luks.volume-key"
+KEPT = "written by the first boot"
 INCREMENT, UNDEFINE, CLEAR = (0x134, (COUNTER, COUNTER)), (0x122, (OWNER, COUNTER)), (0x126, (LOCKOUT,))
 
 
@@ -58,6 +62,8 @@ class Keeper:
         (folder / "product").mkdir()
         self.product = fleet.Product(folder / "product", self.server.image, (DEMO / "agent.conf").read_text())
         self.board = self.product.board("board", self.product.esp(), rootfs.busybox_root(), tpm=tpm, serial="TEST-0001")
+        self.volume = luks.blank_volume(folder / "luks-volume.img")
+        self.board.disks.more = {luks.TOOLS: luks.tools_disk(folder), luks.VOLUME: self.volume}
         self.device = tpm.ek_sha256()["secp384r1"]
 
     def boot(self, reason=None):
@@ -70,11 +76,26 @@ class Keeper:
         sums = output(self.board, "cd /run/credstore && wc -c luks.volume-key && sha256sum luks.volume-key network.wireguard.private.wg0")
         return sums, json.loads(output(self.board, "cat /run/bootseal/report.json"))
 
+    def fill_volume(self):
+        """The volume is made under the device's key, and the device writes something into it."""
+        luks.make_volume(self.volume, base64.b64decode(output(self.board, f"base64 {KEY}")))
+        assert KEPT.encode() not in self.volume.read_bytes()
+        output(self.board, f"{luks.OPEN} {KEY} volume && echo '{KEPT}' | dd of=/dev/mapper/volume conv=sync,fsync 2>&1")
+        assert KEPT.encode() not in self.volume.read_bytes(), "the volume is not encrypted"
+        status, said = self.board.run("head -c 64 /dev/urandom > /tmp/other && /mnt/open /tmp/other other")
+        assert status == 2 and "No key available" in said, said
+
+    def read_volume(self):
+        """The device opens the volume with its key of now."""
+        said = output(self.board, f"{luks.OPEN} {KEY} volume && dd if=/dev/mapper/volume bs={len(KEPT)} count=1 2>/dev/null")
+        assert said == KEPT
+
     def again(self, reason=None):
         """The same after a power cut, where the vault does not open."""
         self.board.power_cut()
         sums, report = self.boot(reason)
         assert report["source"] == "server" and report["capped"]
+        self.read_volume()
         return sums
 
     def shown(self):
@@ -99,6 +120,7 @@ def test_luks_and_wireguard_keys_outlive_what_shuts_the_vault(keeper):
     made, _ = keeper.boot("unknown-device")
     known = keeper.shown()
     assert "64 luks.volume-key" in made and len(known) == 2 and all(key["enrolled"] for key in known)
+    keeper.fill_volume()
 
     tpm_command(keeper.board, *INCREMENT)
     assert keeper.again() == made
@@ -115,3 +137,4 @@ def test_luks_and_wireguard_keys_outlive_what_shuts_the_vault(keeper):
     keeper.board.power_cut()
     sums, report = keeper.boot()
     assert sums == made and report["source"] == "vault" and keeper.board.sent_packets() == []
+    keeper.read_volume()
