@@ -5,20 +5,11 @@
 #include "core/bundle.h"
 #include "core/policy_digest.h"
 #include "hex.h"
+#include "signer.h"
 
 static struct bs_buf golden = BS_BUF(APPROVALS_SIZE_MAX);
 static struct approvals approvals;
-static struct cert_roots *roots;
 static struct bs_buf cert = BS_BUF(BS_CERT_MAX);
-
-static struct cert_roots *roots_of(const char *name)
-{
-    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(4096);
-    struct cert_roots *made;
-    vector_read(name, &pem);
-    assert_ok(cert_roots_from_pem(bs_buf_span(&pem), &made));
-    return made;
-}
 
 static int setup(void **state)
 {
@@ -29,7 +20,7 @@ static int setup(void **state)
     vector_read("messages/bundle-payload-policy.cbor", &payload);
     struct edit_item item = edit_find(bs_buf_span(&payload), EDIT_PATH(10, 1));
     assert_ok(bs_buf_append(&cert, payload.data + item.start + 3, item.end - item.start - 3));
-    roots = roots_of("messages/bundle-ca.pem");
+    signer_begin();
     return 0;
 }
 
@@ -38,7 +29,7 @@ static int teardown(void **state)
     (void)state;
     bs_buf_free(&golden);
     bs_buf_free(&cert);
-    cert_roots_free(roots);
+    signer_end();
     return 0;
 }
 
@@ -64,7 +55,7 @@ static void the_golden_signatures_are_those_of_the_policy_key(void **state)
     TPMT_PUBLIC key;
     struct crypto_point point;
     uint8_t ref[APPROVAL_REF_SIZE], policy[32], hash[32], digest[32];
-    assert_ok(approval_key(bs_buf_span(&cert), roots, &key));
+    assert_ok(approval_key(bs_buf_span(&cert), signer_roots, &key));
     assert_ok(wire_public_point(&key, &point));
     assert_ok(approval_ref(fill(0xd0, 32), 3, ref));
     for (size_t i = 0; i < approvals.count; i++) {
@@ -86,13 +77,13 @@ static void a_key_without_its_certificate_approves_nothing(void **state)
 {
     (void)state;
     BS_SCOPED_BUF struct bs_buf other = BS_BUF(BS_CERT_MAX);
-    struct cert_roots *strangers = roots_of("messages/other-ca.pem");
+    struct cert_roots *strangers = signer_roots_of("messages/other-ca.pem");
     TPMT_PUBLIC key = { .type = 0x77 };
     assert_err(approval_key(bs_buf_span(&cert), strangers, &key), BS_ERR_UNTRUSTED);
     cert_roots_free(strangers);
     vector_read("messages/bundle-cert.der", &other); /* of the same CA, for bundles */
-    assert_err(approval_key(bs_buf_span(&other), roots, &key), BS_ERR_UNTRUSTED);
-    assert_err(approval_key(BS_SPAN("\x30\0", 2), roots, &key), BS_ERR_UNTRUSTED);
+    assert_err(approval_key(bs_buf_span(&other), signer_roots, &key), BS_ERR_UNTRUSTED);
+    assert_err(approval_key(BS_SPAN("\x30\0", 2), signer_roots, &key), BS_ERR_UNTRUSTED);
     assert_int_equal(key.type, 0x77);
 }
 

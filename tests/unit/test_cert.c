@@ -1,32 +1,11 @@
 /* Certificates and requests: read, made, and as PEM. */
+#include "cert_keys.h"
 #include "cert_maker.h"
 #include "hex.h"
 
 #include "bootseal/protocol.h"
-#include "core/file.h"
 
 #define SERVER_AUTH "1.3.6.1.5.5.7.3.1"
-
-static struct crypto_key *ca_key, *leaf_key;
-static struct crypto_point ca_point, leaf_point;
-
-static int make_keys(void **state)
-{
-    (void)state;
-    assert_ok(crypto_key_make(&ca_key));
-    assert_ok(crypto_key_make(&leaf_key));
-    assert_ok(crypto_key_public(ca_key, &ca_point));
-    assert_ok(crypto_key_public(leaf_key, &leaf_point));
-    return 0;
-}
-
-static int free_keys(void **state)
-{
-    (void)state;
-    crypto_key_free(ca_key);
-    crypto_key_free(leaf_key);
-    return 0;
-}
 
 static const struct cert_request ca_request = {
     .common_name = "Device CA",
@@ -52,16 +31,6 @@ static void make(const struct cert_request *request, struct bs_buf *ret_ca, stru
 {
     assert_ok(cert_make(&ca_request, &ca_point, ca_key, BS_SPAN_NONE, ret_ca));
     assert_ok(cert_make(request, &leaf_point, ca_key, bs_buf_span(ret_ca), ret_cert));
-}
-
-static TPMT_PUBLIC tpm_key(const struct crypto_point *point)
-{
-    TPMT_PUBLIC area;
-    wire_template_device(&area);
-    area.unique.ecc.x.size = area.unique.ecc.y.size = 32;
-    memcpy(area.unique.ecc.x.buffer, point->x, 32);
-    memcpy(area.unique.ecc.y.buffer, point->y, 32);
-    return area;
 }
 
 static void a_certificate_reads_as_it_was_requested(void **state)
@@ -341,107 +310,6 @@ static void a_profile_is_one_and_text(void **state)
     assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
 }
 
-static void vector(const char *name, struct bs_buf *out)
-{
-    char path[256];
-    snprintf(path, sizeof(path), "%s/%s", BS_TEST_VECTORS, name);
-    assert_ok(bs_file_read(path, out));
-}
-
-static void an_ek_certificate_says_whose_tpm_it_is(void **state)
-{
-    (void)state;
-    BS_SCOPED_BUF struct bs_buf der = BS_BUF(BS_CERT_MAX);
-    struct cert_info info;
-    vector("ek/p384.der", &der);
-    assert_ok(cert_parse(bs_buf_span(&der), &info));
-    assert_string_equal(info.tpm_manufacturer, "id:00001014");
-    assert_string_equal(info.tpm_model, "swtpm");
-    assert_string_equal(info.tpm_version, "id:20191023");
-    assert_string_equal(info.subject, "CN=dev-1");
-    assert_true(info.not_after == INT64_MAX);
-    assert_true(cert_has_eku(&info, BS_OID_EKU_EK));
-    assert_int_equal(info.serial_size, 1);
-}
-
-/* The public areas of test_wire.c, put together again from the certificates' own keys. */
-static void an_ek_certificate_is_for_its_ek_and_no_other(void **state)
-{
-    (void)state;
-    BS_SCOPED_BUF struct bs_buf der = BS_BUF(BS_CERT_MAX);
-    struct cert_info info;
-    struct cert_key key;
-    vector("ek/rsa2048.der", &der);
-    assert_ok(cert_parse(bs_buf_span(&der), &info));
-    assert_true(cert_key_read(info.spki, &key));
-    assert_true(key.is_rsa);
-    TPMT_PUBLIC ek = wire_ek_template(WIRE_EK_RSA2048)->public_area;
-    memcpy(ek.unique.rsa.buffer, key.modulus.data, 256);
-    assert_true(cert_key_equals(&info, &ek));
-    ek.parameters.rsaDetail.exponent = 3;
-    assert_false(cert_key_equals(&info, &ek));
-    ek.parameters.rsaDetail.exponent = 65537;
-    assert_true(cert_key_equals(&info, &ek));
-    ek.unique.rsa.buffer[255] ^= 2;
-    assert_false(cert_key_equals(&info, &ek));
-
-    bs_buf_reset(&der);
-    vector("ek/p384.der", &der);
-    assert_ok(cert_parse(bs_buf_span(&der), &info));
-    assert_true(cert_key_read(info.spki, &key));
-    assert_false(cert_key_equals(&info, &ek));
-    ek = wire_ek_template(WIRE_EK_P384)->public_area;
-    ek.unique.ecc.x.size = ek.unique.ecc.y.size = 48;
-    memcpy(ek.unique.ecc.x.buffer, key.point.x, 48);
-    memcpy(ek.unique.ecc.y.buffer, key.point.y, 48);
-    assert_true(cert_key_equals(&info, &ek));
-    ek.unique.ecc.y.buffer[0] ^= 1;
-    assert_false(cert_key_equals(&info, &ek));
-}
-
-static void certificates_are_read_whole_or_not_at_all(void **state)
-{
-    (void)state;
-    BS_SCOPED_BUF struct bs_buf der = BS_BUF(BS_CERT_MAX + 1);
-    struct cert_info info;
-    vector("ek/rsa2048.der", &der);
-    size_t size = der.size;
-    for (size_t n = 0; n < size; n++)
-        assert_err(cert_parse(BS_SPAN(der.data, n), &info), BS_ERR_PROTOCOL);
-    assert_ok(bs_buf_append(&der, "", 1));
-    assert_err(cert_parse(bs_buf_span(&der), &info), BS_ERR_PROTOCOL);
-    assert_ok(cert_parse(BS_SPAN(der.data, size), &info));
-}
-
-static void malformed_certificates_are_refused(void **state)
-{
-    (void)state;
-    const struct maker good = { .subject = "x", .key = leaf_key, .extensions = { MAKER_NO_CA } };
-    struct cert_info info;
-    struct maker maker = good;
-    assert_ok(cert_parse(maker_make(&maker), &info));
-
-    maker.version = 1; /* version 2 */
-    assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
-    maker.version = 0xff; /* version 1 */
-    assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
-    maker = good;
-    maker.outer_algorithm = "1.2.840.10045.4.3.3";
-    assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
-    maker = good;
-    maker.extensions[1] = (struct maker_extension)MAKER_CA; /* once more */
-    assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
-    maker = good;
-    maker.extensions[0].value = "30000500"; /* something behind the value */
-    assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
-    maker = good;
-    for (size_t i = 0; i < 33; i++)
-        maker.extensions[i] = (struct maker_extension){ "1.2.3.4", false, "0500" };
-    assert_err(cert_parse(maker_make(&maker), &info), BS_ERR_PROTOCOL);
-    maker.extensions[32].oid = NULL;
-    assert_ok(cert_parse(maker_make(&maker), &info));
-}
-
 static void more_uses_than_there_is_room_for_are_refused(void **state)
 {
     (void)state;
@@ -534,29 +402,6 @@ static void dates_are_written_in_the_form_of_their_century(void **state)
                                            "39393939313233313233353935395a"));
 }
 
-static void names_are_text_that_cannot_pretend(void **state)
-{
-    (void)state;
-    struct maker maker = { .subject = "a,CN=b\x1b[2J\"", .key = leaf_key };
-    struct cert_info info;
-    assert_ok(cert_parse(maker_make(&maker), &info));
-    assert_string_equal(info.subject, "CN=a\\,CN\\=b?[2J\\\"");
-
-    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(BS_CERT_MAX);
-    BS_SCOPED_BUF struct bs_buf der = BS_BUF(BS_CERT_MAX);
-    vector("cert/root.pem", &pem);
-    assert_ok(cert_pem_decode(bs_buf_span(&pem), "CERTIFICATE", &der));
-    assert_ok(cert_parse(bs_buf_span(&der), &info));
-    assert_string_equal(info.subject, "C=DE, O=Maker\\, of things, CN=Root 384");
-
-    /* cut before the character that does not fit */
-    struct cert_x509 parts;
-    char small[12];
-    assert_ok(cert_x509_read(bs_buf_span(&der), &parts));
-    cert_name_text(parts.subject, small, sizeof(small));
-    assert_string_equal(small, "C=DE, O=Mak");
-}
-
 static void a_request_that_makes_no_sense_is_refused(void **state)
 {
     (void)state;
@@ -588,114 +433,6 @@ static void a_request_that_makes_no_sense_is_refused(void **state)
     assert_int_equal(out.size, 0);
 }
 
-static enum bs_err sign_with_key(void *context, const uint8_t digest[CRYPTO_SHA256_SIZE], uint8_t ret_signature[64])
-{
-    return crypto_key_sign(context, digest, ret_signature);
-}
-
-static enum bs_err sign_never(void *context, const uint8_t digest[CRYPTO_SHA256_SIZE], uint8_t ret_signature[64])
-{
-    (void)context;
-    (void)digest;
-    (void)ret_signature;
-    return BS_ERR_TPM;
-}
-
-static void a_csr_is_its_keys_own(void **state)
-{
-    (void)state;
-    TPMT_PUBLIC key = tpm_key(&leaf_point), other = tpm_key(&ca_point);
-    BS_SCOPED_BUF struct bs_buf csr = BS_BUF(BS_CERT_MAX);
-    assert_ok(cert_csr_make(&key, "device", sign_with_key, leaf_key, &csr));
-    assert_ok(cert_csr_verify(bs_buf_span(&csr), &key));
-    assert_err(cert_csr_verify(bs_buf_span(&csr), &other), BS_ERR_UNTRUSTED);
-
-    for (size_t i = 0; i < csr.size; i++) {
-        csr.data[i] ^= (uint8_t)(1 << i % 8);
-        assert_err(cert_csr_verify(bs_buf_span(&csr), &key), BS_ERR_UNTRUSTED);
-        csr.data[i] ^= (uint8_t)(1 << i % 8);
-        assert_err(cert_csr_verify(BS_SPAN(csr.data, i), &key), BS_ERR_UNTRUSTED);
-    }
-    assert_ok(bs_buf_append(&csr, "", 1));
-    assert_err(cert_csr_verify(bs_buf_span(&csr), &key), BS_ERR_UNTRUSTED);
-
-    /* the key of one, the signature of another */
-    bs_buf_reset(&csr);
-    assert_ok(cert_csr_make(&key, "device", sign_with_key, ca_key, &csr));
-    assert_err(cert_csr_verify(bs_buf_span(&csr), &key), BS_ERR_UNTRUSTED);
-    bs_buf_reset(&csr);
-    assert_err(cert_csr_make(&key, "device", sign_never, NULL, &csr), BS_ERR_TPM);
-    assert_int_equal(csr.size, 0);
-}
-
-static void the_csr_of_openssl_verifies(void **state)
-{
-    (void)state;
-    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(BS_CERT_MAX);
-    BS_SCOPED_BUF struct bs_buf csr = BS_BUF(BS_CERT_MAX);
-    BS_SCOPED_BUF struct bs_buf cert = BS_BUF(BS_CERT_MAX);
-    struct cert_info info;
-    struct cert_key key;
-    vector("cert/leaf.csr.pem", &pem);
-    assert_ok(cert_pem_decode(bs_buf_span(&pem), "CERTIFICATE REQUEST", &csr));
-    bs_buf_reset(&pem);
-    vector("cert/leaf.pem", &pem); /* has the same key */
-    assert_ok(cert_pem_decode(bs_buf_span(&pem), "CERTIFICATE", &cert));
-    assert_ok(cert_parse(bs_buf_span(&cert), &info));
-    assert_true(cert_key_read(info.spki, &key));
-    TPMT_PUBLIC area = tpm_key(&key.point);
-    assert_ok(cert_csr_verify(bs_buf_span(&csr), &area));
-}
-
-static void pem_of_every_length_comes_back(void **state)
-{
-    (void)state;
-    uint8_t data[200];
-    for (size_t i = 0; i < sizeof(data); i++)
-        data[i] = (uint8_t)(37 * i);
-    for (size_t size = 1; size <= sizeof(data); size++) {
-        BS_SCOPED_BUF struct bs_buf pem = BS_BUF(1024);
-        BS_SCOPED_BUF struct bs_buf der = BS_BUF(sizeof(data));
-        assert_ok(cert_pem_encode(BS_SPAN(data, size), "X", &pem));
-        assert_ok(cert_pem_decode(bs_buf_span(&pem), "X", &der));
-        assert_true(bs_span_equal(bs_buf_span(&der), BS_SPAN(data, size)));
-        assert_err(cert_pem_decode(bs_buf_span(&pem), "Y", &der), BS_ERR_INPUT);
-        bs_buf_reset(&der);
-        der.limit = size - 1;
-        assert_err(cert_pem_decode(bs_buf_span(&pem), "X", &der), BS_ERR_NOMEM);
-    }
-}
-
-static void malformed_pem_is_refused(void **state)
-{
-    (void)state;
-    const char *const wrong[] = {
-        "",
-        "-----BEGIN X-----\n",
-        "-----BEGIN X-----\nAAAA\n",
-        "-----BEGIN X-----\n-----END X-----\n",
-        "-----BEGIN X-----\nAAA\n-----END X-----\n",
-        "-----BEGIN X-----\nAAAAAA\n-----END X-----\n",
-        "-----BEGIN X-----\nAA=A\n-----END X-----\n",
-        "-----BEGIN X-----\nA===\n-----END X-----\n",
-        "-----BEGIN X-----\nAA==AAAA\n-----END X-----\n",
-        "-----BEGIN X-----\nAB==\n-----END X-----\n", /* bits left over */
-        "-----BEGIN X-----\nAAB=\n-----END X-----\n",
-        "-----BEGIN X-----\nAA A\n-----END X-----\n",
-        "-----BEGIN X-----\nAAA-\n-----END X-----\n",
-        "-----BEGIN X-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END X-----\n",
-        "-----BEGIN X-----\nAAAA\n-----END Y-----\n",
-    };
-    for (size_t i = 0; i < COUNT(wrong); i++) {
-        BS_SCOPED_BUF struct bs_buf der = BS_BUF(64);
-        assert_err(cert_pem_decode(bs_span_of_string(wrong[i]), "X", &der), BS_ERR_INPUT);
-    }
-    BS_SCOPED_BUF struct bs_buf der = BS_BUF(64);
-    assert_ok(cert_pem_decode(bs_span_of_string("text before\r\n-----BEGIN X-----\r\nAQID\r\nBA==\r\n-----END X-----"),
-                              "X", &der));
-    assert_true(bs_span_equal(bs_buf_span(&der), hex("01020304")));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -707,19 +444,10 @@ int main(void)
         cmocka_unit_test(a_device_certificate_carries_identity_and_profile),
         cmocka_unit_test(identities_that_are_not_ours_are_left_alone_and_broken_ones_refused),
         cmocka_unit_test(a_profile_is_one_and_text),
-        cmocka_unit_test(an_ek_certificate_says_whose_tpm_it_is),
-        cmocka_unit_test(an_ek_certificate_is_for_its_ek_and_no_other),
-        cmocka_unit_test(certificates_are_read_whole_or_not_at_all),
-        cmocka_unit_test(malformed_certificates_are_refused),
         cmocka_unit_test(more_uses_than_there_is_room_for_are_refused),
         cmocka_unit_test(dates_are_read_by_the_calendar),
         cmocka_unit_test(dates_are_written_in_the_form_of_their_century),
-        cmocka_unit_test(names_are_text_that_cannot_pretend),
         cmocka_unit_test(a_request_that_makes_no_sense_is_refused),
-        cmocka_unit_test(a_csr_is_its_keys_own),
-        cmocka_unit_test(the_csr_of_openssl_verifies),
-        cmocka_unit_test(pem_of_every_length_comes_back),
-        cmocka_unit_test(malformed_pem_is_refused),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

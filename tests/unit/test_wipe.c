@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "cbor_edit.h"
+#include "signer.h"
 
 #include "core/bundle.h"
 #include "core/message.h"
@@ -9,30 +10,14 @@
 #define ORDER_MAX 8192
 
 /* What every test needs; made once. */
-static struct cert_roots *roots;
-static struct crypto_key *key;
-static struct bs_buf cert = BS_BUF(BS_CERT_MAX);
 static struct bs_buf golden = BS_BUF(ORDER_MAX);
 static uint8_t ak_name[34], statement_sha256[32];
-
-static struct cert_roots *roots_of(const char *name)
-{
-    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(4096);
-    struct cert_roots *made;
-    vector_read(name, &pem);
-    assert_ok(cert_roots_from_pem(bs_buf_span(&pem), &made));
-    return made;
-}
 
 static int setup(void **state)
 {
     (void)state;
-    BS_SCOPED_BUF struct bs_buf pem = BS_BUF(4096);
     BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
-    roots = roots_of("messages/bundle-ca.pem");
-    vector_read("messages/bundle-key.pem", &pem);
-    assert_ok(crypto_key_from_pem(bs_buf_span(&pem), &key));
-    vector_read("messages/bundle-cert.der", &cert);
+    signer_begin();
     vector_read("messages/wipe-sign1.cbor", &golden);
     vector_read("messages/statement-full.cbor", &statement);
     assert_ok(crypto_hash(CRYPTO_SHA256, bs_buf_span(&statement), statement_sha256));
@@ -44,9 +29,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    cert_roots_free(roots);
-    crypto_key_free(key);
-    bs_buf_free(&cert);
+    signer_end();
     bs_buf_free(&golden);
     return 0;
 }
@@ -73,7 +56,7 @@ static void the_golden_order_verifies_and_says_what_was_signed(void **state)
 {
     (void)state;
     struct wipe_order order;
-    assert_ok(wipe_verify(bs_buf_span(&golden), roots, &order));
+    assert_ok(wipe_verify(bs_buf_span(&golden), signer_roots, &order));
     assert_is_order_of_the_vector(&order);
 }
 
@@ -83,10 +66,10 @@ static void an_order_is_signed_with_the_golden_payload(void **state)
     BS_SCOPED_BUF struct bs_buf made = BS_BUF(ORDER_MAX);
     BS_SCOPED_BUF struct bs_buf payload = BS_BUF(ORDER_MAX);
     struct wipe_order order = order_of_the_vector();
-    assert_ok(wipe_sign(&order, key, bs_buf_span(&cert), &made));
+    assert_ok(wipe_sign(&order, signer_key, bs_buf_span(&signer_cert), &made));
     vector_read("messages/wipe-payload.cbor", &payload);
     assert_non_null(memmem(made.data, made.size, payload.data, payload.size));
-    assert_ok(wipe_verify(bs_buf_span(&made), roots, &order));
+    assert_ok(wipe_verify(bs_buf_span(&made), signer_roots, &order));
     assert_is_order_of_the_vector(&order);
 }
 
@@ -98,9 +81,9 @@ static void a_bundle_is_no_order_and_an_order_no_bundle(void **state)
     struct wipe_order order;
     struct bundle bundle;
     vector_read("messages/bundle-sign1.cbor", &sign1);
-    assert_ok(bundle_verify(bs_buf_span(&sign1), roots, &bundle));
-    assert_err(wipe_verify(bs_buf_span(&sign1), roots, &order), BS_ERR_UNTRUSTED);
-    assert_err(bundle_verify(bs_buf_span(&golden), roots, &bundle), BS_ERR_UNTRUSTED);
+    assert_ok(bundle_verify(bs_buf_span(&sign1), signer_roots, &bundle));
+    assert_err(wipe_verify(bs_buf_span(&sign1), signer_roots, &order), BS_ERR_UNTRUSTED);
+    assert_err(bundle_verify(bs_buf_span(&golden), signer_roots, &bundle), BS_ERR_UNTRUSTED);
 }
 
 static void signers_of_others_or_for_other_ends_are_untrusted(void **state)
@@ -108,15 +91,15 @@ static void signers_of_others_or_for_other_ends_are_untrusted(void **state)
     (void)state;
     static const char *const certs[] = { "messages/bundle-cert-wrong-eku.der", "messages/bundle-cert-expired.der" };
     struct wipe_order order = order_of_the_vector(), back;
-    struct cert_roots *others = roots_of("messages/other-ca.pem");
+    struct cert_roots *others = signer_roots_of("messages/other-ca.pem");
     assert_err(wipe_verify(bs_buf_span(&golden), others, &back), BS_ERR_UNTRUSTED);
     cert_roots_free(others);
     for (size_t i = 0; i < COUNT(certs); i++) {
         BS_SCOPED_BUF struct bs_buf made = BS_BUF(ORDER_MAX);
         BS_SCOPED_BUF struct bs_buf other = BS_BUF(BS_CERT_MAX);
         vector_read(certs[i], &other);
-        assert_ok(wipe_sign(&order, key, bs_buf_span(&other), &made));
-        assert_err(wipe_verify(bs_buf_span(&made), roots, &back), BS_ERR_UNTRUSTED);
+        assert_ok(wipe_sign(&order, signer_key, bs_buf_span(&other), &made));
+        assert_err(wipe_verify(bs_buf_span(&made), signer_roots, &back), BS_ERR_UNTRUSTED);
     }
 }
 
@@ -126,12 +109,12 @@ static void no_changed_byte_and_no_cut_is_obeyed(void **state)
     struct wipe_order order;
     for (size_t i = 0; i < golden.size; i++) {
         golden.data[i] ^= 1;
-        assert_err(wipe_verify(bs_buf_span(&golden), roots, &order), BS_ERR_UNTRUSTED);
+        assert_err(wipe_verify(bs_buf_span(&golden), signer_roots, &order), BS_ERR_UNTRUSTED);
         golden.data[i] ^= 1;
-        assert_err(wipe_verify(BS_SPAN(golden.data, i), roots, &order), BS_ERR_UNTRUSTED);
+        assert_err(wipe_verify(BS_SPAN(golden.data, i), signer_roots, &order), BS_ERR_UNTRUSTED);
     }
     assert_ok(bs_buf_append(&golden, "", 1));
-    assert_err(wipe_verify(bs_buf_span(&golden), roots, &order), BS_ERR_UNTRUSTED);
+    assert_err(wipe_verify(bs_buf_span(&golden), signer_roots, &order), BS_ERR_UNTRUSTED);
     golden.size--;
 }
 
@@ -149,7 +132,7 @@ static void what_a_device_would_refuse_is_not_signed(void **state)
             order.statement_sha256 = BS_SPAN_NONE;
         else
             order.serial = 0;
-        assert_err(wipe_sign(&order, key, bs_buf_span(&cert), &made), BS_ERR_INPUT);
+        assert_err(wipe_sign(&order, signer_key, bs_buf_span(&signer_cert), &made), BS_ERR_INPUT);
     }
 }
 
@@ -183,7 +166,7 @@ static void an_answer_that_wipes_has_all_of_it_and_no_other_has_an_order(void **
     assert_ok(message_answer_decode(bs_buf_span(&vector), &m));
     assert_int_equal(m.kind, MESSAGE_WIPE);
     assert_span_text(m.reason, "wiped");
-    assert_ok(wipe_verify(m.order, roots, &order));
+    assert_ok(wipe_verify(m.order, signer_roots, &order));
     assert_is_order_of_the_vector(&order);
     assert_ok(message_answer_encode(&m, &made));
     assert_true(bs_span_equal(bs_buf_span(&made), bs_buf_span(&vector)));
