@@ -5,6 +5,8 @@
 
 /* Above this the table would cost more than the answer is worth. */
 #define ALIGN_MAX 512
+/* So far ahead is looked for what something was changed into; who may show a log must not buy much time with it. */
+#define ALIGN_AHEAD 32
 
 /* The stretch between what both lists begin and end with, and where its rows go. */
 struct stretch {
@@ -44,7 +46,7 @@ static void add(struct stretch *stretch, enum align_change change, size_t found,
 
 static bool is_like_a_later_one(const struct align_lists *lists, const struct gap *gap)
 {
-    for (size_t k = gap->expected; k < gap->expected_end; k++)
+    for (size_t k = gap->expected; k < gap->expected_end && k - gap->expected < ALIGN_AHEAD; k++)
         if (like(lists, gap->found, k))
             return true;
     return false;

@@ -72,6 +72,14 @@ static void what_is_the_same_thing_is_changed_and_all_else_came_or_went(void **s
     assert_rows("aBQc", "aqbc", "-q~Bb+Q");
 }
 
+static void what_it_was_changed_into_is_not_looked_for_far_away(void **state)
+{
+    (void)state;
+    assert_rows("A", "bcda", "-b-c-d~Aa");
+    assert_rows("A", "bcdefghijklmnopqrstuvwxyz0123456789a",
+                "+A-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q-r-s-t-u-v-w-x-y-z-0-1-2-3-4-5-6-7-8-9-a");
+}
+
 static void rows_without_room_are_counted(void **state)
 {
     (void)state;
@@ -276,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_difference_is_found_by_alignment),
         cmocka_unit_test(what_is_the_same_thing_is_changed_and_all_else_came_or_went),
+        cmocka_unit_test(what_it_was_changed_into_is_not_looked_for_far_away),
         cmocka_unit_test(rows_without_room_are_counted),
         cmocka_unit_test(lists_too_long_for_a_table_are_compared_by_position),
         cmocka_unit_test(a_boot_does_not_differ_from_itself),
