@@ -47,11 +47,15 @@ static void describe(const struct boot_diff_event *event, char *ret_text, size_t
 {
     enum { DIGEST_SHOWN = 23 };
     const char *type = event->is_userspace ? "of the userspace log" : eventlog_type_name(event->type);
+    int written;
     if (event->is_there)
-        snprintf(ret_text, size, "%.*s %s%s%s", DIGEST_SHOWN, event->digest, type ? type : "event of unknown type",
-                 event->words[0] ? " " : "", event->words);
+        written = snprintf(ret_text, size, "%.*s %s%s%s", DIGEST_SHOWN, event->digest,
+                           type ? type : "event of unknown type", event->words[0] ? " " : "", event->words);
     else
-        snprintf(ret_text, size, "%.*s", (int)size - 1, event->digest);
+        written = snprintf(ret_text, size, "%.*s", (int)size - 1, event->digest);
+    /* What is too long is cut. */
+    if (written < 0)
+        ret_text[0] = '\0';
 }
 
 static void describe_row(const struct boot_diff_row *row, struct evidence_finding *ret_finding)
