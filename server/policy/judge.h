@@ -36,6 +36,23 @@ struct judge_event {
     enum judge_rule taken_by;
 };
 
+/* Digests that are known before any log is read. */
+enum judge_known {
+    JUDGE_ZEROS, /* separators */
+    JUDGE_ONES,
+    JUDGE_CALLING, /* sentences: see judge_built_in.c */
+    JUDGE_RETURNING,
+    JUDGE_INT_19,
+    JUDGE_EXIT,
+    JUDGE_EXIT_FAILED,
+    JUDGE_EXIT_DONE,
+    JUDGE_PHASE,
+    JUDGE_SECURE_BOOT_OFF, /* see rule_secure_boot.c */
+    JUDGE_SECURE_BOOT_IS_ON,
+    JUDGE_SECURE_BOOT_UNSET,
+    JUDGE_KNOWN
+};
+
 struct judge_record {
     uint8_t digest[CRYPTO_HASH_MAX];
     uint8_t text[USERLOG_TEXT_MAX];
@@ -47,6 +64,7 @@ struct judge {
     const struct policy_references *references;
     uint16_t bank;
     size_t size; /* of a digest */
+    uint8_t known[JUDGE_KNOWN][CRYPTO_HASH_MAX];
     struct eventlog log;
     struct eventlog_replay replay;
     struct userlog userlog;
@@ -59,10 +77,18 @@ struct judge {
     enum bs_err err;                            /* trouble of our own */
 };
 
-/* for (struct judge_event *e = NULL; (e = judge_next(judge, e, pcr));) */
+/*
+ * for (struct judge_event *e = NULL; (e = judge_next(judge, e, pcr));) Of the firmware's log alone: what was started, and how, only that one
+ * tells. A running system can extend each of these PCRs by whatever it likes.
+ */
 struct judge_event *judge_next(struct judge *judge, struct judge_event *previous, uint32_t pcr);
+/* Of both logs. */
+struct judge_event *judge_next_any(struct judge *judge, struct judge_event *previous, uint32_t pcr);
 
 void judge_take(struct judge_event *event, enum judge_rule rule);
+
+/* One of the digests that are known before any log is read. */
+bool judge_is_known(const struct judge *judge, struct bs_span digest, enum judge_known known);
 
 /* The digest is that of these bytes. */
 bool judge_is_digest_of(const struct judge *judge, struct bs_span digest, struct bs_span bytes);
@@ -92,12 +118,16 @@ bool judge_read(struct judge *judge);
  */
 bool judge_is_in_initrd(const struct policy_boot *boot, const struct eventlog_replay *replay);
 
-/* judge_built_in.c: what needs no rule. Also of a reference: whether an event says nothing about what was booted. */
+/* judge_built_in.c: what needs no rule. First the digests of it, and of the variable SecureBoot. */
+enum bs_err judge_know(struct judge *judge) BS_MUST_USE;
+/* Takes it. Also of a reference: whether an event says nothing about what was booted. */
 void judge_built_in(struct judge *judge);
 bool judge_is_built_in(const struct judge *judge, uint32_t pcr, struct bs_span digest);
 
 /* The rules: each takes its events and says what it misses. */
 void rule_secure_boot(struct judge *judge);
+/* What the variable SecureBoot is measured as: 0 off, 1 on, 2 not set. */
+struct bs_span rule_secure_boot_write(uint8_t value, uint8_t bytes[53]);
 /* Is the event, by its digest, the variable SecureBoot? 0 off, 1 on, 2 not set. */
 bool rule_secure_boot_read(const struct judge *judge, const struct judge_event *event, uint8_t *ret_value);
 void rule_signers(struct judge *judge);

@@ -11,27 +11,47 @@ static const uint8_t separators[][4] = { { 0, 0, 0, 0 }, { 0xff, 0xff, 0xff, 0xf
 
 /* PFP 1.06 §10.4.4. Those that tell of a weaker machine are left out: they must be named. */
 static const struct {
+    enum judge_known known;
     uint32_t pcr;
     const char *words;
 } sentences[] = {
-    { 4, "Calling EFI Application from Boot Option" },
-    { 4, "Returning from EFI Application from Boot Option" },
-    { 4, "Calling INT 19h" },
-    { 5, "Exit Boot Services Invocation" },
-    { 5, "Exit Boot Services Returned with Failure" },
-    { 5, "Exit Boot Services Returned with Success" },
+    { JUDGE_CALLING, 4, "Calling EFI Application from Boot Option" },
+    { JUDGE_RETURNING, 4, "Returning from EFI Application from Boot Option" },
+    { JUDGE_INT_19, 4, "Calling INT 19h" },
+    { JUDGE_EXIT, 5, "Exit Boot Services Invocation" },
+    { JUDGE_EXIT_FAILED, 5, "Exit Boot Services Returned with Failure" },
+    { JUDGE_EXIT_DONE, 5, "Exit Boot Services Returned with Success" },
 };
+
+static enum bs_err know(struct judge *judge, enum judge_known known, struct bs_span bytes)
+{
+    return crypto_hash(judge->bank, bytes, judge->known[known]);
+}
+
+enum bs_err judge_know(struct judge *judge)
+{
+    uint8_t bytes[53];
+    enum bs_err err = know(judge, JUDGE_ZEROS, BS_SPAN(separators[0], 4));
+    if (err == BS_OK)
+        err = know(judge, JUDGE_ONES, BS_SPAN(separators[1], 4));
+    if (err == BS_OK)
+        err = know(judge, JUDGE_PHASE, bs_span_of_string("enter-initrd"));
+    for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]) && err == BS_OK; i++)
+        err = know(judge, sentences[i].known, bs_span_of_string(sentences[i].words));
+    for (uint8_t value = 0; value < 3 && err == BS_OK; value++)
+        err = know(judge, JUDGE_SECURE_BOOT_OFF + value, rule_secure_boot_write(value, bytes));
+    return err;
+}
 
 static bool is_separator(const struct judge *judge, struct bs_span digest)
 {
-    return judge_is_digest_of(judge, digest, BS_SPAN(separators[0], 4)) ||
-           judge_is_digest_of(judge, digest, BS_SPAN(separators[1], 4));
+    return judge_is_known(judge, digest, JUDGE_ZEROS) || judge_is_known(judge, digest, JUDGE_ONES);
 }
 
 static bool is_sentence(const struct judge *judge, uint32_t pcr, struct bs_span digest)
 {
     for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
-        if (sentences[i].pcr == pcr && judge_is_digest_of(judge, digest, bs_span_of_string(sentences[i].words)))
+        if (sentences[i].pcr == pcr && judge_is_known(judge, digest, sentences[i].known))
             return true;
     return false;
 }
@@ -82,9 +102,9 @@ static void take_separator(struct judge *judge, uint32_t pcr)
 static void take_phase(struct judge *judge)
 {
     struct judge_event *last = NULL;
-    for (struct judge_event *e = NULL; (e = judge_next(judge, e, 11));)
+    for (struct judge_event *e = NULL; (e = judge_next_any(judge, e, 11));)
         last = e;
-    if (last && judge_is_digest_of(judge, last->digest, bs_span_of_string("enter-initrd")))
+    if (last && judge_is_known(judge, last->digest, JUDGE_PHASE))
         judge_take(last, JUDGE_BUILT_IN);
 }
 

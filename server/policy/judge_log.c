@@ -120,7 +120,8 @@ static bool open_logs(struct judge *judge)
 {
     if (judge->size == 0)
         return refuse_log(judge, "the PCR bank is of a hash that is not known here", NULL, 0);
-    return replay_log(judge) && replay_userlog(judge);
+    judge->err = judge_know(judge);
+    return judge->err == BS_OK && replay_log(judge) && replay_userlog(judge);
 }
 
 bool judge_is_in_initrd(const struct policy_boot *boot, const struct eventlog_replay *replay)

@@ -48,13 +48,24 @@ void judge_say(char *ret_text, size_t size, const char *format, ...)
     memcpy(ret_text + used, is_cut ? "..." : "", is_cut ? 4 : 1);
 }
 
-struct judge_event *judge_next(struct judge *judge, struct judge_event *previous, uint32_t pcr)
+struct judge_event *judge_next_any(struct judge *judge, struct judge_event *previous, uint32_t pcr)
 {
     struct judge_event *end = judge->events + judge->count;
     for (struct judge_event *e = previous ? previous + 1 : judge->events; e < end; e++)
         if (e->event.pcr == pcr)
             return e;
     return NULL;
+}
+
+struct judge_event *judge_next(struct judge *judge, struct judge_event *previous, uint32_t pcr)
+{
+    struct judge_event *e = judge_next_any(judge, previous, pcr);
+    return e && !e->is_userspace ? e : NULL; /* those of userspace stand behind all others */
+}
+
+bool judge_is_known(const struct judge *judge, struct bs_span digest, enum judge_known known)
+{
+    return bs_span_equal(digest, BS_SPAN(judge->known[known], judge->size));
 }
 
 void judge_take(struct judge_event *event, enum judge_rule rule)

@@ -28,11 +28,11 @@ struct proof {
     size_t count; /* of texts that were proven, the claimed and others */
 };
 
-static bool is_wanted(const struct judge *judge, uint32_t pcr)
+static bool is_wanted(const struct judge *judge, const struct judge_event *event)
 {
     static const uint32_t pcrs =
         JUDGE_BIT(GRUB_PCR) | JUDGE_BIT(KERNEL_PCR) | JUDGE_BIT(SECTION_PCR) | JUDGE_BIT(PARAMETER_PCR);
-    return pcrs & judge->policy->events & JUDGE_BIT(pcr);
+    return !event->is_userspace && (pcrs & judge->policy->events & JUDGE_BIT(event->event.pcr));
 }
 
 static void add_form(struct proof *proof, uint32_t pcrs, struct bs_span bytes)
@@ -172,7 +172,7 @@ static void take_claims(struct proof *proof)
     struct judge *judge = proof->judge;
     for (size_t i = 0; i < judge->count; i++) {
         struct judge_event *e = &judge->events[i];
-        if (!is_wanted(judge, e->event.pcr) || !is_claim(proof, e))
+        if (!is_wanted(judge, e) || !is_claim(proof, e))
             continue;
         if (!proof->is_proven)
             check(judge, e, proof->text);
@@ -227,8 +227,7 @@ static void take_texts(struct proof *proof)
     char text[TEXT_MAX + 1];
     for (size_t i = 0; i < judge->count; i++) {
         struct judge_event *e = &judge->events[i];
-        if (!is_wanted(judge, e->event.pcr) || is_claim(proof, e) ||
-            (!read_grub(judge, e, text) && !read_wide(e, text)))
+        if (!is_wanted(judge, e) || is_claim(proof, e) || (!read_grub(judge, e, text) && !read_wide(e, text)))
             continue;
         if (!proof->is_proven || !strstr(proof->text, text))
             check(judge, e, text);

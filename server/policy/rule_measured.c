@@ -12,11 +12,18 @@ struct wanted {
     const struct conf_strings *digests;
 };
 
+/* An initrd is of the firmware's log; anything else may be of userspace's. */
+static struct judge_event *next(struct judge *judge, struct judge_event *previous, const struct wanted *wanted)
+{
+    return wanted->rule == JUDGE_INITRD ? judge_next(judge, previous, wanted->pcr)
+                                        : judge_next_any(judge, previous, wanted->pcr);
+}
+
 /* Takes what is there; also true for an event that an earlier group of this rule took. */
 static bool take_all(struct judge *judge, const struct wanted *wanted)
 {
     bool is_there = false;
-    for (struct judge_event *e = NULL; (e = judge_next(judge, e, wanted->pcr));) {
+    for (struct judge_event *e = NULL; (e = next(judge, e, wanted));) {
         if ((e->is_taken && e->taken_by != wanted->rule) || !digest_list_has(wanted->digests, judge->bank, e->digest))
             continue;
         judge_take(e, wanted->rule);

@@ -7,7 +7,7 @@
 #define NOT_SET 2 /* in the place of a value */
 
 /* UEFI_VARIABLE_DATA (PFP 1.06 §10.2.6) of EFI_GLOBAL_VARIABLE, SecureBoot: GUID, characters, size, name, and perhaps one byte. */
-static struct bs_span write_variable(uint8_t value, uint8_t bytes[53])
+struct bs_span rule_secure_boot_write(uint8_t value, uint8_t bytes[53])
 {
     static const uint8_t head[52] = { 0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98,
                                       0x03, 0x2b, 0x8c, 10,   0,    0,    0,    0,    0,    0,    0,    1,    0,
@@ -22,9 +22,8 @@ static struct bs_span write_variable(uint8_t value, uint8_t bytes[53])
 /* By its digest: whatever type or data the event claims. */
 bool rule_secure_boot_read(const struct judge *judge, const struct judge_event *event, uint8_t *ret_value)
 {
-    uint8_t bytes[53];
     for (uint8_t value = 0; value <= NOT_SET; value++)
-        if (judge_is_digest_of(judge, event->digest, write_variable(value, bytes))) {
+        if (judge_is_known(judge, event->digest, JUDGE_SECURE_BOOT_OFF + value)) {
             *ret_value = value;
             return true;
         }

@@ -58,12 +58,14 @@ static enum bs_err each_none(void *context, policy_reference_fn row, void *row_c
 static void a_policy_of_nothing_approves_nothing(void **state)
 {
     (void)state;
-    static const struct policy_file nothing;
+    static const struct policy_file nothing, ignoring = { .ignore = 0xffffff };
     static const struct policy_references none = { NULL, NULL, each_none };
     struct policy_verdict verdict;
     scene_judge(&scene, &boot, log_policy(&boot, P(2), " "));
     assert_true(scene.verdict.is_good);
     assert_ok(policy_judge_boot(&nothing, &scene.subject, &none, &verdict));
+    assert_false(verdict.is_good);
+    assert_ok(policy_judge_boot(&ignoring, &scene.subject, &none, &verdict));
     assert_false(verdict.is_good);
 }
 
@@ -269,6 +271,34 @@ static void events_of_userspace_are_judged_like_all_others(void **state)
     assert_not_good(&scene, &boot, text, "pcrs", "lead to another value");
     put_bytes(&boot.userspace, "{", 1);
     assert_not_good(&scene, &boot, text, "pcrs", "userspace log cannot be read");
+}
+
+/* A running system measures what it likes, where it likes; what was started before it only the firmware's log tells. */
+static void userspace_proves_nothing_about_what_was_started(void **state)
+{
+    (void)state;
+    uint8_t digest[32], ones[4] = { 0xff, 0xff, 0xff, 0xff };
+    char hex[65], text[512];
+    log_remove(&table, "uki");
+    log_remove(&table, "sep2");
+    log_boot(&table, &boot);
+    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(ones, 4), digest));
+    bs_hex(BS_SPAN(digest, 32), hex);
+    static const char shim[] =
+        "applications = ( { name = \"shim\"; digests = [\"sha256:4141414141414141414141414141414141414141414141414141"
+        "414141414141\"]; }, { name = \"uki\"; digests = [\"sha256:42424242424242424242424242424242424242424242"
+        "42424242424242424242\"]; } );";
+    int size = snprintf(
+        text, sizeof(text),
+        "{\"pcr\":4,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"4242424242424242424242424242424242424242424242424242"
+        "424242424242\"}],\"content_type\":\"systemd\",\"content\":{\"string\":\"x\"}}\n"
+        "{\"pcr\":2,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":\"systemd\",\"content\":{"
+        "\"string\":\"y\"}}\n",
+        hex);
+    put_bytes(&boot.userspace, text, (size_t)size);
+    scene_replay(&boot);
+    refused(P(4), shim, "applications.[1]", "uki of the policy was not started");
+    refused(P(2), "", "pcrs.events", "has no separator");
 }
 
 /* A log of userspace that leaves the last record out is not helped by the phase that needs no log. */
@@ -580,6 +610,7 @@ int main(void)
         TEST(what_firmware_says_of_itself_is_known_by_its_digest),
         TEST(the_phase_of_the_initrd_needs_no_log),
         TEST(events_of_userspace_are_judged_like_all_others),
+        TEST(userspace_proves_nothing_about_what_was_started),
         TEST(who_sends_a_userspace_log_sends_all_of_it),
         TEST(other_events_are_named_by_digest),
         TEST(an_event_is_taken_by_one_rule_alone),
