@@ -101,6 +101,17 @@ LOG(a_header_of_a_huge_size, scene_show_log, ALL; set_le32(log->data + 28, UINT3
 LOG(a_header_of_another_digest_size, scene_show_log, ALL; log->data[32 + 24 + 6] = 20)
 LOG(bytes_after_a_log, scene_show_log, ALL; put_bytes(log, "more", 4))
 
+/* They extend nothing and have no digests, so that more fit into a statement than are read. */
+static void put_claims(struct bs_buf *log, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put_le32(log, 0);
+        put_le32(log, EVENTLOG_NO_ACTION);
+        put_le64(log, 0);
+    }
+}
+LOG(a_log_of_too_many_events, scene_show_log, ALL; put_claims(log, EVENTLOG_EVENTS_MAX))
+
 static const uint16_t sha1_bank[] = { CRYPTO_SHA1, 20, 0 };
 static const uint16_t both_banks[] = { CRYPTO_SHA1, 20, CRYPTO_SHA256, 32, 0 };
 
@@ -348,6 +359,7 @@ static const struct attack attacks[] = {
     ATTACK(a_header_of_a_huge_size, BS_REASON_LOG_MALFORMED),
     ATTACK(a_header_of_another_digest_size, BS_REASON_LOG_MALFORMED),
     ATTACK(bytes_after_a_log, BS_REASON_LOG_MALFORMED),
+    ATTACK(a_log_of_too_many_events, BS_REASON_LOG_TOO_LARGE),
     ATTACK(an_event_without_a_digest_of_the_quoted_bank, BS_REASON_LOG_MALFORMED),
     ATTACK(a_locality_that_there_is_not, BS_REASON_LOG_MALFORMED),
     ATTACK(two_localities, BS_REASON_LOG_MALFORMED),

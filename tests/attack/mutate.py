@@ -42,9 +42,6 @@ EQUIVALENT = [
      "wire_public_decode(evidence->statement.device_key.public_area, &evidence->device_key) != BS_OK", ZEROS),
     ("server/verify_keys.c", "wire_nv_public_decode(evidence->statement.counter_public, &counter) != BS_OK", ZEROS),
     ("server/verify_quote.c", "wire_signature_decode(evidence->request.signature, &signature) != BS_OK", ZEROS),
-    ("server/verify_log.c",
-     "return refuse(refusal, BS_REASON_LOG_TOO_LARGE, \"the event log is larger than is read here: %s\", fault->what);",
-     "a statement takes 200 KiB of log, and in these are fewer events than are read; the switch names each fault"),
     ("server/verdict.c", "err == BS_ERR_NOT_FOUND", "profiles are never deleted: for who edits the database"),
     ("server/evidence.c", "message_attest_decode(bs_buf_span(&evidence->body), &evidence->request) != BS_OK", ZEROS),
 ]
