@@ -3,7 +3,8 @@
  * played before and after each: what the suite refuses is refused for the one thing that was changed.
  *
  * --list prints name, family and expected reason; --first ends at the first that was not refused as named (exit code 3, its line is the
- * last); exit code 1 when there was one. A good request that is refused ends it with 4.
+ * last); exit code 1 when there was one. A good request that is refused ends it with 4, a trace in the
+ * record of the attacked device with 5.
  */
 #include "attack.h"
 
@@ -13,7 +14,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { EXIT_SURVIVED = 1, EXIT_USAGE = 2, EXIT_FIRST = 3, EXIT_NO_GOOD = 4 };
+enum { EXIT_SURVIVED = 1, EXIT_USAGE = 2, EXIT_FIRST = 3, EXIT_NO_GOOD = 4, EXIT_TRACE = 5 };
 
 static const struct attack_family *const families[] = {
     &attack_certificates, &attack_keys,     &attack_quote, &attack_log,     &attack_userspace, &attack_policy,
@@ -201,6 +202,17 @@ static void prepare(struct scene *s)
     MUST(ca_tls(s->lab->server->ca, &s->server_keys));
 }
 
+/* What none of them may have done to the device whose place most of them took. */
+static bool is_untouched(struct scene *s)
+{
+    struct store_device device;
+    uint64_t rows = 0, wrong = 0;
+    lab_restart(s->lab);
+    MUST(operator_audit_verify(&s->lab->call, &rows, &wrong));
+    return wrong == 0 && rows > 0 && lab_has_device(s->lab, &s->tpm, &device) && device.status == STORE_APPROVED &&
+           wire_name_equal(&device.ak_name, &s->tpm.ak.name) && device.reset_count == s->tpm.reset_count;
+}
+
 static int play(void)
 {
     void *state = NULL;
@@ -212,6 +224,10 @@ static int play(void)
     play_near(&scene);
     if (any_remote())
         play_remote(&scene);
+    if (!is_untouched(&scene)) {
+        (void)fprintf(stderr, "the attacks changed what is on record of a device, or the audit log\n");
+        return EXIT_TRACE;
+    }
     printf("%u attacks, %u refused\n", played, refused);
     softtpm_free(&scene.tpm);
     softtpm_free(&scene.other);
