@@ -19,7 +19,8 @@ endif()
 
 if(BOOTSEAL_SERVER)
     bs_install(server "${CMAKE_INSTALL_MANDIR}/man8" docs/man/bootseald.8 docs/man/bootsealctl.8)
-    bs_install(server "${CMAKE_INSTALL_MANDIR}/man5" docs/man/bootseal-profile.5 docs/man/bootseald.conf.5)
+    bs_install(server "${CMAKE_INSTALL_MANDIR}/man5" docs/man/bootseal-policy.5
+        docs/man/bootseal-profile.5 docs/man/bootseald.conf.5)
     bs_install(systemd lib/systemd/system systemd/bootseald.service)
     bs_install(systemd lib/sysusers.d systemd/sysusers.d/bootseald.conf)
     bs_install(systemd lib/tmpfiles.d systemd/tmpfiles.d/bootseald.conf)

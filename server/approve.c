@@ -1,6 +1,7 @@
 #include "server/approve.h"
 
-#include "server/policy/policy_reference.h"
+#include "server/policy/boot_compose.h"
+#include "server/policy/boot_judge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +10,13 @@
 /* The name of the boot that was just accepted, where it is no release. */
 #define PRESENT "present"
 
+/* Releases that are looked at where a policy decides which of them are good: so many newest ones. */
+#define JUDGED_MAX 64
+
 struct approving {
     struct server *server;
+    const struct approve_request *request;
+    const struct policy_file *policy; /* NULL: every release of the profile is good */
     const struct store_boot *boot;
     uint32_t mask; /* of the vault's policy: as quoted, without the cap's */
     struct approved *approved;
@@ -86,9 +92,57 @@ static enum bs_err add(struct approving *a, const char *name, const struct store
     return err;
 }
 
+/* What the policy would say if the device booted this release: what it would refuse must not open the vault offline, either. */
+static enum bs_err judge_release(const struct approving *a, uint64_t id, bool *ret_is_good)
+{
+    struct store_reference reference;
+    struct boot_judgement judgement = { .is_good = false };
+    struct store_boot release = STORE_BOOT_INIT, composed = STORE_BOOT_INIT;
+    const struct boot_subject subject = { a->request->profile, &composed,
+                                          a->request->tpm_manufacturer ? a->request->tpm_manufacturer : "",
+                                          a->request->tpm_firmware };
+    enum bs_err err = store_reference_get(a->server->store, id, &reference, &release);
+    if (err == BS_OK)
+        err = boot_compose(a->boot, &release, POLICY_RELEASE_PCRS, &composed);
+    if (err == BS_OK)
+        err = boot_judge_by(a->server, a->policy, &subject, &judgement);
+    *ret_is_good = err == BS_OK && judgement.is_good;
+    boot_judgement_free(&judgement);
+    store_boot_free(&release);
+    store_boot_free(&composed);
+    return err == BS_ERR_INPUT ? BS_OK : err;
+}
+
+/* One place is kept for the boot of now: without it the vault would not open in the boot that it is sealed in. */
 static enum bs_err add_release(void *context, const struct store_reference *reference, const struct store_boot *boot)
 {
-    return add(context, reference->name, boot);
+    struct approving *a = context;
+    bool is_good = true;
+    enum bs_err err = BS_OK;
+    if (a->approved->approvals.count >= APPROVALS_MAX - 1)
+        return BS_OK;
+    if (a->policy)
+        err = judge_release(a, reference->id, &is_good);
+    return err == BS_OK && is_good ? add(a, reference->name, boot) : err;
+}
+
+/* One that cannot be read approves no release. */
+static enum bs_err add_releases(struct approving *a)
+{
+    struct store *store = a->server->store;
+    struct conf_problem problem = { "" };
+    struct policy_file policy = { 0 };
+    struct store_policy row;
+    enum bs_err err = boot_judge_policy(store, a->request->profile, &row, &policy, &problem);
+    if (err == BS_ERR_NOT_FOUND)
+        return store_reference_releases(store, a->request->profile, APPROVALS_MAX - 1, add_release, a);
+    if (err != BS_OK)
+        return err == BS_ERR_CONFIG ? BS_OK : err;
+    a->policy = &policy;
+    err = store_reference_releases(store, a->request->profile, JUDGED_MAX, add_release, a);
+    a->policy = NULL;
+    policy_free(&policy);
+    return err;
 }
 
 static enum bs_err find_epoch(struct server *server, const char *profile, uint64_t *ret_epoch)
@@ -107,15 +161,15 @@ enum bs_err approve_make(struct server *server, const struct approve_request *re
     if (err != BS_OK)
         return err;
     struct approving a = { .server = server,
+                           .request = request,
                            .boot = request->boot,
                            .mask = request->boot->mask & ~(UINT32_C(1) << server->config.measure_cap_pcr),
                            .approved = approved };
     err = find_epoch(server, request->profile, &approved->epoch);
     if (err == BS_OK)
         err = approval_ref(BS_SPAN(request->device, WIRE_ID_SIZE), approved->epoch, approved->policy_ref);
-    /* One place is kept for the boot of now: without it the vault would not open in the boot that it is sealed in. */
     if (err == BS_OK)
-        err = store_reference_releases(server->store, request->profile, APPROVALS_MAX - 1, add_release, &a);
+        err = add_releases(&a);
     if (err == BS_OK)
         err = add(&a, PRESENT, request->boot);
     if (err == BS_OK)

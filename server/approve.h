@@ -1,6 +1,6 @@
 /*
  * Approvals for one device (core/approval.h): the boot that was just found good, and each release of its profile as this device would
- * boot it: the PCRs of this boot, but those that a release decides (server/policy/policy_reference.h), which are the release's.
+ * boot it and as the profile's policy, where it names one, finds good: the PCRs of this boot, but those that a release decides (server/policy/policy_reference.h), which are the release's.
  */
 #pragma once
 
@@ -21,6 +21,8 @@ struct approve_request {
     const uint8_t *device; /* WIRE_ID_SIZE bytes */
     const char *profile;
     const struct store_boot *boot; /* as quoted and accepted */
+    const char *tpm_manufacturer;  /* for the policy, as struct boot_subject has them */
+    uint64_t tpm_firmware;
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "server/ctl/completion.h"
 #include "server/ctl/eventlog.h"
 #include "server/ctl/init.h"
+#include "server/ctl/policy_check.h"
 #include "server/ctl/predict.h"
 #include "server/ctl/render.h"
 #include "server/ctl/share.h"
@@ -215,6 +216,18 @@ static int run_eventlog(const struct call *call)
     return strcmp(call->command->verb, "show") == 0 ? ctl_eventlog_show(&request) : ctl_eventlog_replay(&request);
 }
 
+static int check_policy(struct call *call)
+{
+    BS_SCOPED_BUF struct bs_buf document = BS_BUF(DOCUMENT_MAX);
+    struct policy_check check = { call->argument, option_text(call, "evidence"), option_text(call, "references") };
+    int code = ctl_policy_check(&check, &document);
+    int shown = document.size > 0 && (code == BS_EXIT_DONE || code == BS_EXIT_REFUSED)
+                    ? show(call, bs_buf_span(&document))
+                    : code;
+
+    return shown != 0 ? shown : code;
+}
+
 static int run(struct call *call)
 {
     BS_SCOPED_BUF struct bs_buf document = BS_BUF(DOCUMENT_MAX);
@@ -233,6 +246,8 @@ static int run(struct call *call)
         return ctl_share_open(call->argument, option_text(call, "key"));
     case COMMAND_EVENTLOG:
         return run_eventlog(call);
+    case COMMAND_CHECK:
+        return check_policy(call);
     case COMMAND_ACT:
         break;
     }

@@ -146,7 +146,8 @@ static void name_items(const struct bundle *bundle, char ret_names[STORE_ITEMS_S
 /* Always, for the server does not know what a device's vault is sealed to; it costs a signature. */
 static enum bs_err approve(struct server *server, const struct issue_request *request, struct approved **ret_approved)
 {
-    const struct approve_request approve = { request->device->id, request->device->profile, &request->evidence->boot };
+    const struct approve_request approve = { request->device->id, request->device->profile, &request->evidence->boot,
+                                             request->device->ek_manufacturer, request->device->firmware_version };
     enum bs_err err = approve_make(server, &approve, ret_approved);
     return err == BS_ERR_NOT_FOUND ? BS_OK : err;
 }

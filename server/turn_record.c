@@ -27,12 +27,24 @@ static const char *kind_name(enum message_kind kind)
     return "busy";
 }
 
+/* A policy that was changed may refuse the same boot for another reason, which is then worth a row. */
+static bool has_same_words(const struct turn *turn)
+{
+    const char *words = turn->verdict->refusal.explanation;
+    BS_SCOPED_BUF struct bs_buf before = BS_BUF(AUDIT_DETAIL_MAX);
+    if (words[0] == '\0')
+        return true;
+    size_t size = strlen(words);
+    return store_audit_verdict(turn->server->store, turn->device.id, &before) == BS_OK && before.size >= size &&
+           memcmp(before.data + before.size - size, words, size) == 0;
+}
+
 static bool is_same_verdict(const struct turn *turn)
 {
     const struct store_device *device = &turn->before;
     const char *reason = turn->verdict->refusal.reason ? turn->verdict->refusal.reason : "";
     return strcmp(device->verdict, kind_name(turn->verdict->kind)) == 0 && strcmp(device->reason, reason) == 0 &&
-           memcmp(device->verdict_question, turn->evidence->question, STORE_DIGEST) == 0;
+           memcmp(device->verdict_question, turn->evidence->question, STORE_DIGEST) == 0 && has_same_words(turn);
 }
 
 /* Something was issued under a serial of its own: that is never left unwritten. */

@@ -1,6 +1,6 @@
 #include "server/verdict.h"
 
-#include "server/policy/policy_reference.h"
+#include "server/policy/boot_judge.h"
 #include "server/turn.h"
 
 #include <string.h>
@@ -104,11 +104,13 @@ static void check_approved(struct turn *turn)
 
 static enum bs_err check_boot(struct turn *turn)
 {
-    struct policy_result result;
-    enum bs_err err = policy_judge(turn->server->store, turn->device.profile, &turn->evidence->boot, &result,
-                                   &turn->verdict->refusal);
-    if (err == BS_OK && result.verdict != POLICY_GOOD)
+    const struct boot_subject subject = { turn->device.profile, &turn->evidence->boot, turn->device.ek_manufacturer,
+                                          turn->device.firmware_version };
+    struct boot_judgement judgement = { .is_good = false };
+    enum bs_err err = boot_judge(turn->server, &subject, &judgement, &turn->verdict->refusal);
+    if (err == BS_OK && !judgement.is_good)
         turn->verdict->kind = MESSAGE_PENDING; /* an operator may still say that this boot is good */
+    boot_judgement_free(&judgement);
     return err;
 }
 

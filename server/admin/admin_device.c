@@ -192,7 +192,13 @@ static void show_boot(struct document *document, const struct operator_device *d
     document_bool(document, "boot_is_known", "", device->boot_is_known);
     document_uint(document, "reference", "", device->reference);
     document_uint(document, "references", "", device->reference_count);
-    if (device->boot_is_known)
+    document_text(document, "policy", "", device->policy);
+    document_uint(document, "policy_version", "", device->policy_version);
+    if (device->policy[0] != '\0')
+        document_format(document, "", "Boot", "%s by the policy %s (version %llu)",
+                        device->boot_is_known ? "approved" : "not approved", device->policy,
+                        (unsigned long long)device->policy_version);
+    else if (device->boot_is_known)
         document_format(document, "", "Boot", "approved: equals reference %llu of %zu",
                         (unsigned long long)device->reference, device->reference_count);
     else if (device->reference_count == 0)
@@ -218,6 +224,12 @@ static void show_next(struct document *document, const struct operator_device *d
             document,
             "It is ordered to forget when it asks next, and has not said yet that it did. To take that back and let "
             "it in: bootsealctl device approve %.16s",
+            id);
+    else if (device->has_question && device->policy[0] != '\0' && !device->boot_is_known)
+        document_say(
+            document,
+            "The policy decides. To try a change: bootsealctl device evidence %.16s >boot.json; bootsealctl policy check FILE "
+            "--evidence=boot.json; then: bootsealctl policy apply FILE",
             id);
     else if (device->has_question && device->device.status != STORE_REVOKED && !device->boot_is_known)
         document_say(
@@ -314,6 +326,12 @@ static enum bs_err approve(struct admin_act *act)
     if (approved.reference != 0)
         document_uint(&act->document, "reference", "Reference", approved.reference);
     document_bool(&act->document, "needs_reference", "Needs a reference", approved.needs_reference);
+    document_text(&act->document, "policy", "", approved.policy);
+    if (approved.policy[0] != '\0')
+        document_say(
+            &act->document,
+            "The policy %s says which boots of the profile are good; a reference approves nothing by itself there.",
+            approved.policy);
     if (approved.needs_reference)
         document_say(
             &act->document,
@@ -398,7 +416,7 @@ static enum bs_err move(struct admin_act *act)
     document_text(&act->document, "profile", "Profile", profile);
     document_say(&act->document,
                  "It gets items and certificate of this profile at its next contact, if the boot it shows "
-                 "equals a reference there: bootsealctl reference list --profile=%s",
+                 "is good there: bootsealctl reference list --profile=%s",
                  profile);
     return BS_OK;
 }

@@ -131,7 +131,7 @@ enum bs_err admin_since(struct admin_act *act, const char *name, int64_t *ret_ti
 
 const struct admin_entry *admin_entry_at(size_t index)
 {
-    const struct admin_entry *const tables[] = { admin_device_acts, admin_key_acts, admin_policy_acts,
+    const struct admin_entry *const tables[] = { admin_device_acts, admin_key_acts, admin_policy_acts, admin_judge_acts,
                                                  admin_server_acts };
 
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

@@ -66,6 +66,7 @@ struct admin_entry {
 
 /* The tables, ended by an entry without an act. */
 extern const struct admin_entry admin_device_acts[];
+extern const struct admin_entry admin_judge_acts[];
 extern const struct admin_entry admin_key_acts[];
 extern const struct admin_entry admin_policy_acts[];
 extern const struct admin_entry admin_server_acts[];

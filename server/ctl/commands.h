@@ -17,6 +17,7 @@ enum command_kind {
     COMMAND_BACKUP,     /* in several steps (ctl/backup.c); FILE is written */
     COMMAND_SHARE,      /* without bootseald (ctl/share.c) */
     COMMAND_EVENTLOG,   /* without bootseald (ctl/eventlog.c) */
+    COMMAND_CHECK,      /* likewise (ctl/policy_check.c) */
     COMMAND_COMPLETION, /* bootsealctl's own affair */
 };
 

@@ -3,7 +3,7 @@
 #include "server/audit.h"
 #include "server/operator/operator.h"
 #include "server/operator/operator_internal.h"
-#include "server/policy/policy_reference.h"
+#include "server/policy/boot_judge.h"
 
 #include <inttypes.h>
 
@@ -11,7 +11,8 @@ static enum bs_err check_boot(struct operator_call *call, const struct store_dev
 {
     uint8_t question[STORE_DIGEST];
     int64_t time;
-    struct policy_result result;
+    const struct boot_subject subject = { device->profile, boot, device->ek_manufacturer, device->firmware_version };
+    struct boot_judgement judgement = { .is_good = false };
     struct refusal refusal = { 0 };
     if (device->status != STORE_APPROVED)
         return operator_fail(call, BS_ERR_REFUSED, "the device is not approved");
@@ -19,8 +20,9 @@ static enum bs_err check_boot(struct operator_call *call, const struct store_dev
     if (err == BS_ERR_NOT_FOUND)
         return operator_fail(call, BS_ERR_REFUSED, "the device has not shown a boot yet; let it connect first");
     if (err == BS_OK)
-        err = policy_judge(call->server->store, device->profile, boot, &result, &refusal);
-    if (err == BS_OK && result.verdict != POLICY_GOOD)
+        err = boot_judge(call->server, &subject, &judgement, &refusal);
+    boot_judgement_free(&judgement);
+    if (err == BS_OK && !judgement.is_good)
         return operator_fail(call, BS_ERR_REFUSED,
                              "the boot that the device showed last is not good, and its firmware is what approvals are "
                              "made of; see bootsealctl device show");
@@ -37,7 +39,10 @@ static enum bs_err make(struct operator_call *call, const char *id, struct store
         err = check_boot(call, &device, boot);
     if (err != BS_OK)
         return err;
-    err = approve_make(call->server, &(struct approve_request){ device.id, device.profile, boot }, &approved);
+    err = approve_make(
+        call->server,
+        &(struct approve_request){ device.id, device.profile, boot, device.ek_manufacturer, device.firmware_version },
+        &approved);
     if (err == BS_ERR_NOT_FOUND)
         return operator_fail(call, BS_ERR_REFUSED, "this server has no key to approve boots with; restart bootseald");
     if (err == BS_OK)

@@ -10,7 +10,7 @@
 #include "core/err.h"
 #include "server/server.h"
 
-#define OPERATOR_WHY_SIZE 256
+#define OPERATOR_WHY_SIZE 384
 
 struct operator_call {
     struct server *server;
@@ -40,7 +40,9 @@ struct operator_device {
         question[STORE_DIGEST]; /* digest of EK, AK Name, PCRs and event list: what `device approve --learn` approves */
     int64_t question_time;
     struct store_boot boot;
-    bool boot_is_known;     /* equal to a reference of its profile */
+    bool boot_is_known;           /* good by the policy or the references of its profile, as they are now */
+    char policy[STORE_NAME_SIZE]; /* that its profile names; empty: its references decide */
+    uint64_t policy_version;
     uint64_t reference;     /* that one, or the nearest; 0: none */
     size_t reference_count; /* living references of its profile */
     uint64_t profile_version;
@@ -73,8 +75,9 @@ struct operator_approve {
 struct operator_approved {
     uint8_t id[WIRE_ID_SIZE];
     char profile[STORE_NAME_SIZE];
-    uint64_t reference;   /* learned, or already there; 0: none asked for */
-    bool needs_reference; /* approved, but its profile has none: nobody gets anything yet */
+    uint64_t reference;           /* learned, or already there; 0: none asked for */
+    char policy[STORE_NAME_SIZE]; /* that its profile names; empty: its references decide */
+    bool needs_reference;         /* approved, but its profile has none, and no policy: nobody gets anything yet */
 };
 enum bs_err operator_device_approve(struct operator_call *call, const struct operator_approve *request,
                                     struct operator_approved *ret_approved) BS_MUST_USE;
@@ -157,7 +160,75 @@ typedef enum bs_err (*operator_item_fn)(void *context, const struct operator_ite
 enum bs_err operator_profile_show(struct operator_call *call, const char *name, struct store_profile *ret_profile,
                                   operator_item_fn row, void *context) BS_MUST_USE;
 
-/* `profile` NULL: all. */
+/*
+ * The text of a policy file (bootseal-policy(5)); its name stands in it. A wrong one changes nothing; `why` has the line. When it says
+ * something else than before, what was approved for opening offline under the old one ends: the epochs of all profiles that name
+ * it rise (server/approve.h).
+ */
+struct operator_policy {
+    struct store_policy row;
+    size_t rules_added; /* lines (server/policy/policy_lines.h) */
+    size_t rules_removed;
+    char profiles[256]; /* that name it, separated by commas; cut where they are too many */
+};
+enum bs_err operator_policy_apply(struct operator_call *call, struct bs_span text,
+                                  struct operator_policy *ret_policy) BS_MUST_USE;
+enum bs_err operator_policy_list(struct operator_call *call, store_policy_fn row, void *context) BS_MUST_USE;
+/* Names of the profiles that name it, as above. */
+enum bs_err operator_policy_profiles(struct operator_call *call, const char *name, char ret_names[256]) BS_MUST_USE;
+/* The file as it was applied, appended. */
+enum bs_err operator_policy_show(struct operator_call *call, const char *name, struct store_policy *ret_policy,
+                                 struct bs_buf *ret_text) BS_MUST_USE;
+
+/*
+ * What a policy file would change: against the applied one of its name the rules, and the devices of the profiles that name it (or of
+ * `profile`, whatever decides there now) whose last boots would be judged otherwise. Nothing is written.
+ */
+#define OPERATOR_POLICY_DEVICES_MAX 10000 /* so many are judged */
+struct operator_policy_device {
+    struct store_device device;
+    bool was_good;
+    bool is_good;
+    char why[1024]; /* it is not: the explanation, in one line */
+};
+struct operator_policy_question {
+    struct bs_span text;
+    const char *profile; /* NULL: those that name the policy */
+    enum bs_err (*rule)(void *context, bool is_added, struct bs_span line);
+    enum bs_err (*device)(void *context, const struct operator_policy_device *device);
+    void *context;
+};
+struct operator_policy_changes {
+    char name[STORE_NAME_SIZE];
+    struct store_policy applied; /* version 0: there is none */
+    char profiles[256];
+    size_t judged;   /* devices that showed a boot */
+    size_t left_out; /* devices beyond OPERATOR_POLICY_DEVICES_MAX */
+};
+enum bs_err operator_policy_diff(struct operator_call *call, const struct operator_policy_question *question,
+                                 struct operator_policy_changes *ret_changes) BS_MUST_USE;
+
+/* What the device showed last, as a file for `policy check` (server/policy/evidence_file.h); appends. REFUSED: nothing yet. */
+enum bs_err operator_device_evidence(struct operator_call *call, const char *id, struct bs_buf *out) BS_MUST_USE;
+
+/*
+ * Takes the last boot of a device as a reference of its profile, under a name that is its alone, and writes the policy that approves exactly
+ * this boot (server/policy/policy_learn.h). `question` as in struct operator_approve.
+ */
+struct operator_learn {
+    const char *device;
+    const char *name;
+    const char *question;
+};
+struct operator_learned {
+    uint64_t reference;
+    uint8_t device[WIRE_ID_SIZE];
+    char profile[STORE_NAME_SIZE];
+    bool has_policy; /* the profile names one: then the reference approves nothing by itself */
+};
+enum bs_err operator_reference_learn(struct operator_call *call, const struct operator_learn *request,
+                                     struct operator_learned *ret_learned, struct bs_buf *ret_policy) BS_MUST_USE;
+
 /*
  * What the next bundle of the device would approve, as a list of its own (core/approval.h), appended to `out`. REFUSED when it is not
  * approved, or the boot that it showed last is not good.
@@ -169,6 +240,7 @@ struct operator_approvals {
 enum bs_err operator_device_approvals(struct operator_call *call, const char *id, struct bs_buf *out,
                                       struct operator_approvals *ret_approvals) BS_MUST_USE;
 
+/* `profile` NULL: all. */
 enum bs_err operator_reference_list(struct operator_call *call, const char *profile, store_reference_fn row,
                                     void *context) BS_MUST_USE;
 /* `ret_boot` is initialized (STORE_BOOT_INIT) and freed by the caller; its log can be read with core/eventlog.h. */

@@ -3,8 +3,8 @@
 
 #include "server/audit.h"
 #include "server/operator/operator_internal.h"
+#include "server/policy/boot_judge.h"
 #include "server/policy/explain.h"
-#include "server/policy/policy_reference.h"
 #include "server/profile.h"
 #include "server/shares.h"
 
@@ -49,19 +49,35 @@ static enum bs_err compare_with(struct store *store, uint64_t nearest, struct op
     return err;
 }
 
-static enum bs_err compare(struct store *store, struct operator_device *device)
+static enum bs_err keep_judgement(const struct boot_judgement *judgement, const struct refusal *refusal,
+                                  struct operator_device *device)
 {
-    struct refusal refusal = { 0 };
-    struct policy_result result;
-    enum bs_err err = policy_judge(store, device->device.profile, &device->boot, &result, &refusal);
-    if (err != BS_OK)
-        return err;
-    device->boot_is_known = result.verdict == POLICY_GOOD;
-    device->reference = result.reference;
-    device->reference_count = result.reference_count;
-    if (result.verdict != POLICY_DIFFERS)
+    device->boot_is_known = judgement->is_good;
+    device->policy_version = judgement->policy_version;
+    memcpy(device->policy, judgement->policy, sizeof(device->policy));
+    device->reference = judgement->policy[0] ? judgement->verdict.nearest : judgement->references.reference;
+    device->reference_count = judgement->references.reference_count;
+    if (judgement->is_good || !judgement->policy[0])
         return BS_OK;
-    return compare_with(store, result.reference, device);
+    for (size_t i = 0; i < refusal->finding_count; i++)
+        if (refusal->findings[i].has_pcr && keep_finding(device, &refusal->findings[i]) != BS_OK)
+            return BS_ERR_NOMEM;
+    return boot_judge_lines(judgement, &device->explanation);
+}
+
+static enum bs_err compare(struct server *server, struct operator_device *device)
+{
+    const struct boot_subject subject = { device->device.profile, &device->boot, device->device.ek_manufacturer,
+                                          device->device.firmware_version };
+    struct boot_judgement judgement = { .is_good = false };
+    struct refusal refusal = { 0 };
+    enum bs_err err = boot_judge(server, &subject, &judgement, &refusal);
+    if (err == BS_OK)
+        err = keep_judgement(&judgement, &refusal, device);
+    if (err == BS_OK && !judgement.policy[0] && judgement.references.verdict == POLICY_DIFFERS)
+        err = compare_with(server->store, judgement.references.reference, device);
+    boot_judgement_free(&judgement);
+    return err;
 }
 
 static enum bs_err load_why(struct store *store, struct operator_device *device)
@@ -118,7 +134,7 @@ enum bs_err operator_device_show(struct operator_call *call, const char *id, str
                              &ret_device->boot);
     ret_device->has_question = err == BS_OK;
     if (err == BS_OK && ret_device->device.profile[0])
-        err = compare(store, ret_device);
+        err = compare(call->server, ret_device);
     if (err == BS_OK || err == BS_ERR_NOT_FOUND)
         err = load_rest(store, ret_device);
     return operator_store(call, err);
@@ -162,28 +178,32 @@ static enum bs_err choose_profile(struct admission *a)
  * The operator approves what he was shown: another boot of the same device is a new question. Eight digits were not enough: the log is
  * the device's own words, and one that leads to the same eight is found in minutes.
  */
+enum bs_err operator_check_question(struct operator_call *call, const char *wanted,
+                                    const uint8_t question[STORE_DIGEST])
+{
+    char found[2 * STORE_DIGEST + 1];
+    bs_hex(BS_SPAN(question, STORE_DIGEST), found);
+    size_t length = strlen(wanted);
+    if (length < OPERATOR_QUESTION_MIN || length > 2 * STORE_DIGEST)
+        return operator_fail(call, BS_ERR_INPUT, "a digest has %d to %d hexadecimal digits", OPERATOR_QUESTION_MIN,
+                             2 * STORE_DIGEST);
+    for (size_t i = 0; i < length; i++)
+        if (tolower((unsigned char)wanted[i]) != found[i])
+            return operator_fail(
+                call, BS_ERR_REFUSED,
+                "the device has since shown another boot (%.16s); look at it with bootsealctl device show", found);
+    return BS_OK;
+}
+
 static enum bs_err check_question(struct admission *a)
 {
     const char *wanted = a->request->question;
-    char found[2 * STORE_DIGEST + 1];
     if (!a->has_question)
         return wanted || a->request->learn ? operator_fail(a->call, BS_ERR_REFUSED,
                                                            "the device has not shown a boot yet; let it "
                                                            "connect first")
                                            : BS_OK;
-    if (!wanted)
-        return BS_OK;
-    bs_hex(BS_SPAN(a->question, STORE_DIGEST), found);
-    size_t length = strlen(wanted);
-    if (length < OPERATOR_QUESTION_MIN || length > 2 * STORE_DIGEST)
-        return operator_fail(a->call, BS_ERR_INPUT, "a digest has %d to %d hexadecimal digits", OPERATOR_QUESTION_MIN,
-                             2 * STORE_DIGEST);
-    for (size_t i = 0; i < length; i++)
-        if (tolower((unsigned char)wanted[i]) != found[i])
-            return operator_fail(
-                a->call, BS_ERR_REFUSED,
-                "the device has since shown another boot (%.16s); look at it with bootsealctl device show", found);
-    return BS_OK;
+    return wanted ? operator_check_question(a->call, wanted, a->question) : BS_OK;
 }
 
 static enum bs_err learn(struct admission *a)
@@ -214,6 +234,7 @@ static enum bs_err count_living(void *context, const struct store_reference *ref
 static enum bs_err approve(struct admission *a)
 {
     struct store *store = a->call->server->store;
+    struct store_profile profile = { .version = 0 };
     size_t references = 0;
     enum bs_err err = operator_find(a->call, a->request->device, &a->device);
     if (err != BS_OK)
@@ -238,7 +259,10 @@ static enum bs_err approve(struct admission *a)
         err = learn(a);
     if (err == BS_OK)
         err = store_reference_each(store, a->device.profile, false, count_living, &references);
-    a->result->needs_reference = references == 0;
+    if (err == BS_OK)
+        err = store_profile_get(store, a->device.profile, &profile, NULL);
+    memcpy(a->result->policy, profile.policy, sizeof(a->result->policy));
+    a->result->needs_reference = references == 0 && !profile.policy[0];
     return err;
 }
 

@@ -179,6 +179,30 @@ static enum bs_err count_living(void *context, const struct store_reference *ref
     return BS_OK;
 }
 
+struct renaming {
+    struct operator_call *call;
+    const struct store_reference *reference;
+};
+
+static enum bs_err check_row(void *context, const struct store_reference *found, const struct store_boot *boot)
+{
+    const struct renaming *renaming = context;
+    (void)boot;
+    if (memcmp(found->digest, renaming->reference->digest, sizeof(found->digest)) != 0 || found->name[0] == '\0' ||
+        strcmp(found->name, renaming->reference->name) == 0)
+        return BS_OK;
+    return operator_fail(renaming->call, BS_ERR_REFUSED,
+                         "this boot is reference %" PRIu64
+                         ", which is called %s; a name is not changed, for policies go by it",
+                         found->id, found->name);
+}
+
+enum bs_err operator_check_renamed(struct operator_call *call, const struct store_reference *reference)
+{
+    struct renaming renaming = { call, reference };
+    return store_reference_each(call->server->store, reference->profile, false, check_row, &renaming);
+}
+
 static enum bs_err release(struct operator_call *call, uint64_t id, const char *name,
                            struct store_reference *ret_reference)
 {
@@ -191,6 +215,9 @@ static enum bs_err release(struct operator_call *call, uint64_t id, const char *
         return operator_fail(call, err, "there is no reference %" PRIu64 "; see: bootsealctl reference list", id);
     if (err == BS_OK && ret_reference->is_revoked)
         return operator_fail(call, BS_ERR_REFUSED, "reference %" PRIu64 " is revoked", id);
+    snprintf(ret_reference->name, sizeof(ret_reference->name), "%s", name);
+    if (err == BS_OK)
+        err = operator_check_renamed(call, ret_reference);
     if (err == BS_OK)
         err = store_reference_named(store, ret_reference->profile, name, &other);
     if (err == BS_OK && other.id != id)
@@ -201,7 +228,6 @@ static enum bs_err release(struct operator_call *call, uint64_t id, const char *
     if (err == BS_OK)
         err = OPERATOR_AUDIT(call, "reference.release", NULL, "reference %" PRIu64 " of profile %s, as %s", id,
                              ret_reference->profile, name);
-    snprintf(ret_reference->name, sizeof(ret_reference->name), "%s", name);
     return err;
 }
 

@@ -130,6 +130,8 @@ static enum bs_err add(struct adding *a)
     if (err == BS_OK)
         err = check_name(a);
     if (err == BS_OK)
+        err = operator_check_renamed(a->call, &a->reference);
+    if (err == BS_OK)
         err = store_reference_add(a->call->server->store, &a->reference, &a->boot, &a->reference.id);
     if (err != BS_OK)
         return err;

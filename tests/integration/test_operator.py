@@ -175,9 +175,9 @@ def test_bash_completes_what_the_table_has():
     assert {"init", "device", "token", "profile", "reference", "audit", "ca", "backup", "metrics"} <= nouns
     assert complete("bootsealctl", "dev") == {"device"}
     assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "wipe", "label", "move",
-                                                "import", "approvals", "rekey", "share", "recover"}
+                                                "import", "approvals", "rekey", "share", "recover", "evidence"}
     assert complete("bootsealctl", "device", "re") == {"refuse", "revoke", "rekey", "recover"}
-    assert complete("bootsealctl", "--json", "reference", "") == {"add", "list", "show", "release", "revoke"}
+    assert complete("bootsealctl", "--json", "reference", "") == {"add", "learn", "list", "show", "release", "revoke"}
     assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
     assert "--learn" not in complete("bootsealctl", "device", "list", "--")
     assert "--since=" in complete("bootsealctl", "audit", "--s")
@@ -266,6 +266,8 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
     csv.write_text("ek_sha256,serial\n" + "ab" * 32 + ",SN-1\n")
     profile = tmp_path / "p.profile"
     profile.write_text('name = "third"; items = ({ name = "x"; kind = "file"; text = "y"; });')
+    policy = tmp_path / "gateway.conf"
+    policy.write_text('name = "gateway"; pcrs: { events = [4]; };')
     other = fleet.other_boot()
     image = tmp_path / "uki.efi"
     image.write_bytes(tinyuki.uki("json"))
@@ -287,6 +289,12 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
         "device label": [("device", "label", fleet.good, "a=b")],
         "device move": [("device", "move", fleet.good, "--profile=demo")],
         "device approvals": [("device", "approvals", fleet.good)],
+        "device evidence": [("device", "evidence", fleet.good)],
+        "policy check": [("policy", "check", policy, f"--evidence={lab.LOGS / 'ovmf-uki-cloud.bin'}")],
+        "policy diff": [("policy", "diff", policy, "--profile=demo")],
+        "policy apply": [("policy", "apply", policy)],
+        "policy show": [("policy", "show", "gateway")],
+        "policy list": [("policy", "list")],
         "device rekey": [("device", "rekey", keyed)],
         "device share": [("device", "share", keyed)],
         "device recover": [("device", "recover", tmp_path / "open")],
@@ -299,6 +307,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
         "profile list": [("profile", "list")],
         "reference list": [("reference", "list")],
         "reference show": [("reference", "show", "1")],
+        "reference learn": [("reference", "learn", fleet.good, "--name=1.0")],
         "reference add": [("reference", "add", "2.0", f"--uki={image}", f"--firmware={OTHER_LOG}", "--profile=demo")],
         "reference release": [("reference", "release", "1", "--name=1.0")],
         "reference revoke": [("reference", "revoke", "1")],
@@ -318,7 +327,9 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
     for command, lines in runs.items():
         seen = set()
         for words in lines:
-            seen |= set(keys(server.json(*words)))
+            done = server.ctl("--json", *words, check=False)
+            assert done.returncode == (20 if command == "policy check" else 0), done.stderr
+            seen |= set(keys(json.loads(done.stdout)))
         assert seen == document.get(command, set()), \
             f"{command}: only real {sorted(seen - document.get(command, set()))}, " \
             f"only in docs/json.md {sorted(document.get(command, set()) - seen)}"

@@ -61,7 +61,22 @@ def config_keys(tree):
     yield ("bootseal.conf.5",
            first_strings(agent, "KEY") | prefixed("files", first_strings(agent, "FILE_KEY")))
     yield "bootseald.conf.5", first_strings(tree.text("server/config.c"), "KEY")
+    yield "bootseal-policy.5", policy_keys(tree.text("server/policy/policy_file.c"))
     yield "bootseal-profile.5", first_strings(profile, "KEY") | prefixed("items", first_strings(profile, "ITEM"))
+
+
+def policy_keys(text):
+    """Keys of a policy: those of the file, and of each list those of its groups."""
+    tables = dict(re.findall(r"conf_key (?:(\w+)_)?keys\[\] = \{(.*?)\n\};", text, re.S))
+    schemas = dict(re.findall(r"(\w+)_schema = SCHEMA\((\w+)_keys", text))
+    named = {table: set(re.findall(r'^ +(?:KEY|DIGESTS)\(\w+, "([^"]+)"', body, re.M)) |
+             {"pcr" for _ in re.findall(r"^ +PCR\(", body, re.M)} | {"optional" for _ in re.findall(r"^ +OPTIONAL\(", body, re.M)}
+             for table, body in tables.items()}
+    top = tables.get("", "")
+    found = named.get("", set()) | set(re.findall(r'^ +WORDS\("([^"]+)"', top, re.M))
+    for name, schema in re.findall(r'^ +GROUPS\("([^"]+)", \w+, (\w+)_schema\)', top, re.M):
+        found |= {name} | prefixed(name, named[schemas[schema]])
+    return found
 
 
 def commands(tree):

@@ -8,6 +8,8 @@
 
 #define EK_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+#define POLICY "name = \"gateway\"; pcrs: { events = [4]; };"
+
 /* Arguments that make each act do its work on the scene of prepare(). "device": its id; "LOG": a log; "SHARE": an open share; all else as it is. */
 static const struct scene {
     const char *act;
@@ -21,6 +23,7 @@ static const struct scene {
     { "device label", { { "ID", "device" }, { "LABELS", "site=north;nic=eth0" } } },
     { "device move", { { "ID", "device" }, { "profile", "sensor" } } },
     { "device approvals", { { "ID", "device" } } },
+    { "device evidence", { { "ID", "device" } } },
     { "device rekey", { { "ID", "device" } } },
     { "device share", { { "ID", "device" } } },
     { "device recover", { { "FILE", "SHARE" } } },
@@ -33,6 +36,11 @@ static const struct scene {
     { "profile show", { { "NAME", "sensor" } } },
     { "reference list", { { NULL, NULL } } },
     { "reference show", { { "ID", "1" } } },
+    { "reference learn", { { "ID", "device" }, { "name", "1.0" } } },
+    { "policy diff", { { "FILE", POLICY }, { "profile", "sensor" } } },
+    { "policy apply", { { "FILE", POLICY } } },
+    { "policy show", { { "NAME", "gateway" } } },
+    { "policy list", { { NULL, NULL } } },
     { "reference add", { { "NAME", "2.0" }, { "events", "LOG" }, { "firmware", "LOG" }, { "profile", "sensor" } } },
     { "reference release", { { "ID", "1" }, { "name", "1.0" } } },
     { "reference revoke", { { "ID", "1" } } },

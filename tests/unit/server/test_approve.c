@@ -349,7 +349,7 @@ static void approvals_keep_their_certificate_while_it_is_renewed(void **state)
     boot.mask = QUOTED;
     memcpy(boot.pcrs, tpm.pcrs, sizeof(boot.pcrs));
     assert_ok(ca_policy_cert(server->ca, &before));
-    const struct approve_request request = { tpm.id, "sensor", &boot };
+    const struct approve_request request = { .device = tpm.id, .profile = "sensor", .boot = &boot };
     assert_ok(store_begin(server->store));
     assert_ok(approve_make(server, &request, &approved));
     store_rollback(server->store);
@@ -359,6 +359,66 @@ static void approvals_keep_their_certificate_while_it_is_renewed(void **state)
     assert_false(bs_span_equal(ca_cert(server->ca, CA_POLICY), bs_buf_span(&before)));
     assert_true(bs_span_equal(bs_buf_span(&approved->cert), bs_buf_span(&before)));
     softtpm_free(&tpm);
+}
+
+static void apply_policy(struct lab *lab, const char *first, const char *second)
+{
+    struct operator_policy applied;
+    char text[400];
+    snprintf(text, sizeof(text),
+             "name = \"images\"; pcrs: { events = [9]; ignore = [0, 2, 4, 7, 11]; };\n"
+             "applications = ( { release = \"%s\"; }, { release = \"%s\"; } );",
+             first, second);
+    if (operator_policy_apply(&lab->call, bs_span_of_string(text), &applied) != BS_OK)
+        fail_msg("%s", lab->call.why);
+}
+
+static void assert_pending(struct lab *lab, struct softtpm *tpm)
+{
+    TALK(talk, lab);
+    talk_enroll(&talk, tpm, NULL);
+    assert_reason(&talk, MESSAGE_PENDING, BS_REASON_BOOT_NOT_APPROVED);
+}
+
+/* A vault that opens offline in a boot that the server would refuse would make the policy a thing of first contacts. */
+static void releases_are_approved_as_the_policy_says(void **state)
+{
+    static const char profile[] = "name = \"sensor\"; policy = \"images\"; items = ();";
+    struct lab *lab = *state;
+    struct softtpm tpms[3];
+    struct store_profile applied;
+    static const char *const names[] = { "1.0", "2.0", "3.0" };
+    GIVEN(before);
+    GIVEN(after);
+    for (size_t i = 0; i < COUNT(tpms); i++)
+        release(lab, learn(lab, &tpms[i], names[i], names[i]), names[i]);
+    contact(lab, &tpms[0], &before);
+    assert_int_equal(before.bundle.policy.approval_count, 3);
+    apply_policy(lab, "1.0", "2.0");
+    assert_ok(operator_profile_apply(&lab->call, bs_span_of_string(profile), &applied));
+    contact(lab, &tpms[0], &after);
+    assert_int_equal(after.bundle.policy.approval_count, 2);
+    assert_non_null(named(&after, "1.0"));
+    assert_non_null(named(&after, "2.0"));
+    /* What was approved under the references alone ends with them. */
+    assert_true(after.bundle.policy.epoch > before.bundle.policy.epoch);
+    assert_memory_equal(named(&after, "2.0")->pcrs.values[0].data, tpms[0].pcrs[0], 32);
+    uint64_t epoch = after.bundle.policy.epoch;
+    apply_policy(lab, "1.0", "2.0");
+    contact(lab, &tpms[0], &after);
+    assert_true(after.bundle.policy.epoch == epoch);
+    apply_policy(lab, "1.0", "3.0");
+    contact(lab, &tpms[0], &after);
+    assert_true(after.bundle.policy.epoch > epoch);
+    assert_int_equal(after.bundle.policy.approval_count, 2);
+    assert_null(named(&after, "2.0"));
+    assert_non_null(named(&after, "3.0"));
+    boot(&tpms[0], "1.0", "3.0");
+    contact(lab, &tpms[0], &after);
+    boot(&tpms[0], "1.0", "2.0");
+    assert_pending(lab, &tpms[0]);
+    for (size_t i = 0; i < COUNT(tpms); i++)
+        softtpm_free(&tpms[i]);
 }
 
 #define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
@@ -377,6 +437,7 @@ int main(void)
         LAB_TEST(the_newest_releases_are_approved_and_always_the_boot_of_now),
         LAB_TEST(a_release_of_another_bank_or_without_a_pcr_is_not_approved),
         LAB_TEST(approvals_keep_their_certificate_while_it_is_renewed),
+        LAB_TEST(releases_are_approved_as_the_policy_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

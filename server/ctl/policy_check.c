@@ -1,0 +1,133 @@
+#include "server/ctl/policy_check.h"
+
+#include "bootseal/exit.h"
+#include "core/file.h"
+#include "server/admin/document.h"
+#include "server/ctl/references.h"
+#include "server/policy/boot_judge.h"
+#include "server/policy/evidence_file.h"
+#include "server/policy/explain.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)fputs("bootsealctl: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    return code;
+}
+
+static int read_policy(const char *path, struct policy_file *ret_policy)
+{
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(CONF_SIZE_MAX);
+    struct conf_problem problem = { "" };
+    enum bs_err err = strcmp(path, "-") == 0 ? bs_file_read_fd(0, &text) : bs_file_read(path, &text);
+    if (err != BS_OK)
+        return fail(BS_EXIT_INPUT, "cannot read %s: %s", path, bs_err_name(err));
+    err = policy_parse(bs_buf_span(&text), ret_policy, &problem);
+    return err == BS_OK ? 0 : fail(BS_EXIT_INPUT, "%s: %s", path, problem.text[0] ? problem.text : bs_err_name(err));
+}
+
+static int read_evidence(const char *path, struct evidence_file *file)
+{
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(EVIDENCE_FILE_SIZE_MAX);
+    struct evidence_file_fault fault = { "" };
+    enum bs_err err = bs_file_read(path, &bytes);
+    if (err != BS_OK)
+        return fail(BS_EXIT_INPUT, "cannot read %s: %s", path, bs_err_name(err));
+    err = evidence_file_read(bs_buf_span(&bytes), file, &fault);
+    return err == BS_OK ? 0 : fail(BS_EXIT_INPUT, "%s: %s", path, fault.text[0] ? fault.text : bs_err_name(err));
+}
+
+/* A device would quote what its server asks for; of a log by itself nobody knows: it is what the policy names. */
+static void select_pcrs(const struct policy_file *policy, struct evidence_file *file)
+{
+    if (!file->is_quoted)
+        file->boot.mask = policy->events | policy->whole | (policy->ignore & file->boot.mask);
+}
+
+static enum bs_err explain(const struct policy_file *policy, const struct policy_subject *subject,
+                           const struct policy_references *references, const struct policy_verdict *verdict,
+                           struct bs_buf *out)
+{
+    struct boot_diff diff;
+    bool has_diff = false;
+    enum bs_err err = explain_compare(policy, subject, references, verdict, &diff, &has_diff);
+    struct explanation explanation = { verdict, has_diff ? &diff : NULL };
+    if (err == BS_OK)
+        err = explain_lines(&explanation, out);
+    if (has_diff)
+        boot_diff_free(&diff);
+    return err;
+}
+
+static void show(struct document *document, const struct policy_file *policy, const struct evidence_file *file,
+                 const struct policy_verdict *verdict, struct bs_span explanation)
+{
+    document_text(document, "policy", "Policy", policy->name);
+    document_bool(document, "quoted", "", file->is_quoted);
+    document_bool(document, "good", "", verdict->is_good);
+    document_text(document, "", "Boot", verdict->is_good ? "good" : "not good");
+    document_text(document, "rule", "", verdict->rule);
+    if (!verdict->is_good)
+        document_raw(document, "explanation", explanation);
+    if (!file->is_quoted)
+        document_say(
+            document,
+            "No TPM has quoted this: the file is an event log by itself, and PCRs are what its events lead to.");
+}
+
+static enum bs_err judge(const struct policy_file *policy, struct evidence_file *file,
+                         const struct policy_references *references, struct document *document, bool *ret_is_good)
+{
+    BS_SCOPED_BUF struct bs_buf explanation = BS_BUF(EXPLAIN_MAX);
+    struct policy_verdict verdict;
+    select_pcrs(policy, file);
+    const struct policy_subject subject = { .boot = boot_judge_view(&file->boot),
+                                            .cap_pcr = file->cap_pcr,
+                                            .tpm_manufacturer = file->manufacturer,
+                                            .tpm_firmware = file->firmware_version };
+    enum bs_err err = policy_judge_boot(policy, &subject, references, &verdict);
+    if (err == BS_OK && !verdict.is_good)
+        err = explain(policy, &subject, references, &verdict, &explanation);
+    if (err != BS_OK)
+        return err;
+    show(document, policy, file, &verdict, bs_buf_span(&explanation));
+    *ret_is_good = verdict.is_good;
+    return document_end(document, 0, "");
+}
+
+int ctl_policy_check(const struct policy_check *check, struct bs_buf *document)
+{
+    struct evidence_file file = EVIDENCE_FILE_INIT;
+    struct policy_file policy = { 0 };
+    struct references *references = NULL;
+    struct document writer;
+    bool is_good = false;
+    if (check->evidence == NULL)
+        return fail(BS_EXIT_USAGE, "policy check wants --evidence=FILE; see bootsealctl --help");
+    int code = read_policy(check->policy, &policy);
+    if (code == 0)
+        code = read_evidence(check->evidence, &file);
+    if (code == 0)
+        code = references_load(check->references, &references);
+    if (code == 0) {
+        struct policy_references view = references_view(references);
+        document_begin(&writer, document);
+        enum bs_err err = judge(&policy, &file, &view, &writer, &is_good);
+        code = err != BS_OK ? fail(bs_err_exit(err), "the boot cannot be judged: %s", bs_err_name(err))
+               : is_good    ? BS_EXIT_DONE
+                            : BS_EXIT_REFUSED;
+    }
+    references_free(references);
+    evidence_file_free(&file);
+    policy_free(&policy);
+    return code;
+}

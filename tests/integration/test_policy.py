@@ -1,0 +1,197 @@
+"""Policies: learned from a good device, tried offline, applied, and followed by verdicts, approvals and explanations alike."""
+
+import json
+import sqlite3
+
+import pytest
+
+import lab
+
+PROFILE = """name = "demo"; policy = "gateway"; items = (
+    { name = "demo.secret"; kind = "secret"; text = "hunter2"; },
+    { name = "app.conf"; kind = "file"; text = "device = ${device.id}\\n"; } );"""
+
+
+def learned(server, device, name="golden"):
+    """The policy of the device's last boot, as a text that is called gateway."""
+    said = server.json("reference", "learn", device.id, f"--name={name}")
+    assert said["name"] == name and said["device"] == device.id and said["profile"] == "demo"
+    return said["policy"].replace(f'name = "{name}";', 'name = "gateway";', 1)
+
+
+def write(folder, name, text):
+    """A file with this text."""
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def follow(server, text):
+    """Applies the policy, and the profile that names it."""
+    server.ctl("policy", "apply", write(server.folder, "gateway.conf", text))
+    server.profile(PROFILE)
+
+
+def explanation(text):
+    """Lines of an explanation, without the one that names a reference: in a folder they have no number."""
+    lines = text[text.index("  Rule "):text.index("  Advice ")].splitlines() + [text[text.index("  Advice "):].splitlines()[0]]
+    return [line for line in lines if not line.lstrip().startswith("Nearest")]
+
+
+def test_a_policy_is_learned_applied_and_decides(enrolled, server, tmp_path):
+    text = learned(server, enrolled)
+    references = tmp_path / "references"
+    references.mkdir()
+    write(references, "golden.json", server.ctl("device", "evidence", enrolled.id))
+    follow(server, text)
+    shown = server.json("device", "show", enrolled.id)
+    assert shown["policy"] == "gateway" and shown["policy_version"] == 1 and shown["boot_is_known"]
+    assert "explanation" not in shown
+
+    # Another kernel: the device waits, and its console, the audit log, `device show` and `policy check` say why.
+    enrolled.power_on(lab.changed_boot(enrolled.log, pcr=11))
+    boot = enrolled.start()
+    boot.wait_for("boot-not-approved")
+    boot.wait_for("PCR 11")
+    shown = server.json("device", "show", enrolled.id)
+    assert not shown["boot_is_known"] and "Rule" in shown["explanation"], shown
+    assert shown["findings"][0]["pcr"] == 11
+    words = server.ctl("device", "show", enrolled.id)
+    assert "not approved by the policy gateway (version 1)" in words and "policy check FILE" in words
+    row = server.audit("verdict.pending")[-1]
+    assert row["reason"] == "boot-not-approved" and "PCR: 11" in row["detail"], row
+
+    evidence = write(tmp_path, "boot.json", server.ctl("device", "evidence", enrolled.id))
+    policy = write(tmp_path, "gateway.conf", text)
+    checked = server.ctl("policy", "check", policy, f"--evidence={evidence}", f"--references={references}", check=False)
+    assert checked.returncode == 20 and "not good" in checked.stdout, checked
+    assert explanation(checked.stdout) == explanation(shown["explanation"]), (checked.stdout, shown["explanation"])
+
+    # What would change: this device, by a policy that ignores the PCR.
+    firmware = next(row["value"] for row in shown["pcrs"] if row["pcr"] == 0)
+    wider = ('name = "gateway"; pcrs: { whole = [0]; ignore = [2, 4, 7, 9, 11]; };\n'
+             f'values = ({{ pcr = 0; digests = ["sha256:{firmware}"]; }});\n')
+    wide = write(tmp_path, "wider.conf", wider)
+    change = server.json("policy", "diff", wide)
+    assert [(one["id"], one["before"], one["after"]) for one in change["devices"]] == [(enrolled.id, "not good", "good")]
+    assert {"change": "+", "rule": "pcrs.ignore: 2, 4, 7, 9, 11"} in change["rules"]
+    assert change["now_good"] == 1 and change["now_not_good"] == 0 and change["judged"] == 1 and change["version"] == 1
+    assert server.json("policy", "list")["policies"][0]["version"] == 1, "a diff changes nothing"
+
+    # Applied, the waiting device goes on without a restart.
+    assert server.json("policy", "apply", wide)["version"] == 2
+    assert boot.end() == 0, boot.console.text
+    assert enrolled.credential("demo.secret") == b"hunter2"
+    assert server.ctl("policy", "check", wide, f"--evidence={evidence}").startswith("Policy")
+    assert server.ctl("policy", "show", "gateway") == wider
+    applied = server.audit("policy.apply")
+    assert len(applied) == 2 and "version 2" in applied[1]["detail"] and "profiles: demo" in applied[1]["detail"]
+
+
+def test_a_wrong_policy_changes_nothing(server, tmp_path):
+    good = 'name = "gateway"; pcrs: { events = [4]; };\n'
+    server.ctl("policy", "apply", write(tmp_path, "good.conf", good))
+    for text, says in ((good + 'secure_boots = "on";\n', "line 2"),
+                       (good + '\nsecure_boot = "on";\n', "PCR 7 is not in pcrs.events"),
+                       ('name = "gateway";\n', "a policy that looks at no PCR"),
+                       ('name = "gate way"; pcrs: { events = [4]; };', "name"),
+                       ("no policy", "line 1")):
+        done = server.ctl("policy", "apply", write(tmp_path, "wrong.conf", text), check=False)
+        assert done.returncode == 4 and says.replace("line ", "") in done.stderr and not done.stdout, (text, done)
+        done = server.ctl("policy", "diff", tmp_path / "wrong.conf", check=False)
+        assert done.returncode == 4, done
+    assert server.ctl("policy", "show", "gateway") == good
+    assert len(server.audit("policy.apply")) == 1
+    for words in (("policy", "show", "other"), ("policy", "diff", tmp_path / "good.conf", "--profile=other"),
+                  ("device", "evidence", "ffffffff"), ("reference", "learn", "ffffffff", "--name=x")):
+        assert server.ctl(*words, check=False).returncode == 4, words
+
+
+def test_a_profile_cannot_name_what_is_not_there(server, tmp_path):
+    before = server.json("profile", "list")["profiles"]
+    path = write(tmp_path, "demo.profile", PROFILE)
+    done = server.ctl("profile", "apply", path, check=False)
+    assert done.returncode == 4 and "bootsealctl policy apply FILE" in done.stderr
+    assert server.json("profile", "list")["profiles"] == before and before[0]["policy"] is None
+    server.ctl("policy", "apply", write(tmp_path, "gateway.conf", 'name = "gateway"; pcrs: { events = [4]; };'))
+    assert server.json("profile", "apply", path)["policy"] == "gateway"
+    assert server.json("policy", "list")["policies"][0]["profiles"] == "demo"
+
+
+def test_a_reference_approves_nothing_beside_a_policy(enrolled, server):
+    """Learning is for the list to choose from: what the policy does not name stays out."""
+    follow(server, learned(server, enrolled))
+    enrolled.power_on(lab.changed_boot(enrolled.log, pcr=4))
+    boot = enrolled.start()
+    boot.wait_for("boot-not-approved")
+    said = server.json("device", "approve", enrolled.id, "--learn")
+    assert said["policy"] == "gateway" and not said["needs_reference"]
+    assert not server.json("device", "show", enrolled.id)["boot_is_known"]
+    server.profile(PROFILE.replace('policy = "gateway"; ', ""))
+    assert boot.end() == 0, boot.console.text
+
+
+def test_a_policy_that_cannot_be_read_any_more_approves_nothing(enrolled, server):
+    """As after a bootseald that knew a rule which this one does not."""
+    follow(server, learned(server, enrolled))
+    server.stop()
+    with sqlite3.connect(server.folder / "bootseal.db") as database:
+        database.execute("UPDATE policy SET text = CAST('name = \"gateway\"; frobnicate = 1;' AS BLOB)")
+    database.close()
+    server.start()
+    for slot in enrolled.slots:
+        slot.unlink()
+    enrolled.power_on()
+    boot = enrolled.start()
+    boot.wait_for("boot-not-approved")
+    assert "cannot be used" in server.json("device", "show", enrolled.id)["explanation"]
+    server.profile(PROFILE.replace('policy = "gateway"; ', ""))
+    assert boot.end() == 0, boot.console.text
+
+
+def test_check_needs_no_server_and_says_what_is_wrong_with_a_file(server, tmp_path):
+    vectors = lab.REPOSITORY / "tests/vectors/boots"
+    policy = vectors / "gateway.conf"
+    ctl = ["--dir=/nowhere", "policy", "check"]
+    good = server.ctl(*ctl, policy, f"--evidence={vectors}/approved.json")
+    assert "Boot" in good and "good" in good
+    references = tmp_path / "references"
+    references.mkdir()
+    write(references, "golden.json", (vectors / "approved.json").read_text())
+    write(references, "README", "no reference")
+    done = server.ctl("--json", *ctl, policy, f"--evidence={vectors}/kernel.json", f"--references={references}", check=False)
+    said = json.loads(done.stdout)
+    assert done.returncode == 20 and said["good"] is False and said["quoted"] is True and said["policy"] == "gateway"
+    assert said["rule"] and "reference golden" in said["explanation"], said
+    log = server.ctl(*ctl, policy, f"--evidence={lab.LOGS}/ovmf-uki-cloud.bin", check=False)
+    assert log.returncode == 20 and "No TPM has quoted this" in log.stdout
+    for words, code, says in (([policy], 2, "--evidence=FILE"),
+                              ([policy, f"--evidence={policy}"], 4, "neither an evidence file nor an event log"),
+                              ([vectors / "README", f"--evidence={vectors}/kernel.json"], 4, "README"),
+                              ([tmp_path / "none", f"--evidence={vectors}/kernel.json"], 4, "none"),
+                              ([policy, f"--evidence={vectors}/kernel.json", "--references=/nowhere"], 4, "/nowhere")):
+        done = server.ctl(*ctl, *words, check=False)
+        assert done.returncode == code and says in done.stderr and not done.stdout, (words, done)
+    write(references, "wrong.json", "{}")
+    done = server.ctl(*ctl, policy, f"--evidence={vectors}/kernel.json", f"--references={references}", check=False)
+    assert done.returncode == 4 and "wrong.json" in done.stderr and "format is missing" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["golden"])
+def test_a_name_is_given_to_one_boot(enrolled, server, name):
+    first = server.json("reference", "learn", enrolled.id, f"--name={name}")
+    assert server.json("reference", "learn", enrolled.id, f"--name={name}")["id"] == first["id"]
+    question = server.json("device", "show", enrolled.id)["question"]
+    server.ctl("reference", "learn", enrolled.id, f"--name={name}", f"--question={question[:16]}")
+    assert server.ctl("reference", "learn", enrolled.id, f"--name={name}", "--question=" + 16 * "0", check=False).returncode == 20
+    for words in (("reference", "learn", enrolled.id, "--name=other"), ("reference", "release", first["id"], "--name=other")):
+        done = server.ctl(*words, check=False)
+        assert done.returncode == 20 and f"is called {name}" in done.stderr, (words, done)
+    enrolled.power_on(lab.changed_boot(enrolled.log, pcr=4))
+    boot = enrolled.start()
+    boot.wait_for("boot-not-approved")
+    done = server.ctl("reference", "learn", enrolled.id, f"--name={name}", check=False)
+    assert done.returncode == 20 and "names are given once" in done.stderr
+    server.ctl("reference", "learn", enrolled.id, "--name=second")
+    assert boot.end() == 0, boot.console.text
+    assert server.audit("reference.learn")[-1]["detail"].count("as second")
