@@ -163,10 +163,15 @@ def check_names(tree, complain):
             listed(section(tree.page("bootsealctl.8"), "REASONS"), "Li"), complain)
 
 
+def section_of(text, title):
+    """What stands under a heading of Markdown."""
+    part = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", text, re.M | re.S)
+    return part.group(1) if part else ""
+
+
 def first_cells(text, title):
     """Words in backquotes in the first column of the table under a heading; numbers stand there without."""
-    part = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", text, re.M | re.S)
-    cells = re.findall(r"^\| ([^|]+) \|", part.group(1), re.M) if part else []
+    cells = re.findall(r"^\| ([^|]+) \|", section_of(text, title), re.M)
     return {word for cell in cells for word in re.findall(r"`([a-z0-9-]+)`|^(\d+)$", cell) for word in word if word}
 
 
@@ -180,13 +185,30 @@ def check_operations(tree, complain):
         compare(f"operations.md: {title}", code, first_cells(page, title), complain)
 
 
+def check_acts(tree, complain):
+    """Acts of the audit log, which operators look for."""
+    folder = os.path.join(tree.root, "server")
+    sources = [os.path.join(where, name) for where, _, names in os.walk(folder) for name in names if name.endswith(".c")]
+    code = set()
+    for path in sources:
+        text = tree.text(os.path.relpath(path, tree.root))
+        code |= set(re.findall(r'OPERATOR_AUDIT\([^,]+,\s*"([a-z.-]+)"', text))
+        code |= set(re.findall(r'struct audit_entry \w+ = \{ "\w+", "([a-z.-]+)"', text))
+        code |= set(re.findall(r'struct blocking \w+ = \{ "([a-z.-]+)"', text))
+    part = section_of(tree.text("docs/operations.md"), "What stands in the audit log")
+    rows = re.findall(r"^\| (`[^|]+) \|", part, re.M)
+    page = {act for row in rows for act in re.findall(r"`([a-z.-]+)`", row)} | {"verdict.refused"}
+    compare("operations.md: What stands in the audit log", code, page, complain)
+
+
 def main():
     """1 when something is said in one place only."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
     tree = Tree(parser.parse_args().root)
     complaints = []
-    for check in (check_keys, check_commands, check_options, check_exits, check_names, check_operations):
+    for check in (check_keys, check_commands, check_options, check_exits, check_names, check_operations,
+                  check_acts):
         check(tree, complaints.append)
     print("\n".join(complaints), file=sys.stderr)
     return 1 if complaints else 0
