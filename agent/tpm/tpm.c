@@ -23,10 +23,16 @@ bool tpm_rc_is_parameter(TSS2_RC rc)
     return tpm_rc_base(rc) != 0 && (rc & RC_FORMAT_ONE) && (rc & RC_PARAMETER);
 }
 
-/* Part 2 §6.6.3: memory, lockout, NV that cannot be reached just then, and the like. */
-static bool is_warning(TSS2_RC rc)
+/*
+ * Part 2 §6.6.3: memory, lockout, NV that cannot be reached just then, and the like; and a TPM that carries out no command at all,
+ * since it is not started, broken, or being upgraded.
+ */
+static bool is_not_now(TSS2_RC rc)
 {
     uint32_t base = tpm_rc_base(rc);
+    if (base == TPM2_RC_INITIALIZE || base == TPM2_RC_FAILURE || base == TPM2_RC_NEEDS_TEST || base == TPM2_RC_REBOOT ||
+        base == TPM2_RC_UPGRADE)
+        return true;
     return !(base & RC_FORMAT_ONE) && (base & TPM2_RC_WARN) == TPM2_RC_WARN;
 }
 
@@ -48,7 +54,7 @@ static bool is_full(TSS2_RC rc)
 
 enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command)
 {
-    tpm->has_warned = is_warning(rc);
+    tpm->has_warned = is_not_now(rc);
     if (rc == TSS2_RC_SUCCESS)
         return BS_OK;
 
