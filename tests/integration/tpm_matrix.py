@@ -192,6 +192,14 @@ class Bench:
         self._check_good(console)
 
 
+def spread(cases, count, rng):
+    """So many of each kind at each command, where there are more."""
+    groups = {}
+    for case in cases:
+        groups.setdefault((case.path, case.number, case.kind), []).append(case)
+    return [case for group in groups.values() for case in rng.sample(group, min(count, len(group)))]
+
+
 def sample(bench, seed, count):
     """So many of all cases; the same ones with the same seed."""
     rng = random.Random(seed)
@@ -240,6 +248,7 @@ def main():
     parser.add_argument("--kind", help="only this (enum lab_fault)")
     parser.add_argument("--value", type=number)
     parser.add_argument("--times", type=number)
+    parser.add_argument("--each", type=int, metavar="N", help="so many cases of each kind at each command: nothing is left out altogether")
     parser.add_argument("--sample", type=int, help="so many cases")
     parser.add_argument("--seed", type=number, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
@@ -250,6 +259,8 @@ def main():
         cases = [case for path in options.path or PATHS for case in bench.cases(path, rng)
                  if all(getattr(options, name) in (None, getattr(case, name))
                         for name in ("number", "kind", "value", "times"))]
+        if options.each:
+            cases = spread(cases, options.each, rng)
         if options.sample:
             cases = rng.sample(cases, min(options.sample, len(cases)))
         return 1 if run(bench, cases, options.seed) else 0
