@@ -1,19 +1,13 @@
 /* Forgetting the vault, and power cuts in the middle of it. */
-#include "scene.h"
+#include "vault_scene.h"
 
 #include <unistd.h>
-
-#include "unit/unit.h"
 
 #include "agent/machine.h"
 #include "agent/vault/forget.h"
 #include "core/file.h"
 
 #include <sys/stat.h>
-
-#define VAULT "/var/lib/bootseal"
-#define SLOT_A VAULT "/slot-a"
-#define SLOT_B VAULT "/slot-b"
 
 static const char mark[] = "BSFORGET\0\0\0\1";
 
@@ -23,33 +17,6 @@ static enum bs_err forget(struct vault_forgotten *ret_forgotten)
     const struct tpm_options options = { .device = "fake" };
     assert_ok(tpm_open(&options, &tpm));
     return vault_forget(scene_path(VAULT), tpm, ret_forgotten);
-}
-
-static void put(const char *path, struct bs_span bytes)
-{
-    assert_ok(bs_dir_make(scene_path(VAULT), 0700));
-    assert_ok(bs_file_write(scene_path(path), bytes, NULL));
-}
-
-static void keep(const char *path, struct bs_buf *out)
-{
-    bs_buf_reset(out);
-    assert_ok(bs_file_read(scene_path(path), out));
-}
-
-static bool is_marked(const char *path)
-{
-    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(300000);
-    return bs_file_read(scene_path(path), &bytes) == BS_OK && forget_is_mark(bs_buf_span(&bytes));
-}
-
-/* A boot that nobody but the vault can help. */
-static void assert_opens_nothing(void)
-{
-    scene_reboot(0);
-    scene.refuses = true;
-    assert_err(scene_boot(), BS_ERR_REFUSED);
-    scene.refuses = false;
 }
 
 static void assert_opens(void)
@@ -67,7 +34,7 @@ static void abandon_slot(struct bs_buf *ret_slot)
     scene.renew_after = 1;
     assert_ok(scene_boot());
     BS_SCOPED_BUF struct bs_buf before = BS_BUF(300000);
-    keep(SLOT_A, &before);
+    vault_keep(SLOT_A, &before);
     scene_reboot(0);
     fake_tpm.fail_in = "tpm_counter_increment";
     fake_tpm.fail_with = BS_ERR_TPM;
@@ -75,17 +42,30 @@ static void abandon_slot(struct bs_buf *ret_slot)
     assert_ok(scene_boot()); /* the old slot still held, and still does */
     assert_string_equal(scene.boot.report.source, "vault");
     fake_tpm.fail_in = NULL;
-    keep(SLOT_B, ret_slot);
+    vault_keep(SLOT_B, ret_slot);
     assert_false(bs_span_equal(bs_buf_span(&before), bs_buf_span(ret_slot)));
+}
+
+/* A first boot; and somebody has a copy of its slot. */
+static void enroll_and_keep(struct bs_buf *ret_slot)
+{
+    assert_ok(scene_boot());
+    vault_keep(SLOT_A, ret_slot);
+}
+
+/* Such a copy is of no use. */
+static void assert_shut(const struct bs_buf *slot)
+{
+    vault_put(SLOT_A, bs_buf_span(slot));
+    vault_assert_opens_nothing();
 }
 
 static void what_was_forgotten_opens_no_more(void **state)
 {
     (void)state;
     struct vault_forgotten forgotten;
-    assert_ok(scene_boot());
     BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
-    keep(SLOT_A, &slot);
+    enroll_and_keep(&slot);
     assert_opens();
     uint64_t before = fake_tpm.counter;
     assert_ok(forget(&forgotten));
@@ -94,9 +74,9 @@ static void what_was_forgotten_opens_no_more(void **state)
     assert_int_equal(fake_tpm.counter, before + 2);
     assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
     /* Nor a copy that somebody kept. */
-    put(SLOT_A, bs_buf_span(&slot));
-    put(SLOT_B, bs_buf_span(&slot));
-    assert_opens_nothing();
+    vault_put(SLOT_A, bs_buf_span(&slot));
+    vault_put(SLOT_B, bs_buf_span(&slot));
+    vault_assert_opens_nothing();
 }
 
 static void an_abandoned_slot_would_open_after_one_increment(void **state)
@@ -115,9 +95,9 @@ static void an_abandoned_slot_put_back_does_not_open_after_a_forget(void **state
     BS_SCOPED_BUF struct bs_buf abandoned = BS_BUF(300000);
     abandon_slot(&abandoned);
     assert_ok(forget(&forgotten));
-    put(SLOT_A, bs_buf_span(&abandoned));
-    put(SLOT_B, bs_buf_span(&abandoned));
-    assert_opens_nothing();
+    vault_put(SLOT_A, bs_buf_span(&abandoned));
+    vault_put(SLOT_B, bs_buf_span(&abandoned));
+    vault_assert_opens_nothing();
 }
 
 /* The power goes after `done` increments; then the abandoned slot is put back beside the mark. */
@@ -137,16 +117,16 @@ static void half_done_is_finished_before_anything_opens(void **state)
         assert_err(forget(&forgotten), BS_ERR_TPM);
         assert_false(forgotten.is_shut);
         assert_int_equal(fake_tpm.counter, before + done);
-        assert_true(is_marked(SLOT_A) || is_marked(SLOT_B));
-        put(is_marked(SLOT_A) ? SLOT_B : SLOT_A, bs_buf_span(&abandoned));
+        assert_true(vault_is_marked(SLOT_A) || vault_is_marked(SLOT_B));
+        vault_put(vault_is_marked(SLOT_A) ? SLOT_B : SLOT_A, bs_buf_span(&abandoned));
 
-        assert_opens_nothing();
+        vault_assert_opens_nothing();
         assert_true(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
         assert_true(fake_tpm.counter >= before + 2);
         assert_int_equal(fake_tpm.unseals, 0);
         assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
-        put(SLOT_A, bs_buf_span(&abandoned));
-        assert_opens_nothing();
+        vault_put(SLOT_A, bs_buf_span(&abandoned));
+        vault_assert_opens_nothing();
         assert_false(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
         assert_int_equal(unlink(scene_path(SLOT_A)), 0);
     }
@@ -156,14 +136,14 @@ static void a_boot_that_cannot_finish_opens_and_seals_nothing(void **state)
 {
     (void)state;
     assert_ok(scene_boot());
-    put(SLOT_B, BS_SPAN(mark, sizeof(mark) - 1));
+    vault_put(SLOT_B, BS_SPAN(mark, sizeof(mark) - 1));
     scene_reboot(0);
     fake_tpm.fail_in = "tpm_counter_increment";
     fake_tpm.fail_with = BS_ERR_TPM;
     assert_err(scene_boot(), BS_ERR_TPM);
     assert_int_equal(fake_tpm.unseals, 0);
     assert_int_equal(fake_tpm.sealed_count, 1);
-    assert_true(is_marked(SLOT_B));
+    assert_true(vault_is_marked(SLOT_B));
     assert_false(scene_has("/run/bootseal/ready") && scene.boot.report.is_done);
 }
 
@@ -186,10 +166,9 @@ static void files_of_a_write_that_was_cut_off_are_erased_too(void **state)
     (void)state;
     struct vault_forgotten forgotten;
     BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
-    assert_ok(scene_boot());
-    keep(SLOT_A, &slot);
-    put(VAULT "/.slot-a.new", bs_buf_span(&slot));
-    put(VAULT "/.slot-b.new", bs_buf_span(&slot));
+    enroll_and_keep(&slot);
+    vault_put(VAULT "/.slot-a.new", bs_buf_span(&slot));
+    vault_put(VAULT "/.slot-b.new", bs_buf_span(&slot));
     assert_ok(forget(&forgotten));
     assert_false(scene_has(VAULT "/.slot-a.new") || scene_has(VAULT "/.slot-b.new"));
 }
@@ -216,17 +195,15 @@ static void without_a_tpm_the_slots_are_erased_and_the_next_start_counts(void **
 {
     (void)state;
     struct vault_forgotten forgotten;
-    assert_ok(scene_boot());
     BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
-    keep(SLOT_A, &slot);
+    enroll_and_keep(&slot);
     uint64_t before = fake_tpm.counter;
     assert_err(vault_forget(scene_path(VAULT), NULL, &forgotten), BS_ERR_NO_TPM);
     assert_true(forgotten.is_erased && !forgotten.is_shut);
-    assert_true(is_marked(SLOT_A) != is_marked(SLOT_B));
-    assert_opens_nothing();
+    assert_true(vault_is_marked(SLOT_A) != vault_is_marked(SLOT_B));
+    vault_assert_opens_nothing();
     assert_int_equal(fake_tpm.counter, before + 2);
-    put(SLOT_A, bs_buf_span(&slot));
-    assert_opens_nothing();
+    assert_shut(&slot);
 }
 
 static void a_disk_that_takes_no_mark_is_shut_all_the_same(void **state)
@@ -234,8 +211,7 @@ static void a_disk_that_takes_no_mark_is_shut_all_the_same(void **state)
     (void)state;
     struct vault_forgotten forgotten;
     BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
-    assert_ok(scene_boot());
-    keep(SLOT_A, &slot);
+    enroll_and_keep(&slot);
     /* No file can take the place of a folder. */
     assert_int_equal(unlink(scene_path(SLOT_B)), 0);
     assert_int_equal(mkdir(scene_path(SLOT_B), 0700), 0);
@@ -243,8 +219,7 @@ static void a_disk_that_takes_no_mark_is_shut_all_the_same(void **state)
     assert_true(forgotten.is_shut && !forgotten.is_erased);
     assert_false(scene_has(SLOT_A));
     assert_int_equal(rmdir(scene_path(SLOT_B)), 0);
-    put(SLOT_A, bs_buf_span(&slot));
-    assert_opens_nothing();
+    assert_shut(&slot);
 }
 
 static void a_folder_that_is_gone_leaves_copies_that_are_shut(void **state)
@@ -256,7 +231,7 @@ static void a_folder_that_is_gone_leaves_copies_that_are_shut(void **state)
     assert_ok(forget(&forgotten));
     assert_true(forgotten.is_shut && forgotten.is_erased);
     assert_int_equal(rename(scene_path("/kept"), scene_path(VAULT)), 0);
-    assert_opens_nothing();
+    vault_assert_opens_nothing();
 }
 
 /* What lies in the way of a slot cannot be removed: until it can, each start tries again. */
@@ -265,14 +240,14 @@ static void a_slot_that_cannot_be_erased_keeps_the_mark(void **state)
     (void)state;
     struct vault_forgotten forgotten;
     assert_ok(scene_boot());
-    put(SLOT_A, bs_span_of_string("rotten"));
+    vault_put(SLOT_A, bs_span_of_string("rotten"));
     assert_int_equal(unlink(scene_path(SLOT_B)), 0);
     assert_ok(bs_dir_make(scene_path(SLOT_B), 0700));
     assert_err(forget(&forgotten), BS_ERR_IO);
     assert_true(forgotten.is_shut && !forgotten.is_erased);
-    assert_true(is_marked(SLOT_A));
+    assert_true(vault_is_marked(SLOT_A));
     assert_int_equal(rmdir(scene_path(SLOT_B)), 0);
-    assert_opens_nothing();
+    vault_assert_opens_nothing();
     assert_false(scene_has(SLOT_A));
 }
 
@@ -331,14 +306,14 @@ static void a_forget_without_its_partition_is_finished_before_the_partition_is_o
     fake_tpm.fail_after = 1;
     assert_err(forget_out_of_reach(), BS_ERR_TPM);
     assert_int_equal(fake_tpm.counter, before + 1);
-    assert_true(is_marked(SLOT_A) || is_marked(SLOT_B));
+    assert_true(vault_is_marked(SLOT_A) || vault_is_marked(SLOT_B));
 
-    assert_opens_nothing();
+    vault_assert_opens_nothing();
     assert_true(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
     assert_int_equal(fake_tpm.unseals, 0);
     assert_true(fake_tpm.counter >= before + 3);
     assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
-    assert_opens_nothing();
+    vault_assert_opens_nothing();
     assert_false(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
 }
 
@@ -348,13 +323,13 @@ static void a_mark_of_a_forget_without_its_partition_that_stays_lets_nothing_be_
     assert_ok(scene_boot());
     scene_reboot(0);
     move_to_partition();
-    put(SLOT_A, BS_SPAN(mark, sizeof(mark) - 1));
+    vault_put(SLOT_A, BS_SPAN(mark, sizeof(mark) - 1));
     fake_tpm.fail_in = "tpm_counter_increment";
     fake_tpm.fail_with = BS_ERR_TPM;
     assert_err(scene_boot(), BS_ERR_TPM);
     assert_int_equal(fake_tpm.unseals, 0);
     assert_int_equal(fake_tpm.sealed_count, 1);
-    assert_true(is_marked(SLOT_A));
+    assert_true(vault_is_marked(SLOT_A));
 }
 
 static void a_partition_that_is_out_of_reach_is_no_vault_and_takes_none(void **state)
@@ -404,7 +379,7 @@ static void nothing_but_the_whole_mark_is_one(void **state)
     for (size_t size = 0; size < sizeof(mark) - 1; size++)
         assert_false(forget_is_mark(BS_SPAN(mark, size)));
     assert_ok(scene_boot());
-    put(SLOT_B, BS_SPAN(longer, sizeof(longer) - 1));
+    vault_put(SLOT_B, BS_SPAN(longer, sizeof(longer) - 1));
     assert_opens();
 }
 
@@ -434,144 +409,9 @@ static void a_slot_beside_the_mark_is_not_recovered_either(void **state)
     assert_int_equal(count, 2);
     for (size_t i = 0; i < count; i++)
         vault_opened_clear(&opened[i]);
-    put(SLOT_B, BS_SPAN(mark, sizeof(mark) - 1));
+    vault_put(SLOT_B, BS_SPAN(mark, sizeof(mark) - 1));
     vault_recover(scene_path(VAULT), &shares, opened, &count);
     assert_int_equal(count, 0);
-}
-
-/* The device asks, and is told to forget. */
-static void an_order_to_forget_is_obeyed_and_confirmed(void **state)
-{
-    (void)state;
-    BS_SCOPED_BUF struct bs_buf slot = BS_BUF(300000);
-    for (unsigned known = 0; known <= 1; known++) {
-        fake_tpm_new();
-        assert_ok(scene_boot());
-        keep(SLOT_A, &slot);
-        assert_int_equal(unlink(scene_path("/run/credstore/app.key")), 0); /* a real /run goes with the boot */
-        uint64_t before = fake_tpm.counter;
-        scene_reboot(1); /* another boot, so that it has to ask */
-        scene.wipes = true;
-        scene.is_known = known == 1;
-        scene.wiped = 0;
-        assert_err(scene_boot(), BS_ERR_WIPED);
-        assert_int_equal(bs_err_exit(BS_ERR_WIPED), 21);
-        assert_int_equal(scene.wiped, 1);
-        assert_string_equal(scene.boot.report.reason, "wiped");
-        assert_non_null(strstr(scene.boot.report.message, "opens nothing any more"));
-        assert_true(scene.boot.report.is_capped && !scene.boot.report.is_done);
-        assert_int_equal(fake_tpm.counter, before + 2);
-        assert_false(scene_has(SLOT_A) || scene_has(SLOT_B) || scene_has("/run/credstore/app.key"));
-        scene.wipes = false;
-        put(SLOT_A, bs_buf_span(&slot));
-        assert_opens_nothing();
-        assert_int_equal(unlink(scene_path(SLOT_A)), 0);
-    }
-}
-
-/* A renewal that is refused costs what is at hand, and so does an order. */
-static void an_order_reaches_a_device_that_only_renews(void **state)
-{
-    (void)state;
-    scene.renew_after = 1;
-    assert_ok(scene_boot());
-    assert_int_equal(unlink(scene_path("/run/credstore/app.key")), 0);
-    scene_reboot(0);
-    scene.wipes = true;
-    assert_err(scene_boot(), BS_ERR_WIPED);
-    assert_int_equal(scene.wiped, 1);
-    assert_false(scene_has("/run/credstore/app.key"));
-    assert_false(scene_has(SLOT_A) || scene_has(SLOT_B));
-}
-
-static const uint8_t other_bytes[34] = { 0, 0x0b, 9 };
-
-static void spoil_device(struct wipe_order *order)
-{
-    order->device = BS_SPAN(other_bytes, 32);
-}
-
-static void spoil_ak(struct wipe_order *order)
-{
-    order->ak_name = BS_SPAN(other_bytes, 34);
-}
-
-static void spoil_statement(struct wipe_order *order)
-{
-    order->statement_sha256 = BS_SPAN(other_bytes, 32);
-}
-
-static void spoil_serial(struct wipe_order *order)
-{
-    order->serial = 1;
-}
-
-/* Renewing, so that what is held shows that nothing was lost: the boot goes on with it. */
-static void assert_not_obeyed(void)
-{
-    uint64_t before = fake_tpm.counter;
-    scene_reboot(0);
-    scene.wipes = true;
-    scene.wiped = 0;
-    assert_ok(scene_boot());
-    assert_string_equal(scene.boot.report.source, "vault");
-    assert_int_equal(scene.wiped, 0);
-    assert_int_equal(fake_tpm.counter, before);
-    assert_true(scene_has(SLOT_A) && scene_has(SLOT_B));
-}
-
-static void a_forged_order_is_not_obeyed(void **state)
-{
-    (void)state;
-    void (*const spoils[])(struct wipe_order *) = { spoil_device, spoil_ak, spoil_statement, spoil_serial };
-    scene.renew_after = 1;
-    assert_ok(scene_boot());
-    for (size_t i = 0; i < COUNT(spoils); i++) {
-        scene.spoil_order = spoils[i];
-        assert_not_obeyed();
-        assert_non_null(strstr(scene.boot.report.message, "it is not obeyed"));
-    }
-    scene.spoil_order = NULL;
-    scene.signs_wrongly = true;
-    assert_not_obeyed();
-    assert_non_null(strstr(scene.boot.report.message, "not signed as it must be"));
-}
-
-static void an_order_that_is_shown_again_is_not_obeyed(void **state)
-{
-    (void)state;
-    scene.renew_after = 1;
-    assert_ok(scene_boot());
-    scene_reboot(0);
-    scene.wipes = true;
-    assert_err(scene_boot(), BS_ERR_WIPED);
-    scene.wipes = false;
-    scene_reboot(0);
-    assert_ok(scene_boot()); /* it is taken in again */
-    scene.repeats_order = true;
-    assert_not_obeyed();
-    assert_non_null(strstr(scene.boot.report.message, "is an answer to something else"));
-}
-
-static void an_order_that_cannot_be_obeyed_is_not_confirmed_and_nothing_is_handed_over(void **state)
-{
-    (void)state;
-    scene.renew_after = 1;
-    assert_ok(scene_boot());
-    assert_int_equal(unlink(scene_path("/run/credstore/app.key")), 0);
-    scene_reboot(0);
-    scene.wipes = true;
-    fake_tpm.fail_in = "tpm_counter_increment";
-    fake_tpm.fail_with = BS_ERR_TPM;
-    assert_err(scene_boot(), BS_ERR_WIPED);
-    assert_int_equal(scene.wiped, 0);
-    assert_false(scene_has("/run/credstore/app.key"));
-    assert_true(is_marked(SLOT_A) || is_marked(SLOT_B));
-    /* The next boot finishes it, is ordered again, and says so. */
-    scene_reboot(0);
-    assert_err(scene_boot(), BS_ERR_WIPED);
-    assert_int_equal(scene.wiped, 1);
-    assert_true(scene_has_note(BS_NOTE_VAULT_FORGOTTEN));
 }
 
 int main(void)
@@ -597,11 +437,6 @@ int main(void)
         scene_test(nothing_but_the_whole_mark_is_one),
         scene_test(a_slot_beside_the_mark_is_not_recovered_either),
         scene_test(a_slot_that_cannot_be_erased_keeps_the_mark),
-        scene_test(an_order_to_forget_is_obeyed_and_confirmed),
-        scene_test(an_order_reaches_a_device_that_only_renews),
-        scene_test(a_forged_order_is_not_obeyed),
-        scene_test(an_order_that_is_shown_again_is_not_obeyed),
-        scene_test(an_order_that_cannot_be_obeyed_is_not_confirmed_and_nothing_is_handed_over),
     };
     bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
