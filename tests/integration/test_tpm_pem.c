@@ -13,18 +13,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    *state = lab_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    lab_free(*state);
-    return 0;
-}
-
 /* The distribution's provider loads the PEM; libtss2-tcti-cmd runs this program as the wire (see main). */
 static void openssl_loads_the_pem(void **state)
 {
@@ -100,6 +88,7 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--wire") == 0)
         return wire(argv[2]);
-    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(openssl_loads_the_pem, setup, teardown) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(openssl_loads_the_pem, lab_setup,
+                                                                        lab_teardown) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

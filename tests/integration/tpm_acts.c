@@ -1,3 +1,4 @@
+#include "core/credential.h"
 #include "integration/tpm_lab.h"
 
 #include <setjmp.h>
@@ -101,4 +102,29 @@ void lab_extend(struct lab *lab, unsigned pcr, const char *what)
     assert_int_equal(
         Esys_PCR_Event(admin->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &event, &digests),
         0);
+}
+
+void lab_check_activation(struct lab *lab, struct tpm *tpm)
+{
+    static const uint8_t answer[CREDENTIAL_SIZE] = "this must not be seen on the bus";
+    BS_SCOPED_BUF struct bs_buf object = BS_BUF(1024), encrypted = BS_BUF(1024);
+    BS_OWN(secret) secret = NULL;
+    const struct tpm_ek *ek;
+    const TPMT_PUBLIC *ak;
+    const struct wire_name *name;
+
+    OK(tpm_ek(tpm, &ek));
+    OK(tpm_ak(tpm, &ak, &name));
+    OK(credential_make(&ek->public_area, name, answer, &object, &encrypted));
+    OK(tpm_activate(tpm, bs_buf_span(&object), bs_buf_span(&encrypted), &secret));
+    assert_int_equal(bs_secret_size(secret), CREDENTIAL_SIZE);
+    assert_memory_equal(bs_secret_view(secret), answer, CREDENTIAL_SIZE);
+    assert_false(lab_has_recorded(lab, BS_SPAN(answer, 12)));
+}
+
+void lab_boot(struct lab *lab)
+{
+    lab_extend(lab, 4, "loader");
+    lab_extend(lab, 7, "secure boot");
+    lab_extend(lab, 9, "kernel");
 }

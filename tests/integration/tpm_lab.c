@@ -274,3 +274,15 @@ unsigned lab_loaded(struct lab *lab)
     }
     return count;
 }
+
+int lab_setup(void **state)
+{
+    *state = lab_new();
+    return 0;
+}
+
+int lab_teardown(void **state)
+{
+    lab_free(*state);
+    return 0;
+}

@@ -15,6 +15,11 @@ struct lab *lab_new(void);
 struct lab *lab_new_other(void); /* lab_new() always gives the same TPM as it left its maker; this is another one */
 void lab_free(struct lab *lab);
 
+/* A TPM of its own for each test, for cmocka: *state is the lab. */
+int lab_setup(void **state);
+int lab_teardown(void **state);
+#define LAB_TEST(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
+
 /* Power cut and reset: persistent state stays, everything else goes. */
 void lab_reboot(struct lab *lab);
 
@@ -49,10 +54,17 @@ struct tpm *lab_open(struct lab *lab, bool persist);
 void lab_lock_out(struct lab *lab);
 void lab_set_owner_password(struct lab *lab);
 void lab_extend(struct lab *lab, unsigned pcr, const char *what);
+void lab_boot(struct lab *lab); /* extends PCRs 4, 7 and 9, as firmware and boot loader do */
 void lab_define(struct lab *lab, TPM2_HANDLE index, TPMA_NV attributes, uint16_t size);
 void lab_undefine(struct lab *lab, TPM2_HANDLE index);
 void lab_write_index(struct lab *lab, TPM2_HANDLE index, const uint8_t *bytes, uint16_t size);
 void lab_leave_there(struct lab *lab, const TPMT_PUBLIC *template, TPM2_HANDLE handle);
+
+/* Attributes of the agent's counter, before it was written. */
+#define LAB_COUNTER (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT | TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA)
+
+/* A challenge goes through: the EK of this TPM with our AK; and the answer is not on the bus. */
+void lab_check_activation(struct lab *lab, struct tpm *tpm);
 
 /* Of the errors, their names: so a failed test says which one it was. */
 #define OK(e) assert_string_equal(bs_err_name(e), bs_err_name(BS_OK))
