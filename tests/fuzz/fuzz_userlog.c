@@ -1,5 +1,5 @@
 /* The userspace's log: opened, walked twice, replayed behind nothing. */
-#include "core/userlog.h"
+#include "core/bootlog.h"
 #include "fuzz/fuzz.h"
 
 #include <string.h>
@@ -23,6 +23,21 @@ static void walk(const struct userlog *log)
     FUZZ_CLAIM(count == log->record_count && count <= USERLOG_RECORDS_MAX);
 }
 
+/* As bootsealctl does it, where the file is told from a firmware's log by how it begins. */
+static void show(struct bs_span bytes)
+{
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(8u << 20);
+    char why[BOOTLOG_WHY_MAX];
+    struct bootlog log;
+    if (bootlog_open(bytes, BS_SPAN_NONE, &log, why) != BS_OK)
+        return;
+    FUZZ_CLAIM(bootlog_show(&log, &text) == BS_OK);
+    FUZZ_CLAIM_TEXT(bs_buf_span(&text));
+    bs_buf_reset(&text);
+    FUZZ_CLAIM(bootlog_show_json(&log, &text) == BS_OK);
+    FUZZ_CLAIM_TEXT(bs_buf_span(&text));
+}
+
 static enum bs_err replay(const struct userlog *log, struct eventlog_replay *ret_replay)
 {
     FUZZ_CLAIM(eventlog_replay_begin(CRYPTO_SHA256, 0, ret_replay) == BS_OK);
@@ -40,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     walk(&log);
+    show(BS_SPAN(data, size));
     memset(&first, 0, sizeof(first));
     memset(&second, 0, sizeof(second));
     err = replay(&log, &first);
