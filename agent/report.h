@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define REPORT_STEPS_MAX 12
-#define REPORT_NOTES_MAX 8
+#define REPORT_NOTES_MAX 16 /* more than there are names: a boot may have all of them */
 #define REPORT_TEXT_MAX 512
 #define REPORT_PATH "/run/bootseal/report.json"
 #define REPORT_SIZE_MAX (32 * 1024)

@@ -123,6 +123,29 @@ static void a_vault_opens_whatever_they_are(void **state)
     assert_string_equal(scene.boot.report.source, "vault");
 }
 
+/* What the disk's owner, the bus and the firmware can bring about together. */
+static void a_boot_may_have_every_note(void **state)
+{
+    static const char *const notes[] = { BS_NOTE_VAULT_TAMPERED,
+                                         BS_NOTE_VAULT_CORRUPT,
+                                         BS_NOTE_VAULT_BOOT_CHANGED,
+                                         BS_NOTE_VAULT_FORGOTTEN,
+                                         BS_NOTE_TPM_ANSWER_CHANGED,
+                                         BS_NOTE_CLOCK_UNKNOWN,
+                                         BS_NOTE_LOCKOUT,
+                                         BS_NOTE_UNAUTHENTICATED_ROOT,
+                                         BS_NOTE_USERSPACE_LOG_TOO_LARGE,
+                                         BS_NOTE_COMMAND_LINE_TOO_LARGE };
+    (void)state;
+    struct report report;
+    report_begin(&report);
+    for (size_t i = 0; i < COUNT(notes); i++)
+        report_note(&report, notes[i]);
+    assert_int_equal(report.note_count, COUNT(notes));
+    report_note(&report, notes[0]);
+    assert_int_equal(report.note_count, COUNT(notes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +156,7 @@ int main(void)
         scene_test(what_just_fits_is_sent),
         scene_test(both_logs_share_a_limit),
         scene_test(a_vault_opens_whatever_they_are),
+        cmocka_unit_test(a_boot_may_have_every_note),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
