@@ -36,6 +36,10 @@
  *                Boot Option" and the like in PCR 4, "Exit Boot Services ..." in PCR 5), and "enter-initrd" of systemd-pcrphase as
  *                the last event of PCR 11. No more: "DMA Protection Disabled" or "UEFI Debug Mode" must be named in `measured`.
  *
+ * PCRs 8 to 15 are extended by what was started: what rules say of them (sections, command_line, initrd, releases in 9 and 11) is worth
+ * something only where PCR 4 or 7 are judged too, so that only trusted programs were started. What a running system measured later (the
+ * userspace log) is taken by `measured` alone.
+ *
  * Each rule that is given demands: what it names must be there. Where a group lists several digests, one of them must be; `optional =
  * true` in a group allows that none is. Rules take events in the order in which they stand above; an event that two rules name is taken
  * by the first. Groups of one rule stand in the file's order.
@@ -53,13 +57,15 @@
  *                needed for names that are not known (known: PK, KEK, db, dbx, dbr, dbt and the like in 7, Boot* in 1, Mok* in
  *                14, which has no separator).
  * applications   In PCR 4, by Authenticode digest. A group with `digests` demands one of them, any number of times. Groups with
- *                `release` are alternatives: exactly one of these references must match with all of its events in PCRs 4, 9 and 11
- *                (those of the three that are in `events`), in their order; events of other groups may stand between them.
+ *                `release` are alternatives: one of these references must match with all of its events in PCRs 4, 9 and 11 (those of
+ *                the three that are in `events`), in their order, and the first that does takes them; events of other groups may stand
+ *                between them.
  * sections       In PCR 11, as systemd-stub measures: the name of a section, and next its contents. Demands each section named,
  *                exactly once.
  * command_line   The text that the kernel got, where a digest in PCR 8, 9, 11 or 12 (those in `events`) is that of it: what the device
- *                claims as /proc/cmdline (in UTF-16 with its zero as the EFI stub and systemd-stub measure it, as plain bytes, or
- *                as GRUB does), or the measured text in the log itself. Demands one at least, and of each that is found: it is one of
+ *                claims as /proc/cmdline, in the form that is measured there (8: GRUB; 8, 9, 12: UTF-16, EFI stub and systemd-stub; 11:
+ *                section .cmdline), or the measured text in the log itself (8, 12). With GRUB put PCR 8 into `events`: PCR 9 has
+ *                files alone. Demands one at least, and of each that is found: it is one of
  *                `exact` where that is given; each word of `required` is in it, and none of `forbidden`. A word is what
  *                stands between blanks; one that ends with "=" stands for every word that begins with it. Where NAME=VALUE is
  *                required, another value of that name must be required too (the kernel takes the last). See command_line.h.

@@ -135,6 +135,24 @@ static void a_log_that_is_none_is_refused(void **state)
     refused(P(2), "", "pcrs", "no digests of the quoted bank");
     boot.bank = 0x12;
     refused(P(2), "", "pcrs", "not known here");
+    /* a log of two banks, in which one event lacks the one that was quoted */
+    static const uint16_t banks[] = { CRYPTO_SHA1, 20, CRYPTO_SHA256, 32, 0 };
+    boot.bank = CRYPTO_SHA256;
+    bs_buf_reset(&boot.log);
+    put_header(&boot.log, banks);
+    put_le32(&boot.log, 2);
+    put_le32(&boot.log, EVENTLOG_IPL);
+    put_le32(&boot.log, 1);
+    put_le16(&boot.log, CRYPTO_SHA1);
+    put_bytes(&boot.log, table.arena, 20);
+    put_le32(&boot.log, 0);
+    refused(P(2), "", "pcrs", "an event of the log has no digest");
+    reset();
+    static const char record[] =
+        "{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":"
+        "\"1111111111111111111111111111111111111111\"}],\"content_type\":\"systemd\",\"content\":{}}\n";
+    put_bytes(&boot.userspace, record, sizeof(record) - 1);
+    refused(P(2), "", "pcrs", "a record of the userspace log has no digest");
 }
 
 static void an_ignored_pcr_may_hold_anything(void **state)
@@ -220,6 +238,10 @@ static void the_phase_of_the_initrd_needs_no_log(void **state)
     (void)state;
     extend_words(&boot, "enter-initrd");
     assert_good(&scene, &boot, uki_policy());
+    boot.pcrs[4][0] ^= 1; /* which it excuses in no other PCR */
+    assert_not_good(&scene, &boot,
+                    log_policy(&boot, P(4) | P(11), UKI, log_digest(&base, "linux"), log_digest(&base, "cmdline")),
+                    "pcrs", "PCR 4");
     extend_words(&boot, "leave-initrd");
     assert_not_good(&scene, &boot, uki_policy(), "pcrs", "lead to another value");
     reset();
@@ -229,6 +251,13 @@ static void the_phase_of_the_initrd_needs_no_log(void **state)
     log_measured(&table, "more", 11, EVENTLOG_IPL, bs_span_of_string("enter-initrd"));
     log_boot(&table, &boot);
     assert_not_good(&scene, &boot, uki_policy(), "sections", "event 27"); /* once, and last */
+    static const char *const labels[] = { "phase", "more", "linux.name", "linux", "cmdline.name", "cmdline" };
+    for (size_t i = 0; i < COUNT(labels); i++)
+        log_remove(&table, labels[i]);
+    log_boot(&table, &boot);
+    boot.mask |= P(11);
+    extend_words(&boot, "enter-initrd"); /* and nothing else */
+    refused(P(11), "", "pcrs", "no event for it");
 }
 
 static void put_record(const char *words)
@@ -266,6 +295,16 @@ static void events_of_userspace_are_judged_like_all_others(void **state)
              "%s measured = ( { pcr = 11; digests = [\"sha256:%s\"]; }, { pcr = 11; digests = [\"sha256:%s\"]; } );",
              uki_policy(), hex[0], hex[1]);
     assert_good(&scene, &boot, text);
+    /* what did not extend a PCR of the policy is none of its events */
+    static const char other[] = "{\"pcr\":15,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":"
+                                "\"1111111111111111111111111111111111111111111111111111111111111111\"}],"
+                                "\"content_type\":\"systemd\",\"content\":{\"string\":\"x\"}}\n"
+                                "{\"nv_index\":25198592,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":"
+                                "\"1111111111111111111111111111111111111111111111111111111111111111\"}],"
+                                "\"content_type\":\"systemd\",\"content\":{\"string\":\"x\"}}\n";
+    put_bytes(&boot.userspace, other, sizeof(other) - 1);
+    assert_good(&scene, &boot, text);
+    assert_good(&scene, &boot, log_policy(&boot, P(2) | P(3), " "));
     /* a log that says nothing of what is in the PCR */
     extend_words(&boot, "sysinit");
     assert_not_good(&scene, &boot, text, "pcrs", "lead to another value");

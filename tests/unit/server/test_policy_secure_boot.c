@@ -9,12 +9,13 @@ static struct scene scene;
 #define POLICY_7 (1u << 7)
 
 /* The other variables, as they were measured. */
+/* dbx first: the beginning of its name is another variable's. */
 #define KEYS                                                                                         \
-    "variables = ( { name = \"PK\"; digests = [\"%s\"]; }, { name = \"KEK\"; digests = [\"%s\"]; }," \
-    "{ name = \"db\"; digests = [\"%s\"]; }, { name = \"dbx\"; digests = [\"%s\"]; } );"             \
+    "variables = ( { name = \"dbx\"; digests = [\"%s\"]; }, { name = \"PK\"; digests = [\"%s\"]; }," \
+    "{ name = \"KEK\"; digests = [\"%s\"]; }, { name = \"db\"; digests = [\"%s\"]; } );"             \
     "measured = ( { pcr = 7; digests = [\"%s\"]; optional = true; } );"
 #define KEY_DIGESTS                                                                                       \
-    log_digest(&base, "PK"), log_digest(&base, "KEK"), log_digest(&base, "db"), log_digest(&base, "dbx"), \
+    log_digest(&base, "dbx"), log_digest(&base, "PK"), log_digest(&base, "KEK"), log_digest(&base, "db"), \
         log_digest(&base, "authority")
 
 static struct log_table base;
@@ -90,7 +91,7 @@ static void a_lying_log_does_not_switch_secure_boot_on(void **state)
     struct bs_span off = secure_boot(0);
     /* the digest of "off", the data of "on" */
     assert_ok(crypto_hash(CRYPTO_SHA256, off, event->digest));
-    refused("secure_boot", "Secure Boot off");
+    refused("secure_boot", "event 3");
     /* retyped, with other data: it is still what it is by its digest */
     event->type = EVENTLOG_EFI_ACTION;
     event->data = BS_SPAN(table.arena, 0);
@@ -245,6 +246,22 @@ static void db_counts_once_and_before_the_separator(void **state)
     signer_refused("db");
 }
 
+static void another_variable_is_not_db(void **state)
+{
+    (void)state;
+    struct bs_span cert = bs_buf_span(&good.der);
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } changes[] = { { 0, 0 }, { 32, 'e' }, { 33, 1 }, { 34, 'x' } }; /* its GUID, its name */
+    for (size_t i = 0; i < COUNT(changes); i++) {
+        struct bs_span data = log_variable(&table, "db", log_lists(&table, &cert, 1));
+        table.arena[data.data - table.arena + (ptrdiff_t)changes[i].at] = changes[i].value;
+        change("db", data);
+        signer_refused("was not measured");
+    }
+}
+
 static void an_image_admitted_by_another_key_is_refused(void **state)
 {
     (void)state;
@@ -258,9 +275,36 @@ static void an_image_admitted_by_another_key_is_refused(void **state)
     signer_refused("MokList"); /* no signer of it at all: left over */
     change("other", log_variable(&table, "db", BS_SPAN(cert.data, 40)));
     signer_refused("signers do not name");
+    /* keys of KEK admit no image, and none of them is a way to measure more behind the separator */
+    change("other", log_variable(&table, "KEK", log_entry(&table, bs_buf_span(&kek.der))));
+    signer_refused("event 27");
     log_remove(&table, "other");
     log_remove(&table, "authority");
     signer_refused("no key that admitted");
+}
+
+/* A missing admission counts only where Secure Boot is demanded, and keys that admit are named. */
+static void what_admits_nothing_demands_no_admission(void **state)
+{
+    (void)state;
+    log_remove(&table, "authority");
+    log_boot(&table, &boot);
+    assert_good(
+        &scene, &boot,
+        log_policy(
+            &boot, POLICY_7,
+            "secure_boot = \"on\"; signers = ( { variable = \"KEK\"; fingerprint = \"%s\"; }, { variable = \"PK\"; fingerprint = "
+            "\"%s\"; } ); variables = ( { name = \"db\"; digests = [\"%s\"]; }, { name = \"dbx\"; digests = [\"%s\"]; } );",
+            kek.fingerprint, kek.fingerprint, log_digest(&base, "db"), log_digest(&base, "dbx")));
+    assert_good(
+        &scene, &boot,
+        log_policy(
+            &boot, POLICY_7,
+            "signers = ( { variable = \"db\"; fingerprint = \"%s\"; } ); variables = ( { name = \"PK\"; digests = [\"%s\"]; },"
+            "{ name = \"KEK\"; digests = [\"%s\"]; }, { name = \"dbx\"; digests = [\"%s\"]; },"
+            "{ name = \"SecureBoot\"; digests = [\"%s\"]; } );",
+            good.fingerprint, log_digest(&base, "PK"), log_digest(&base, "KEK"), log_digest(&base, "dbx"),
+            log_digest(&base, "SecureBoot")));
 }
 
 static void mok_admits_where_it_is_named(void **state)
@@ -283,22 +327,53 @@ static void a_variable_has_a_named_digest_once(void **state)
     (void)state;
     uint8_t two[1] = { 2 };
     change("dbx", log_variable(&table, "dbx", BS_SPAN(two, 1)));
-    refused("variables.[3]", "the variable dbx has another value");
+    refused("variables.[0]", "the variable dbx has another value");
+    assert_true(scene.verdict.has_event);
+    assert_int_equal(scene.verdict.event, 7);
     table.count = 0;
     setup(NULL);
     log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, log_find(&table, "dbx")->data);
     log_move_behind(&table, "dbx");
-    refused("variables.[3]", "twice");
+    refused("variables.[0]", "twice");
     log_remove(&table, "again");
     log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, log_variable(&table, "dbx", BS_SPAN(two, 1)));
     log_move_behind(&table, "dbx");
-    refused("variables.[3]", "twice");
+    refused("variables.[0]", "twice");
     log_remove(&table, "again");
     struct bs_span dbx = log_find(&table, "dbx")->data;
     log_remove(&table, "dbx");
-    refused("variables.[3]", "was not measured");
+    refused("variables.[0]", "was not measured");
     log_measured(&table, "late", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, dbx);
-    refused("variables.[3]", "behind the firmware's own part");
+    refused("variables.[0]", "behind the firmware's own part");
+}
+
+/* What the log only says to be the variable is none; its digest needs a rule of its own. */
+static void a_claim_is_no_second_variable(void **state)
+{
+    (void)state;
+    log_filled(&table, "claim", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, 0x66);
+    log_find(&table, "claim")->data = log_find(&table, "dbx")->data;
+    log_move_before(&table, "dbx");
+    refused("variables", "event 7");
+    char rules[2048];
+    snprintf(rules, sizeof(rules), "secure_boot = \"on\"; " KEYS, KEY_DIGESTS);
+    *strrchr(rules, ')') = '\0';
+    assert_good(
+        &scene, &boot,
+        log_policy(&boot, POLICY_7, "%s, { pcr = 7; digests = [\"%s\"]; } );", rules, log_digest(&table, "claim")));
+}
+
+static void a_pcr_without_a_separator_has_variables_all_the_same(void **state)
+{
+    (void)state;
+    log_filled(&table, "mok", 14, EVENTLOG_IPL, 0x66);
+    log_boot(&table, &boot);
+    const char *policy = log_policy(&boot, 1u << 14, "variables = ( { name = \"MokListRT\"; digests = [\"%s\"]; } );",
+                                    log_digest(&table, "mok"));
+    assert_good(&scene, &boot, policy);
+    log_filled(&table, "again", 14, EVENTLOG_IPL, 0x66);
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, policy, "variables.[0]", "twice");
 }
 
 static void a_variable_may_be_optional(void **state)
@@ -345,9 +420,13 @@ int main(void)
         TEST(a_variable_that_nobody_can_read_is_refused),
         TEST(data_that_were_not_measured_name_no_signer),
         TEST(db_counts_once_and_before_the_separator),
+        TEST(another_variable_is_not_db),
         TEST(an_image_admitted_by_another_key_is_refused),
+        TEST(what_admits_nothing_demands_no_admission),
         TEST(mok_admits_where_it_is_named),
         TEST(a_variable_has_a_named_digest_once),
+        TEST(a_claim_is_no_second_variable),
+        TEST(a_pcr_without_a_separator_has_variables_all_the_same),
         TEST(a_variable_may_be_optional),
         TEST(a_boot_variable_is_known_by_its_contents),
     };
