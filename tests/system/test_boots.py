@@ -183,7 +183,12 @@ def test_changed_command_line_shuts_the_vault_until_it_is_approved(life):
     life.board.wait_for("does not answer .*; trying again", BOOT_SECONDS)
     life.server.start()  # a device that waits finds it by itself
     life.board.wait_for(r"pending \(boot-not-approved\)", BOOT_SECONDS)
-    findings = life.server.ctl_json("device", "show", life.device)["findings"]
+    shown = life.server.ctl_json("device", "show", life.device)
+    findings = shown["findings"]
+    assert "contents of UKI section .cmdline" in shown["explanation"]
+    assert "command line, as both devices tell it: with test.changed=1\n" in shown["explanation"]
+    written = life.server.ctl_json("audit")["audit"][-1]["detail"]
+    assert "; command line, as both devices tell it: with test.changed=1; " in written
     for finding in findings:
         life.board.wait_for(f"  PCR {finding['pcr']}, event {finding['event']}: ", 20)
     assert {finding["pcr"] for finding in findings} == {4, 9, 11}
