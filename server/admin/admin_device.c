@@ -225,7 +225,7 @@ static void show_next(struct document *document, const struct operator_device *d
             "It is ordered to forget when it asks next, and has not said yet that it did. To take that back and let "
             "it in: bootsealctl device approve %.16s",
             id);
-    else if (device->has_question && device->policy[0] != '\0' && !device->boot_is_known)
+    else if (device->device.status == STORE_APPROVED && device->policy[0] != '\0' && !device->boot_is_known)
         document_say(
             document,
             "The policy decides. To try a change: bootsealctl device evidence %.16s >boot.json; bootsealctl policy check FILE "
