@@ -63,9 +63,8 @@ static enum bs_err verify_certify(const struct evidence *evidence, const struct 
     const char *fault = NULL;
     if (!is_by_ak(evidence, certify->certified))
         fault = "it is not signed by the AK";
-    else if (wire_attest_decode(certify->certified->attest, &attest) != BS_OK)
-        fault =
-            "no TPM made it"; /* another magic than TPM_GENERATED_VALUE is none of an attestation, to tss2-mu as well */
+    else if (wire_attest_decode(certify->certified->attest, &attest) != BS_OK) /* TPM_GENERATED_VALUE as well */
+        fault = "no TPM made it";
     else if (attest.type != TPM2_ST_ATTEST_CERTIFY)
         fault = "it is no certification";
     else if (!bs_span_equal(BS_SPAN(attest.extraData.buffer, attest.extraData.size), BS_SPAN(extra, sizeof(extra))))
