@@ -54,7 +54,7 @@ EQUIVALENT = [
 EXTRA = []
 
 # A statement that says no.
-REFUSAL = re.compile(r"\b(refuse\w*|TURN_SAY|say_\w+|enroll_answer_reason)\(|\bfault = \"|"
+REFUSAL = re.compile(r"\b(refuse\w*|TURN_SAY|say_\w+|enroll_answer_reason)\(|\bfault =\s*\"|"
                      r"\bverdict->kind = MESSAGE_(BUSY|PENDING)")
 TIMEOUT = 120
 
@@ -180,10 +180,12 @@ class Source:
             self.text = f.read()
         self.code = blank(self.text)
         self.mutants = []
+        self.seen = []  # spans of the statements behind the checks that were found
         self.conditions()
         self.others()
         self.cases()
         self.ternaries()
+        self.other_ternaries()
         self.faults()
         self.bare()
         self.predicates()
@@ -211,15 +213,14 @@ class Source:
         """if (...) with a refusal behind it; if (...) continue; in a function that collects what is wrong."""
         for match in re.finditer(r"\bif\s*\(", self.code):
             start, end = match.end(), closing(self.code, match.end() - 1)
-            behind = self.text[end + 1:statement_end(self.code, end + 1)]
             then_end = statement_end(self.code, end + 1)
-            del behind
             # The statement alone, not its else.
             begin = skip_space(self.code, end + 1)
             if self.code[begin] == "{":
                 then_end = closing(self.code, begin) + 1
             is_check = REFUSAL.search(own(self.text, begin, then_end))
             if is_check:
+                self.seen.append((begin, then_end))
                 self.add_leaves(start, end, False)
             elif re.match(r"continue;", self.code[begin:]) and "refusal_finding(" in self.function_of(begin):
                 self.add_leaves(start, end, True)
@@ -230,6 +231,7 @@ class Source:
             begin = skip_space(self.code, match.end())
             end = statement_end(self.code, begin)
             if REFUSAL.search(own(self.text, begin, end)):
+                self.seen.append((begin, end))
                 self.add(begin, end, "{ }")
 
     def cases(self):
@@ -237,7 +239,14 @@ class Source:
         for match in re.finditer(r"\bcase \w+:\s*", self.code):
             end = self.code.index(";", match.end()) + 1
             if REFUSAL.match(self.code, match.end()) or re.match(r"return refuse\w*\(", self.code[match.end():]):
+                self.seen.append((match.end(), end))
                 self.add(match.end(), end, "break;")
+
+    def other_ternaries(self):
+        """return a ? BS_OK : refuse(...)."""
+        for match in re.finditer(r"\breturn\s+([^;?{}]*?)\?\s*BS_OK\s*:\s*refuse\w*\(", self.code):
+            self.seen.append((match.start(), self.code.index(";", match.start())))
+            self.add_leaves(match.start(1), match.end(1), True)
 
     def faults(self):
         """if (...) return NULL; in a function that says what is wrong."""
@@ -255,12 +264,14 @@ class Source:
             end = statement_end(self.code, match.start())
             before = self.code[:match.start()].rstrip()
             if before[-1] in ";{}" and not any(m.start <= match.start() < m.end for m in self.mutants):
+                self.seen.append((match.start(), end))
                 self.add(match.start(), end, "return BS_OK;")
 
     def ternaries(self):
         """return a ? refuse(...) : b, and return a ? refuse(...) : refuse(...)."""
         for match in re.finditer(r"\breturn\s+([^;?{}]*?)\?\s*refuse\w*\(", self.code):
             end = self.code.index(";", match.start())
+            self.seen.append((match.start(), end))
             if len(re.findall(r"\brefuse\w*\(", self.code[match.start():end])) > 1:
                 self.add(match.start(), end, "return BS_OK")
             else:
@@ -274,6 +285,18 @@ class Source:
             body_end = self.code.index("\n}", match.end())
             for back in re.finditer(r"\breturn\b(.*?);", self.code[match.end():body_end], re.S):
                 self.add_leaves(match.end() + back.start(1), match.end() + back.end(1), True)
+
+    def unseen(self):
+        """Lines with refusals that none of the above has found a check for."""
+        for match in REFUSAL.finditer(self.text):
+            line = self.text[self.text.rfind("\n", 0, match.start()) + 1:match.end()]
+            is_definition = re.match(r"(static )?(enum bs_err|void) ", line)
+            # What a helper says, whose calls are the checks.
+            is_helper = re.findall(r"^static [^;{]*?(\w+)\(", self.code[:match.start()], re.M)[-1:]
+            is_helper = is_helper and is_helper[0].startswith("say_")
+            if self.code[match.start()] != " " and not is_definition and not is_helper and not any(
+                    start <= match.start() < end for start, end in self.seen):
+                yield f"{self.path}:{self.text.count(chr(10), 0, match.start()) + 1}"
 
     def extras(self):
         """Of EXTRA."""
@@ -409,6 +432,9 @@ def main():
             if is_wanted(mutant, options.only)]
     known = {(m.path, m.text) for s, m, f in work}
     stale = [e for e in EQUIVALENT if not options.only and (e[0], e[1]) not in known]
+    unseen = [place for source, _ in all_sources() for place in source.unseen()]
+    if unseen:
+        sys.exit("refusals without a check that is taken away: " + " ".join(unseen))
     if options.list:
         for _, mutant, _ in work:
             print(f"{mutant.place}\t{mutant.text}")

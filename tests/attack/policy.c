@@ -298,6 +298,58 @@ static void a_pcr_that_the_policy_does_not_know(struct scene *s)
     judge_by(s, bs_span_of_string("name = \"some\"; pcrs: { events = [23]; };"));
 }
 
+/* Through the server: a newcomer whose profile names the policy, let in with the boot that it was learned from. */
+
+static const char profile[] = "name = \"judged\"; policy = \"learned\";\n"
+                              "items = ( { name = \"a\"; kind = \"file\"; text = \"a\\n\"; } );\n";
+
+static void approve(struct scene *s, bool learn)
+{
+    struct operator_approve request = { .device = lab_id(&s->fresh), .profile = "judged", .learn = learn };
+    struct operator_approved approved;
+    MUST(operator_device_approve(&s->lab->call, &request, &approved));
+    scene_again(s);
+    scene_enroll(s, &s->fresh);
+}
+
+static void enroll_judged(struct scene *s)
+{
+    static struct operator_policy applied;
+    struct store_profile row;
+    prepare(s);
+    MUST(operator_policy_apply(&s->lab->call, bs_buf_span(&learned), &applied));
+    MUST(operator_profile_apply(&s->lab->call, bs_span_of_string(profile), &row));
+    scene_newcomer(s);
+    MUST(softtpm_boot(&s->fresh, bs_buf_span(&approved_log)));
+    scene_enroll(s, &s->fresh);
+    approve(s, false);
+}
+
+/* Once it is let in: Secure Boot is off, and the log says on. */
+static void boot_insecure(struct scene *s)
+{
+    if (s->outcome.kind != MESSAGE_APPROVED)
+        fail_msg("the boot that the policy was learned from is not approved: %s", s->outcome.reason);
+    boot_changed(s, find_secure_boot(), put_secure_boot_off, 0);
+    MUST(softtpm_boot(&s->fresh, bs_buf_span(&s->tpm.log)));
+    scene_again(s);
+    scene_enroll(s, &s->fresh);
+}
+
+static void another_boot_of_a_profile_with_a_policy(struct scene *s)
+{
+    enroll_judged(s);
+    boot_insecure(s);
+}
+
+/* References approve nothing beside a policy. */
+static void a_reference_of_a_profile_with_a_policy(struct scene *s)
+{
+    enroll_judged(s);
+    boot_insecure(s);
+    approve(s, true);
+}
+
 static void good(struct scene *s)
 {
     prepare(s);
@@ -313,6 +365,8 @@ static const struct attack attacks[] = {
     NOT_APPROVED(each_event_measured_as_something_else_under_each_type, BS_REASON_BOOT_NOT_APPROVED),
     NOT_APPROVED(each_event_taken_away, BS_REASON_BOOT_NOT_APPROVED),
     NOT_APPROVED(something_before_each_event_under_each_type, BS_REASON_BOOT_NOT_APPROVED),
+    NOT_APPROVED(another_boot_of_a_profile_with_a_policy, BS_REASON_BOOT_NOT_APPROVED),
+    NOT_APPROVED(a_reference_of_a_profile_with_a_policy, BS_REASON_BOOT_NOT_APPROVED),
     NOT_APPROVED(secure_boot_off, "secure_boot"),
     NOT_APPROVED(secure_boot_off_under_data_that_say_on, "secure_boot"),
     NOT_APPROVED(a_variable_twice, "secure_boot"),
