@@ -131,6 +131,28 @@ bool bs_read_bytes(struct bs_reader *r, size_t size, struct bs_span *ret_span)
     return true;
 }
 
+/* These two are what event logs are made of: without the loop. */
+
+bool bs_read_le16(struct bs_reader *r, uint16_t *ret_value)
+{
+    if (r->left < 2)
+        return false;
+    *ret_value = (uint16_t)(r->at[0] | r->at[1] << 8);
+    r->at += 2;
+    r->left -= 2;
+    return true;
+}
+
+bool bs_read_le32(struct bs_reader *r, uint32_t *ret_value)
+{
+    if (r->left < 4)
+        return false;
+    *ret_value = r->at[0] | (uint32_t)r->at[1] << 8 | (uint32_t)r->at[2] << 16 | (uint32_t)r->at[3] << 24;
+    r->at += 4;
+    r->left -= 4;
+    return true;
+}
+
 static bool read_le(struct bs_reader *r, size_t size, uint64_t *ret_value)
 {
     struct bs_span bytes;
@@ -163,24 +185,6 @@ bool bs_read_u8(struct bs_reader *r, uint8_t *ret_value)
     if (!read_le(r, 1, &value))
         return false;
     *ret_value = (uint8_t)value;
-    return true;
-}
-
-bool bs_read_le16(struct bs_reader *r, uint16_t *ret_value)
-{
-    uint64_t value;
-    if (!read_le(r, 2, &value))
-        return false;
-    *ret_value = (uint16_t)value;
-    return true;
-}
-
-bool bs_read_le32(struct bs_reader *r, uint32_t *ret_value)
-{
-    uint64_t value;
-    if (!read_le(r, 4, &value))
-        return false;
-    *ret_value = (uint32_t)value;
     return true;
 }
 

@@ -131,8 +131,9 @@ enum bs_err crypto_random(void *ret_data, size_t size)
     return BS_OK;
 }
 
+/* `state` may be uninitialized: wolfCrypt's are large, logs are made of hundreds of short hashes, and clearing would cost more than they do. */
 struct crypto_digest {
-    uint16_t alg;
+    uint16_t alg; /* 0: not begun */
     bool is_hmac;
     union {
         wc_HashAlg hash;
@@ -142,15 +143,18 @@ struct crypto_digest {
 
 static enum bs_err begin_hash(uint16_t alg, struct crypto_digest *digest)
 {
+    digest->alg = 0;
     if (crypto_hash_size(alg) == 0)
         return BS_ERR_CRYPTO;
-    *digest = (struct crypto_digest){ .alg = alg };
+    digest->alg = alg;
+    digest->is_hmac = false;
     int code = wc_HashInit(&digest->state.hash, crypto_wc_hash(alg));
     return code == 0 ? BS_OK : crypto_failed("hash", code);
 }
 
 static enum bs_err begin_hmac(uint16_t alg, struct bs_span key, struct crypto_digest *digest)
 {
+    digest->alg = 0;
     if (crypto_hash_size(alg) == 0)
         return BS_ERR_CRYPTO;
     *digest = (struct crypto_digest){ .alg = alg, .is_hmac = true };
@@ -161,14 +165,17 @@ static enum bs_err begin_hmac(uint16_t alg, struct bs_span key, struct crypto_di
     return code == 0 ? BS_OK : crypto_failed("hmac", code);
 }
 
-/* Also of one that was never begun. */
+/* Also of one that could not be begun. */
 static void end(struct crypto_digest *digest)
 {
+    if (digest->alg == 0)
+        return;
     if (digest->is_hmac)
         wc_HmacFree(&digest->state.hmac);
-    else if (digest->alg != 0)
+    else
         (void)wc_HashFree(&digest->state.hash, crypto_wc_hash(digest->alg));
-    bs_wipe(digest, sizeof(*digest));
+    bs_wipe(digest,
+            digest->is_hmac ? sizeof(*digest) : offsetof(struct crypto_digest, state) + sizeof(digest->state.hash));
 }
 /* What is hashed in one go needs no memory of its own: there are dozens in a boot. */
 #define SCOPED_DIGEST __attribute__((cleanup(end))) struct crypto_digest
@@ -233,14 +240,14 @@ static enum bs_err finish(struct crypto_digest *digest, const struct bs_span *pi
 
 enum bs_err crypto_hash(uint16_t alg, struct bs_span data, uint8_t *ret_digest)
 {
-    SCOPED_DIGEST digest = { 0 };
+    SCOPED_DIGEST digest;
     enum bs_err err = begin_hash(alg, &digest);
     return err == BS_OK ? finish(&digest, &data, 1, ret_digest) : err;
 }
 
 enum bs_err crypto_sha256(const struct bs_span *pieces, size_t count, uint8_t ret_digest[CRYPTO_SHA256_SIZE])
 {
-    SCOPED_DIGEST digest = { 0 };
+    SCOPED_DIGEST digest;
     enum bs_err err = begin_hash(CRYPTO_SHA256, &digest);
     return err == BS_OK ? finish(&digest, pieces, count, ret_digest) : err;
 }
@@ -248,7 +255,7 @@ enum bs_err crypto_sha256(const struct bs_span *pieces, size_t count, uint8_t re
 enum bs_err crypto_labelled(const char *label, const struct bs_span *pieces, size_t count,
                             uint8_t ret_digest[CRYPTO_SHA256_SIZE])
 {
-    SCOPED_DIGEST digest = { 0 };
+    SCOPED_DIGEST digest;
     enum bs_err err = begin_hash(CRYPTO_SHA256, &digest);
     if (err == BS_OK)
         err = crypto_digest_update(&digest, BS_SPAN(label, strlen(label) + 1));
@@ -257,7 +264,7 @@ enum bs_err crypto_labelled(const char *label, const struct bs_span *pieces, siz
 
 enum bs_err crypto_hmac(uint16_t alg, struct bs_span key, struct bs_span data, uint8_t *ret_mac)
 {
-    SCOPED_DIGEST digest = { 0 };
+    SCOPED_DIGEST digest;
     enum bs_err err = begin_hmac(alg, key, &digest);
     return err == BS_OK ? finish(&digest, &data, 1, ret_mac) : err;
 }

@@ -88,7 +88,9 @@ static const char *take_agile_event(const struct eventlog *log, struct bs_reader
 static const char *take_event(const struct eventlog *log, struct bs_reader *r, size_t index,
                               struct eventlog_event *ret_event)
 {
-    *ret_event = (struct eventlog_event){ .index = index };
+    /* Each step fills in its own; the digests behind digest_count are nobody's. */
+    ret_event->index = index;
+    ret_event->digest_count = 0;
     /* The header is in the old format, so that a reader of 2005 could skip it (PFP §10.4.5.1). */
     if (log->format == EVENTLOG_SHA1 || index == 0)
         return take_sha1_event(r, ret_event);
