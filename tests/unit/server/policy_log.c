@@ -102,6 +102,13 @@ struct bs_span log_entry(struct log_table *log, struct bs_span cert)
     return whole(&out, log);
 }
 
+void log_copy(const struct log_table *from, struct log_table *to)
+{
+    *to = *from;
+    for (size_t i = 0; i < to->count; i++)
+        to->events[i].data.data = to->arena + (from->events[i].data.data - from->arena);
+}
+
 struct log_event *log_find(struct log_table *log, const char *label)
 {
     for (size_t i = 0; i < log->count; i++)

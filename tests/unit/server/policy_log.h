@@ -36,6 +36,9 @@ struct bs_span log_entry(struct log_table *log, struct bs_span cert);
 /* UTF-16LE with its zero. */
 struct bs_span log_wide(struct log_table *log, const char *text);
 
+/* The same events, with data of its own. */
+void log_copy(const struct log_table *from, struct log_table *to);
+
 struct log_event *log_find(struct log_table *log, const char *label);
 void log_remove(struct log_table *log, const char *label);
 /* Moves the last event before or behind another one. */

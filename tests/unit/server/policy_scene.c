@@ -45,13 +45,15 @@ void scene_read(const char *vector, struct scene_boot *boot)
 
 static struct policy_boot view(const struct scene_boot *boot)
 {
-    return (struct policy_boot){ .bank = boot->bank,
-                                 .mask = boot->mask,
-                                 .pcrs = boot->pcrs,
-                                 .firmware_log = bs_buf_span(&boot->log),
-                                 .userspace_log = bs_buf_span(&boot->userspace),
-                                 .command_line =
-                                     boot->command_line ? bs_span_of_string(boot->command_line) : BS_SPAN_NONE };
+    struct policy_boot view = { .bank = boot->bank,
+                                .mask = boot->mask,
+                                .pcrs = boot->pcrs,
+                                .firmware_log = bs_buf_span(&boot->log),
+                                .userspace_log = bs_buf_span(&boot->userspace) };
+    if (boot->command_line)
+        view.command_line = boot->command_line_size > 0 ? BS_SPAN(boot->command_line, boot->command_line_size)
+                                                        : bs_span_of_string(boot->command_line);
+    return view;
 }
 
 static enum bs_err each(void *context, policy_reference_fn row, void *row_context)

@@ -18,6 +18,7 @@ struct scene_boot {
     uint16_t bank;
     const char *name; /* as a reference */
     const char *command_line;
+    size_t command_line_size; /* 0: up to its zero */
 };
 #define SCENE_BOOT \
     ((struct scene_boot){ .log = BS_BUF(LOGMAKER_MAX), .userspace = BS_BUF(LOGMAKER_MAX), .bank = CRYPTO_SHA256 })

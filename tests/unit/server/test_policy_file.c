@@ -156,6 +156,29 @@ static void what_can_never_match_is_refused(void **state)
     assert_refused(HEAD TWO "tpm = ( { minimum = \"2.0.0.0\"; maximum = \"1.0.0.0\"; } );", "can never match");
 }
 
+static void what_can_match_is_not_refused(void **state)
+{
+    (void)state;
+    assert_parsed(HEAD TWO "variables = ( { name = \"SecureBoot\"; digests = [\"" D1
+                           "\"]; }, { name = \"PK\"; digests = [\"" D1
+                           "\"]; }, { name = \"PK\"; pcr = 1; digests = [\"" D1 "\"]; } );");
+    assert_parsed("name = \"p\"; pcrs: { whole = [0]; }; firmware: { known = ( { version = \"1\"; values = [\"" D1
+                  "\"]; } ); allow = ( { minimum = \"1\"; } ); };");
+    assert_parsed(HEAD TWO "firmware: { allow = ( { minimum = \"1\"; } ); };");
+    assert_parsed(HEAD TWO "firmware: { known = ( { version = \"1\"; values = [\"" D1
+                           "\"]; } ); deny = ( { vendor = \"V\"; } ); };");
+    assert_refused(HEAD TWO "firmware: { known = ( { version = \"1\"; values = [\"" D1
+                            "\"]; }, { vendor = \"W\"; version = \"1\"; values = [\"" D1
+                            "\"]; } ); allow = ( { vendor = \"V\"; } ); };",
+                   "no build of V");
+    assert_refused(
+        "name = \"p\"; pcrs: { events = [0]; whole = [2]; }; firmware: { known = ( { version = \"1\"; values = [\"" D1
+        "\"]; } ); };",
+        "PCR 2 can never be good");
+    assert_refused("name = \"p\"; pcrs: { whole = [0]; };", "PCR 0 can never be good");
+    assert_refused(HEAD TWO "command_line: { exact = [\"ro\"]; required = [\"\"]; };", "one word");
+}
+
 static void what_would_match_all_or_twice_is_refused(void **state)
 {
     (void)state;
@@ -283,6 +306,7 @@ int main(void)
         cmocka_unit_test(what_is_unknown_or_empty_is_refused),
         cmocka_unit_test(digests_are_written_in_one_way),
         cmocka_unit_test(what_can_never_match_is_refused),
+        cmocka_unit_test(what_can_match_is_not_refused),
         cmocka_unit_test(what_would_match_all_or_twice_is_refused),
         cmocka_unit_test(versions_are_compared_by_their_parts),
         cmocka_unit_test(a_word_is_forbidden_however_it_is_written),

@@ -1,4 +1,4 @@
-/* What was started, with which command line and initrd: applications, releases, sections, command_line, initrd. */
+/* What was started: applications, releases, sections. */
 #include "policy_log.h"
 
 static struct log_cert cert;
@@ -13,9 +13,7 @@ static struct scene scene;
 
 static void reset(void)
 {
-    table = base;
-    for (size_t i = 0; i < table.count; i++)
-        table.events[i].data.data = table.arena + (base.events[i].data.data - base.arena);
+    log_copy(&base, &table);
     log_boot(&table, &boot);
 }
 
@@ -201,6 +199,24 @@ static void phase(struct scene_boot *b)
     assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(both, 64), b->pcrs[11]));
 }
 
+static void of_a_release_only_what_extended_its_pcrs_counts(void **state)
+{
+    (void)state;
+    log_filled(&table, "note", 4, EVENTLOG_NO_ACTION, 0x66);
+    log_move_before(&table, "shim");
+    log_boot(&table, &reference);
+    scene.references[0] = &reference;
+    reset();
+    good(RELEASE_PCRS, RELEASE);
+    reference.pcrs[5][0] ^= 1; /* which no release is made of */
+    good(RELEASE_PCRS, RELEASE);
+    good(RELEASE_PCRS, "applications = ( { release = \"gw-9\"; }, { release = \"gw-1.4\"; } );");
+    log_remove(&table, "initrd");
+    refused(RELEASE_PCRS,
+            "applications = ( { release = \"gw-9\"; }, { release = \"gw-1.4\"; }, { release = \"gw-0\"; } );",
+            "applications.[1]", "is not the release gw-1.4");
+}
+
 static void the_phase_of_an_initrd_is_not_a_part_of_a_release(void **state)
 {
     (void)state;
@@ -277,167 +293,37 @@ static void a_section_may_be_optional(void **state)
     good(P(11), text);
 }
 
-#define INITRD "initrd = [\"" FILL41 "\", \"" FILL49 "\"];"
-#define EXACT INITRD "command_line: { exact = [\"ro quiet\"]; };"
-
-static void a_command_line_is_exact_or_has_words(void **state)
+static void put_record(uint32_t pcr, const uint8_t *digest)
 {
-    (void)state;
-    good(P(9), EXACT);
-    good(P(9), INITRD "command_line: { exact = [\"other\", \"ro quiet\"]; };");
-    good(P(9), INITRD "command_line: { required = [\"ro\", \"quiet\"]; forbidden = [\"init=\", \"rw\"]; };");
-    refused(P(9), INITRD "command_line: { exact = [\"ro\"]; };", "command_line.exact", "\"ro quiet\"");
-    refused(P(9), INITRD "command_line: { required = [\"splash\"]; };", "command_line.required", "the word \"splash\"");
-    refused(P(9), INITRD "command_line: { forbidden = [\"quiet\"]; };", "command_line.forbidden", "no word \"quiet\"");
-    refused(P(9), INITRD, "command_line", "event 25");
+    char hex[65], text[512];
+    bs_hex(BS_SPAN(digest, 32), hex);
+    int size =
+        snprintf(text, sizeof(text),
+                 "{\"pcr\":%u,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":\"systemd\","
+                 "\"content\":{\"string\":\"x\"}}\n",
+                 pcr, hex);
+    put_bytes(&boot.userspace, text, (size_t)size);
 }
 
-static void change_options(const char *text, const char *claim)
-{
-    reset();
-    boot.command_line = claim;
-    struct bs_span wide = log_wide(&table, text);
-    assert_ok(crypto_hash(CRYPTO_SHA256, wide, log_find(&table, "options")->digest));
-}
-
-static void a_command_line_counts_only_where_a_digest_proves_it(void **state)
+/* It leads to the reference's PCR 11, and is not a part of the release. */
+static void a_release_may_have_a_userspace_log(void **state)
 {
     (void)state;
-    change_options("ro quiet init=/bin/sh", "ro quiet init=/bin/sh");
-    refused(P(9), EXACT, "command_line.exact", "init=/bin/sh");
-    change_options("ro quiet init=/bin/sh", "ro quiet"); /* a lie */
-    refused(P(9), EXACT, "command_line", "no measurement proves");
-    change_options("ro quiet", NULL);
-    refused(P(9), EXACT, "command_line", "no command line from the device");
-    change_options("ro quiet", "");
-    refused(P(9), EXACT, "command_line", "no command line from the device");
-    reset();
-    boot.command_line = LOG_COMMAND_LINE;
-    log_remove(&table, "options");
-    refused(P(9), EXACT, "command_line", "no event with its digest");
-}
-
-/* The good text is measured beside the bad one, or the file system has a file of this text that GRUB reads. */
-static void a_good_text_beside_the_true_one_proves_nothing(void **state)
-{
-    (void)state;
-    struct bs_span wide = log_wide(&table, "init=/bin/sh");
-    log_claimed(&table, "evil", 9, EVENTLOG_EVENT_TAG, wide, log_find(&table, "options")->data);
-    refused(P(9), EXACT, "command_line", "event 27");
-    reset();
-    log_claimed(&table, "file", 9, EVENTLOG_IPL, bs_span_of_string("ro quiet"), bs_span_of_string("(hd0)/file"));
-    refused(P(9), EXACT, "measured", "event 27");
-    log_remove(&table, "options");
-    refused(P(9), EXACT, "command_line", "no measurement proves");
-    reset();
-    /* a section that holds the text without being .cmdline */
-    log_claimed(&table, "osrel", 11, EVENTLOG_IPL, BS_SPAN(".osrel", 7), BS_SPAN_NONE);
-    log_claimed(&table, "text", 11, EVENTLOG_IPL, bs_span_of_string("ro quiet"), BS_SPAN_NONE);
-    log_remove(&table, "cmdline");
-    log_remove(&table, "cmdline.name");
-    char text[1024];
-    snprintf(text, sizeof(text),
-             "command_line: { required = [\"ro\"]; }; sections = ( { name = \".linux\"; digests = [\"%s\"]; },"
-             "{ name = \".osrel\"; digests = [\"%s\"]; } );",
-             log_digest(&base, "linux"), log_digest(&table, "text"));
-    refused(P(11), text, "command_line", "no measurement proves");
-}
-
-static void a_section_proves_a_command_line(void **state)
-{
-    (void)state;
-    char text[512];
-    snprintf(text, sizeof(text),
-             "command_line: { required = [\"ro\"]; }; sections = ( { name = \".linux\"; digests = [\"%s\"]; } );",
-             log_digest(&base, "linux"));
-    good(P(11), text);
-    boot.command_line = "rw";
-    refused(P(11), text, "sections", "event 23"); /* nobody takes the section .cmdline */
-    boot.command_line = LOG_COMMAND_LINE;
-    static const char *const ends[] = { "\n", "\0", "\n\0" };
-    static const size_t sizes[] = { 1, 1, 2 };
-    for (size_t i = 0; i < COUNT(ends); i++) {
-        char contents[16];
-        memcpy(contents, "ro quiet", 8);
-        memcpy(contents + 8, ends[i], sizes[i]);
-        assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(contents, 8 + sizes[i]), log_find(&table, "cmdline")->digest));
-        good(P(11), text);
-    }
-    /* taken by sections, it proves the text all the same */
-    reset();
-    snprintf(text, sizeof(text), "%s command_line: { forbidden = [\"quiet\"]; };", sections());
-    refused(P(11), text, "command_line.forbidden", "\"ro quiet\"");
-}
-
-#define GRUB_TEXT "(hd0,gpt2)/vmlinuz root=/dev/sda2 ro"
-
-static void grub_measures_a_command_line_in_pcr_8(void **state)
-{
-    (void)state;
-    log_claimed(&table, "grub", 8, EVENTLOG_IPL, bs_span_of_string(GRUB_TEXT),
-                BS_SPAN("kernel_cmdline: " GRUB_TEXT, sizeof("kernel_cmdline: " GRUB_TEXT)));
-    boot.command_line = "BOOT_IMAGE=" GRUB_TEXT;
-    good(P(8), "command_line: { exact = [\"BOOT_IMAGE=" GRUB_TEXT "\"]; };");
-    good(P(8), "command_line: { required = [\"root=/dev/sda2\"]; };");
-    boot.command_line = "good"; /* the text in the log is measured, the claim is not */
-    good(P(8), "command_line: { exact = [\"" GRUB_TEXT "\"]; };");
-    refused(P(8), "command_line: { exact = [\"good\"]; };", "command_line.exact", "vmlinuz");
-    refused(P(8), "command_line: { forbidden = [\"ro\"]; };", "command_line.forbidden", "vmlinuz");
-    /* other data than were measured */
-    struct log_event *grub = log_find(&table, "grub");
-    grub->data = BS_SPAN("kernel_cmdline: good", 20);
-    refused(P(8), "command_line: { exact = [\"good\"]; };", "command_line", "no measurement proves");
-    refused(P(8), "command_line: { required = [\"good\"]; };", "command_line", "event 27");
-    static const char zero[] = "kernel_cmdline: good\0init=/x";
-    log_claimed(&table, "zero", 8, EVENTLOG_IPL, BS_SPAN(zero + 16, sizeof(zero) - 17), BS_SPAN(zero, sizeof(zero)));
-    refused(P(8), "command_line: { required = [\"good\"]; };", "command_line", "no measurement proves");
-}
-
-static void a_stub_measures_parameters_in_pcr_12(void **state)
-{
-    (void)state;
-    log_measured(&table, "parameters", 12, EVENTLOG_IPL, log_wide(&table, "ro splash"));
-    boot.command_line = NULL;
-    good(P(12), "command_line: { exact = [\"ro splash\"]; };");
-    refused(P(12), "command_line: { exact = [\"ro\"]; };", "command_line.exact", "ro splash");
-    boot.command_line = "ro splash more";
-    refused(P(12), "command_line: { required = [\"more\"]; };", "command_line.required", "\"ro splash\"");
-    /* a part of what PCR 9 proves was judged there */
-    change_options("ro splash more", "ro splash more");
-    log_measured(&table, "parameters", 12, EVENTLOG_IPL, log_wide(&table, "splash more"));
-    good(P(9) | P(12), INITRD "command_line: { required = [\"ro\"]; };");
-    log_find(&table, "parameters")->data = BS_SPAN(table.arena, 0);
-    refused(P(9) | P(12), INITRD "command_line: { required = [\"ro\"]; };", "measured", "event 27");
-}
-
-static void what_a_device_claims_may_be_anything(void **state)
-{
-    (void)state;
-    static char large[6000];
-    memset(large, 'a', sizeof(large) - 1);
-    boot.command_line = large;
-    refused(P(9), EXACT, "command_line", "no measurement proves");
-    boot.command_line = "\xff\xfe init=/x\n";
-    refused(P(9), EXACT, "command_line", "no measurement proves");
-    change_options("ro \xe2\x82\xac", "ro \xe2\x82\xac");
-    static const uint8_t euro[] = { 'r', 0, 'o', 0, ' ', 0, 0xac, 0x20, 0, 0 };
-    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(euro, sizeof(euro)), log_find(&table, "options")->digest));
-    good(P(9), INITRD "command_line: { required = [\"ro\"]; };");
-}
-
-static void an_initrd_is_one_of_the_list(void **state)
-{
-    (void)state;
-    good(P(9), EXACT);
-    log_find(&table, "initrd")->digest[0] ^= 1;
-    refused(P(9), EXACT, "initrd", "event 26");
-    assert_non_null(strstr(scene.verdict.expected, FILL49));
-    log_remove(&table, "initrd");
-    refused(P(9), EXACT, "initrd", "none of the initrds");
-    reset();
-    refused(P(9), "command_line: { exact = [\"ro quiet\"]; };", "initrd", "event 26");
-    log_filled(&table, "second", 9, EVENTLOG_EVENT_TAG, 0x66);
-    refused(P(9), EXACT, "measured", "event 27");
+    uint8_t phase_digest[32];
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string("machine-id:1"), phase_digest));
+    log_boot(&table, &reference);
+    scene.references[0] = &reference;
+    put_record(11, phase_digest);
+    assert_ok(bs_buf_append(&reference.userspace, boot.userspace.data, boot.userspace.size));
+    bs_buf_reset(&boot.userspace);
+    scene_replay(&reference);
+    good(RELEASE_PCRS, RELEASE);
+    reference.userspace.data[8] ^= 1; /* another PCR than it was */
+    refused(RELEASE_PCRS, RELEASE, "applications.[0]", "gw-1.4");
+    bs_buf_reset(&reference.userspace);
+    refused(RELEASE_PCRS, RELEASE, "applications.[0]", "does not lead to its PCR 11");
+    put_bytes(&reference.userspace, "{", 1);
+    refused(RELEASE_PCRS, RELEASE, "applications.[0]", "has no event log");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -454,18 +340,12 @@ int main(void)
         TEST(releases_are_alternatives_and_leave_room_for_others),
         TEST(a_reference_without_an_image_is_no_release),
         TEST(a_release_counts_only_as_far_as_it_was_quoted),
+        TEST(of_a_release_only_what_extended_its_pcrs_counts),
+        TEST(a_release_may_have_a_userspace_log),
         TEST(the_phase_of_an_initrd_is_not_a_part_of_a_release),
         TEST(sections_are_pairs_of_name_and_contents),
         TEST(contents_do_not_stand_for_another_section),
         TEST(a_section_may_be_optional),
-        TEST(a_command_line_is_exact_or_has_words),
-        TEST(a_command_line_counts_only_where_a_digest_proves_it),
-        TEST(a_good_text_beside_the_true_one_proves_nothing),
-        TEST(a_section_proves_a_command_line),
-        TEST(grub_measures_a_command_line_in_pcr_8),
-        TEST(a_stub_measures_parameters_in_pcr_12),
-        TEST(what_a_device_claims_may_be_anything),
-        TEST(an_initrd_is_one_of_the_list),
     };
     log_cert_read("leaf.pem", &cert);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

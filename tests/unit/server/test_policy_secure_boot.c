@@ -24,10 +24,7 @@ static int setup(void **state)
 {
     (void)state;
     log_base(&base, &good, &kek);
-    table = base;
-    /* the data point into their own table */
-    for (size_t i = 0; i < table.count; i++)
-        table.events[i].data.data = table.arena + (base.events[i].data.data - base.arena);
+    log_copy(&base, &table);
     memset(&scene, 0, sizeof(scene));
     boot = SCENE_BOOT;
     log_boot(&table, &boot);
