@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GROUPS_MAX 500 /* of a list, and fewer than that of any */
 #define EXACT_MAX 1023 /* of a string in a list of a configuration file */
 
 void learn_say(struct learn *learn, const char *format, ...)
@@ -46,7 +47,10 @@ static void say_values(struct learn *learn)
     const char *between = "";
     if (!learn->policy.whole)
         return;
-    learn_say(learn, "\n# The firmware leaves no separator here, so the value is taken as it is.\nvalues = (\n");
+    learn_say(
+        learn,
+        "\n# There is no separator here, or there are more events than a file has room for: the value is taken as it is.\n"
+        "values = (\n");
     for (unsigned pcr = 0; pcr < POLICY_PCRS; pcr++) {
         if (!(learn->policy.whole & JUDGE_BIT(pcr)))
             continue;
@@ -196,12 +200,36 @@ static enum bs_err prove(const struct learn *learn, const struct policy_subject 
     return err;
 }
 
-static enum bs_err learn_boot(struct learn *learn, const char *name, const struct policy_subject *subject,
-                              char why[POLICY_WORDS_SIZE])
+/* GRUB measures hundreds of commands, which nobody reviews: a file for them would be larger than any that is read. */
+static bool is_too_long(const struct learn *learn)
 {
-    const struct policy_boot *boot = &subject->boot;
-    bool is_capless = subject->cap_pcr < POLICY_PCRS && is_reset(boot, subject->cap_pcr);
-    learn->policy.events = boot->mask & ~(is_capless ? JUDGE_BIT(subject->cap_pcr) : 0);
+    return learn->err == BS_ERR_NOMEM || learn->text.size > CONF_SIZE_MAX || learn->judge.count > GROUPS_MAX;
+}
+
+/* Takes the PCR with the most events by its value. False when none is left. */
+static bool shorten(struct learn *learn)
+{
+    size_t counts[POLICY_PCRS] = { 0 };
+    uint32_t most = 0;
+    for (size_t i = 0; i < learn->judge.count; i++)
+        counts[learn->judge.events[i].event.pcr]++;
+    for (uint32_t pcr = 1; pcr < POLICY_PCRS; pcr++)
+        if (counts[pcr] > counts[most])
+            most = pcr;
+    if (counts[most] == 0 || !(learn->policy.events & JUDGE_BIT(most)))
+        return false;
+    learn->policy.events &= ~JUDGE_BIT(most);
+    learn->policy.whole |= JUDGE_BIT(most);
+    learn->policy.exact = (struct conf_strings){ NULL, 0 };
+    learn->command_line = NULL;
+    learn->err = BS_OK;
+    bs_buf_reset(&learn->text);
+    return true;
+}
+
+static enum bs_err learn_rules(struct learn *learn, const char *name, const struct policy_subject *subject,
+                               char why[POLICY_WORDS_SIZE])
+{
     read_boot(learn, subject);
     const struct policy_verdict *fault = first_fault(&learn->judge);
     if (fault) {
@@ -212,6 +240,20 @@ static enum bs_err learn_boot(struct learn *learn, const char *name, const struc
         return learn->judge.err;
     learn_command_line(learn);
     write_text(learn, name);
+    return BS_OK;
+}
+
+static enum bs_err learn_boot(struct learn *learn, const char *name, const struct policy_subject *subject,
+                              char why[POLICY_WORDS_SIZE])
+{
+    const struct policy_boot *boot = &subject->boot;
+    bool is_capless = subject->cap_pcr < POLICY_PCRS && is_reset(boot, subject->cap_pcr);
+    learn->policy.events = boot->mask & ~(is_capless ? JUDGE_BIT(subject->cap_pcr) : 0);
+    enum bs_err err = learn_rules(learn, name, subject, why);
+    while (err == BS_OK && is_too_long(learn) && shorten(learn))
+        err = learn_rules(learn, name, subject, why);
+    if (err != BS_OK)
+        return err;
     return learn->err == BS_OK ? prove(learn, subject, why) : learn->err;
 }
 

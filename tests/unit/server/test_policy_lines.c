@@ -102,6 +102,34 @@ static void it_is_written_in_the_rules_that_say_most(void **state)
     evidence_file_free(&file);
 }
 
+static void more_events_than_a_file_has_room_for_are_a_value(void **state)
+{
+    (void)state;
+    static const int counts[] = { 100, 300, 2000 };
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX);
+        BS_SCOPED_BUF struct bs_buf text = BS_BUF(CONF_SIZE_MAX);
+        struct evidence_file file = EVIDENCE_FILE_INIT;
+        struct evidence_file_fault fault;
+        put_sha256_header(&bytes);
+        put_measured(&bytes, 4, EVENTLOG_SEPARATOR, BS_SPAN("\0\0\0\0", 4));
+        for (int n = 0; n < counts[i]; n++) {
+            char command[80];
+            snprintf(command, sizeof(command), "grub_cmd: menuentry number %d --class os --class gnu", n);
+            put_measured(&bytes, 8, EVENTLOG_IPL, bs_span_of_string(command));
+        }
+        put_measured(&bytes, 9, EVENTLOG_IPL, bs_span_of_string("/boot/vmlinuz"));
+        assert_ok(evidence_file_read(bs_buf_span(&bytes), &file, &fault));
+        struct policy_subject subject = subject_of(&file);
+        learn(&subject, &text);
+        assert_true(is_good(bs_buf_span(&text), &subject));
+        bool is_whole = memmem(text.data, text.size, "whole = [8]", 11) != NULL;
+        assert_int_equal(is_whole, counts[i] > 100);
+        assert_says(&text, "/boot/vmlinuz"); /* which PCR 9 is told by, still */
+        evidence_file_free(&file);
+    }
+}
+
 static void a_boot_whose_log_leads_elsewhere_cannot_be_learned(void **state)
 {
     (void)state;
@@ -252,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_approves_its_boot_and_no_other),
         cmocka_unit_test(it_is_written_in_the_rules_that_say_most),
+        cmocka_unit_test(more_events_than_a_file_has_room_for_are_a_value),
         cmocka_unit_test(a_boot_whose_log_leads_elsewhere_cannot_be_learned),
         cmocka_unit_test(a_change_of_any_rule_is_a_line),
         cmocka_unit_test(layout_and_comments_are_no_change),
