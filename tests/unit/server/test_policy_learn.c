@@ -1,5 +1,5 @@
 /* What is learned from a boot approves that boot, and none of the others. */
-#include "policy_scene.h"
+#include "policy_log.h"
 
 #include "server/policy/policy_learn.h"
 
@@ -44,10 +44,80 @@ static void what_is_learned_approves_this_boot_alone(void **state)
         scene_boot_free(&boots[i]);
 }
 
+/* Whoever writes a log chooses words that stand in comments and notes: they stay there. */
+static void words_of_a_log_do_not_become_rules(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "say \"x",
+        "back\\slash\\",
+        "@include \"/etc/passwd\"",
+        "/* open",
+        "*/ close",
+        "# hash",
+        "// slashes",
+        "two\nlines\n};",
+        "\x1b[31mred",
+        "\"]; }, { pcr = 9; digests = [\"",
+        "\xff\xfe\xfd",
+        "\xe2\x80\xae"
+        "right",
+        "",
+        "0x12345678901234567890",
+    };
+    struct log_cert cert;
+    static struct log_table table, other;
+    struct scene scene = { .verdict = { .is_good = false } };
+    struct scene_boot boot = SCENE_BOOT, changed = SCENE_BOOT;
+    log_cert_read("leaf.pem", &cert);
+    log_base(&table, &cert, &cert);
+    boot.command_line = LOG_COMMAND_LINE;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        log_measured(&table, "text", (uint32_t)i % 16, EVENTLOG_IPL, bs_span_of_string(words[i]));
+        log_claimed(&table, "text", 8, EVENTLOG_IPL, bs_span_of_string("x"), bs_span_of_string(words[i]));
+    }
+    log_boot(&table, &boot);
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(1000000);
+    learn(&scene, &boot, &text);
+    assert_good(&scene, &boot, (const char *)text.data);
+    assert_non_null(strstr((const char *)text.data, "command_line: { exact = [\"ro quiet\"]; };"));
+    /* each event is demanded, and no other allowed */
+    for (size_t i = 0; i < table.count; i++) {
+        log_copy(&table, &other);
+        other.events[i].digest[0] ^= 1;
+        log_boot(&other, &changed);
+        changed.command_line = LOG_COMMAND_LINE;
+        if (scene_judge(&scene, &changed, (const char *)text.data)->is_good)
+            fail_msg("event %zu may be another one", i);
+    }
+    scene_boot_free(&boot);
+    scene_boot_free(&changed);
+    bs_buf_free(&cert.der);
+}
+
+/* What no policy can approve is no policy. */
+static void a_boot_that_its_log_does_not_explain_teaches_nothing(void **state)
+{
+    (void)state;
+    char why[POLICY_WORDS_SIZE];
+    struct scene scene = { .verdict = { .is_good = false } };
+    struct scene_boot boot = SCENE_BOOT;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(1000000);
+    scene_read(vector_names[4], &boot);
+    boot.pcrs[4][0] ^= 1;
+    scene_judge(&scene, &boot, "name = \"x\"; pcrs: { events = [23]; };");
+    assert_err(policy_learn("learned", &scene.subject, &text, why), BS_ERR_INPUT);
+    assert_non_null(strstr(why, "lead to another value"));
+    assert_int_equal(text.size, 0);
+    scene_boot_free(&boot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_learned_approves_this_boot_alone),
+        cmocka_unit_test(words_of_a_log_do_not_become_rules),
+        cmocka_unit_test(a_boot_that_its_log_does_not_explain_teaches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
