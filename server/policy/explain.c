@@ -169,6 +169,13 @@ enum bs_err explain_sentence(const struct explanation *explanation, size_t max, 
     return explain(explanation, &text);
 }
 
+void explain_cut(const char *text, char *ret_text, size_t size)
+{
+    struct bs_span cut = message_text_clean(bs_span_of_string(text), (uint8_t *)ret_text, size - 1);
+    memmove(ret_text, cut.data, cut.size);
+    ret_text[cut.size] = '\0';
+}
+
 void explain_refusal(const struct policy_verdict *verdict, struct refusal *refusal)
 {
     char place[64];
@@ -178,9 +185,8 @@ void explain_refusal(const struct policy_verdict *verdict, struct refusal *refus
     finding->has_event = verdict->has_event && !verdict->is_userspace;
     finding->event = (uint32_t)verdict->event;
     snprintf(finding->text, sizeof(finding->text), "%s", verdict->text);
-    snprintf(finding->found, sizeof(finding->found), "%.*s", (int)sizeof(finding->found) - 1, verdict->found);
-    snprintf(finding->expected, sizeof(finding->expected), "%.*s", (int)sizeof(finding->expected) - 1,
-             verdict->expected);
+    explain_cut(verdict->found, finding->found, sizeof(finding->found));
+    explain_cut(verdict->expected, finding->expected, sizeof(finding->expected));
     refusal_place(finding, place, sizeof(place));
     refuse(refusal, BS_REASON_BOOT_NOT_APPROVED, "this boot is not approved; rule %s, %s: %s", verdict->rule, place,
            verdict->text);

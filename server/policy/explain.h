@@ -29,6 +29,9 @@ void explain_refusal(const struct policy_verdict *verdict, struct refusal *refus
 /* The long form into refusal->explanation, for the audit log. */
 enum bs_err explain_at_length(const struct explanation *explanation, struct refusal *refusal) BS_MUST_USE;
 
+/* As much of the text as there is room for, cut between characters: half of one would spoil the whole answer. */
+void explain_cut(const char *text, char *ret_text, size_t size);
+
 /* What happened to an event, against a reference: "an event of the reference is missing". */
 const char *explain_change(const struct boot_diff_row *row);
 

@@ -55,7 +55,7 @@ const char *explain_change(const struct boot_diff_row *row)
 
 static void copy(char *ret_text, size_t size, const char *text)
 {
-    snprintf(ret_text, size, "%.*s", (int)size - 1, text);
+    explain_cut(text, ret_text, size);
 }
 
 static void fill(const struct boot_diff *diff, struct policy_verdict *verdict)

@@ -47,15 +47,10 @@ static void describe(const struct boot_diff_event *event, char *ret_text, size_t
 {
     enum { DIGEST_SHOWN = 23 };
     const char *type = event->is_userspace ? "of the userspace log" : eventlog_type_name(event->type);
-    int written;
-    if (event->is_there)
-        written = snprintf(ret_text, size, "%.*s %s%s%s", DIGEST_SHOWN, event->digest,
-                           type ? type : "event of unknown type", event->words[0] ? " " : "", event->words);
-    else
-        written = snprintf(ret_text, size, "%.*s", (int)size - 1, event->digest);
-    /* What is too long is cut. */
-    if (written < 0)
-        ret_text[0] = '\0';
+    char text[BOOT_DIFF_TEXT + 128];
+    snprintf(text, sizeof(text), "%.*s %s%s%s", DIGEST_SHOWN, event->digest, type ? type : "event of unknown type",
+             event->words[0] ? " " : "", event->words);
+    explain_cut(event->is_there ? text : event->digest, ret_text, size);
 }
 
 static void describe_row(const struct boot_diff_row *row, struct evidence_finding *ret_finding)
@@ -74,9 +69,8 @@ enum bs_err policy_findings(const struct policy_verdict *verdict, const struct b
     struct evidence_finding finding = { 0 };
     if (diff->count == 0) {
         snprintf(finding.text, sizeof(finding.text), "%s", verdict->text);
-        snprintf(finding.found, sizeof(finding.found), "%.*s", (int)sizeof(finding.found) - 1, verdict->found);
-        snprintf(finding.expected, sizeof(finding.expected), "%.*s", (int)sizeof(finding.expected) - 1,
-                 verdict->expected);
+        explain_cut(verdict->found, finding.found, sizeof(finding.found));
+        explain_cut(verdict->expected, finding.expected, sizeof(finding.expected));
         return row(context, &finding);
     }
     for (size_t i = 0; i < diff->count; i++) {

@@ -253,6 +253,32 @@ static void events_of_the_userspace_log_are_compared(void **state)
     pair_free(&pair);
 }
 
+/* The digest of a sentence that the data do not hold. */
+static void data_that_were_not_measured_are_told_so(void **state)
+{
+    (void)state;
+    static uint8_t pcrs[2][24][CRYPTO_HASH_MAX] = { { { 1 } }, { { 2 } } };
+    struct bs_buf logs[2] = { BS_BUF(LOGMAKER_MAX), BS_BUF(LOGMAKER_MAX) };
+    struct policy_boot boots[2];
+    struct boot_diff diff;
+    for (size_t i = 0; i < 2; i++) {
+        put_sha256_header(&logs[i]);
+        if (i == 0)
+            put_event(&logs[i], 0, EVENTLOG_EFI_ACTION, 0x11, BS_SPAN("all is well", 11));
+        else
+            put_measured(&logs[i], 0, EVENTLOG_EFI_ACTION, BS_SPAN("all is well", 11));
+        boots[i] = (struct policy_boot){
+            .bank = CRYPTO_SHA256, .mask = 1, .pcrs = pcrs[i], .firmware_log = bs_buf_span(&logs[i])
+        };
+    }
+    assert_ok(boot_diff(&boots[0], &boots[1], ALL, &diff));
+    assert_row(&diff, 0, ALIGN_CHANGED, 0, "; not what was measured");
+    assert_null(strstr(diff.rows[0].expected.words, "not what was measured"));
+    boot_diff_free(&diff);
+    bs_buf_free(&logs[0]);
+    bs_buf_free(&logs[1]);
+}
+
 /* Two boots of which each has hundreds of events that the other has not. */
 static void a_diff_is_bounded(void **state)
 {
@@ -294,6 +320,7 @@ int main(void)
         cmocka_unit_test(only_the_pcrs_that_are_asked_for_are_compared),
         cmocka_unit_test(without_a_log_the_values_are_told),
         cmocka_unit_test(events_of_the_userspace_log_are_compared),
+        cmocka_unit_test(data_that_were_not_measured_are_told_so),
         cmocka_unit_test(a_diff_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

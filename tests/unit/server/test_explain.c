@@ -1,6 +1,7 @@
 /* The words of a refusal: each worked example, exactly, against the reference that was approved. */
 #include "unit/unit.h"
 
+#include "core/text.h"
 #include "server/policy/explain.h"
 #include "unit/server/snapshot.h"
 
@@ -112,6 +113,23 @@ static void the_short_form_is_a_sentence_and_a_finding(void **state)
     assert_string_equal(refusal.findings[0].expected, "sha256:22");
 }
 
+/* A path of many letters outside of ASCII, as a device may claim it. */
+static void a_text_that_is_too_long_is_cut_between_characters(void **state)
+{
+    (void)state;
+    for (size_t ahead = 0; ahead < 2; ahead++) {
+        struct policy_verdict verdict = some_verdict();
+        struct refusal refusal = { 0 };
+        memset(verdict.found, 'x', ahead);
+        verdict.found[ahead] = '\0';
+        for (size_t i = 0; i < 150; i++)
+            strcat(verdict.found, "\xc3\xa4");
+        explain_refusal(&verdict, &refusal);
+        assert_true(bs_utf8_is_valid(bs_span_of_string(refusal.findings[0].found)));
+        assert_in_range(strlen(refusal.findings[0].found), 157, 159);
+    }
+}
+
 static void without_a_reference_that_is_said(void **state)
 {
     (void)state;
@@ -133,7 +151,7 @@ static void a_reference_of_another_bank_is_told_so(void **state)
     struct boot_diff diff;
     read_example("approved", &file);
     struct policy_boot boot = boot_of_example(&file);
-    struct policy_reference reference = { .id = 1, .boot = boot };
+    struct policy_reference reference = { .name = "", .id = 1, .boot = boot };
     assert_ok(explain_reference(&boot, &reference, &verdict, &diff));
     assert_true(verdict.is_good);
     boot_diff_free(&diff);
@@ -153,6 +171,7 @@ int main(void)
         cmocka_unit_test(things_are_said_in_their_order),
         cmocka_unit_test(a_sentence_is_cut_between_its_parts),
         cmocka_unit_test(the_short_form_is_a_sentence_and_a_finding),
+        cmocka_unit_test(a_text_that_is_too_long_is_cut_between_characters),
         cmocka_unit_test(without_a_reference_that_is_said),
         cmocka_unit_test(a_reference_of_another_bank_is_told_so),
     };
