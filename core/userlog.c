@@ -2,6 +2,7 @@
 
 #include "core/json_read.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define RECORD_SEPARATOR 0x1e /* RFC 7464 §2.2 */
@@ -58,8 +59,8 @@ static const char *read_digest(struct json_reader *r, struct userlog_record *rec
         return "a digest of the record has not the size of its hash";
     if (userlog_digest(record, digest.alg).size > 0)
         return "the record has two digests of one hash";
-    if (record->digest_count == EVENTLOG_BANKS_MAX)
-        return "the record has too many digests";
+    /* One of each hash that is known here at most, and there is room for more. */
+    assert(record->digest_count < EVENTLOG_BANKS_MAX);
     record->digests[record->digest_count++] = digest;
     return NULL;
 }

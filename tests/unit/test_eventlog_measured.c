@@ -85,6 +85,8 @@ static void texts_may_end_in_a_zero_that_was_not_measured(void **state)
     (void)state;
     assert_measured(EVENTLOG_EFI_ACTION, TEXT("go"), TEXT("go\0"), EVENTLOG_DATA_MEASURED, TEXT("go"));
     assert_measured(EVENTLOG_EFI_ACTION, TEXT("go"), TEXT("go\0\0"), EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
+    assert_measured(EVENTLOG_EFI_ACTION, TEXT("g"), TEXT("go"), EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
+    assert_measured(EVENTLOG_EFI_ACTION, TEXT("go"), BS_SPAN_NONE, EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
     assert_measured(EVENTLOG_SEPARATOR, TEXT("\0\0\0"), TEXT("\0\0\0\0"), EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
 }
 
@@ -108,6 +110,13 @@ static void names_of_sections_are_measured_in_ascii(void **state)
     assert_measured(EVENTLOG_IPL, TEXT(".linux\0"), name, EVENTLOG_DATA_MEASURED, name);
     assert_measured(EVENTLOG_IPL, name, name, EVENTLOG_DATA_MEASURED, name);
     assert_measured(EVENTLOG_IPL, TEXT("contents"), name, EVENTLOG_DATA_NOT_MEASURED, BS_SPAN_NONE);
+    assert_measured(EVENTLOG_IPL, TEXT("."), TEXT(".\0l"), EVENTLOG_DATA_NOT_MEASURED, BS_SPAN_NONE);
+    assert_measured(EVENTLOG_IPL, BS_SPAN_NONE, TEXT("x"), EVENTLOG_DATA_NOT_MEASURED, BS_SPAN_NONE);
+    uint8_t ascii[33], utf16[66] = { 0 };
+    for (size_t i = 0; i < sizeof(ascii); i++)
+        ascii[i] = utf16[2 * i] = 'a';
+    assert_measured(EVENTLOG_IPL, BS_SPAN(ascii, 32), BS_SPAN(utf16, 64), EVENTLOG_DATA_MEASURED, BS_SPAN(utf16, 64));
+    assert_measured(EVENTLOG_IPL, BS_SPAN(ascii, 33), BS_SPAN(utf16, 66), EVENTLOG_DATA_NOT_MEASURED, BS_SPAN_NONE);
     assert_measured(EVENTLOG_IPL, TEXT(".linux\0"), TEXT(".\0l\1i\0n\0u\0x\0\0\0"), EVENTLOG_DATA_NOT_MEASURED,
                     BS_SPAN_NONE);
 }
@@ -230,9 +239,11 @@ static void broken_lists_are_told_at_every_length(void **state)
     BS_SCOPED_BUF struct bs_buf hash = BS_BUF(1000);
     struct eventlog_entry entry;
     put_signature_list(&hash, GUID_SHA256, TEXT("no 32 bytes"));
+    put_signature_list(&hash, GUID_X509, TEXT("certificate"));
     struct eventlog_entries e = eventlog_entries_first(bs_buf_span(&hash));
     assert_false(eventlog_entries_next(&e, &entry));
     assert_true(e.is_broken);
+    assert_false(eventlog_entries_next(&e, &entry)); /* what follows is not looked for */
 }
 
 /* The variable of this name and type in the log of a boot with Secure Boot. */

@@ -116,6 +116,16 @@ static void a_hash_that_the_header_forgot_is_a_bank(void **state)
     assert_err(eventlog_replay(&log, 0x0012, &replay), BS_ERR_NOT_FOUND);
 }
 
+static void a_hash_that_nobody_knows_has_the_headers_size(void **state)
+{
+    (void)state;
+    static const uint16_t banks[] = { 0x0071, 32, CRYPTO_SHA256, 32, 0 }, hashes[] = { 0x0071, CRYPTO_SHA256, 0 };
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(2000);
+    put_header(&bytes, banks);
+    put_with_hashes(&bytes, 0, EVENTLOG_SEPARATOR, hashes, TEXT("\0\0\0\0"));
+    assert_pcr0(&bytes, 0, TEXT("\0\0\0\0"));
+}
+
 static void not_more_hashes_than_there_is_room_for(void **state)
 {
     (void)state;
@@ -228,6 +238,7 @@ static void registers_of_a_confidential_machine_are_no_pcrs(void **state)
         const uint16_t *hashes = logs[i].is_sha384 ? sha384 : sha256;
         BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(2000);
         put_header(&bytes, logs[i].is_sha384 ? bank384 : bank256);
+        put_with_hashes(&bytes, 0xffffffff, EVENTLOG_NO_ACTION, hashes, TEXT("SP800-155 Event"));
         put_with_hashes(&bytes, 1, 0xa, hashes, TEXT("td_hob"));
         put_secure_boot(&bytes, logs[i].secure_boot, hashes);
         put_with_hashes(&bytes, logs[i].last, EVENTLOG_SEPARATOR, hashes, TEXT("\0\0\0\0"));
@@ -318,8 +329,34 @@ static void what_is_missing_in_a_bank_did_not_extend_it(void **state)
     assert_int_equal(missing.events, 0);
     assert_err(bootlog_replay(&log, CRYPTO_SHA384, &replay, &missing), BS_ERR_NOT_FOUND);
     assert_err(bootlog_replay(&log, 0x0012, &replay, &missing), BS_ERR_NOT_FOUND);
+    static const uint16_t unused[] = { CRYPTO_SHA256, 32, CRYPTO_SHA1, 20, 0 }, sha1[] = { CRYPTO_SHA1, 0 };
+    struct bootlog other;
+    BS_SCOPED_BUF struct bs_buf header = BS_BUF(2000);
+    put_header(&header, unused);
+    assert_ok(bootlog_open(bs_buf_span(&header), BS_SPAN_NONE, &other, why));
+    assert_ok(bootlog_replay(&other, CRYPTO_SHA1, &replay, &missing));
+    assert_int_equal(replay.mask, 0);
+    assert_err(bootlog_replay(&other, CRYPTO_SHA384, &replay, &missing), BS_ERR_NOT_FOUND);
+    put_with_hashes(&header, 1, EVENTLOG_SEPARATOR, sha1, TEXT("\0\0\0\0"));
+    assert_ok(bootlog_open(bs_buf_span(&header), BS_SPAN_NONE, &other, why));
+    assert_err(bootlog_replay(&other, CRYPTO_SHA256, &replay, &missing), BS_ERR_NOT_FOUND);
+    assert_int_equal(bootlog_main_bank(&other), CRYPTO_SHA1);
     /* Who decides about a device is not that kind. */
     assert_err(eventlog_replay(&log.firmware, CRYPTO_SHA1, &strict), BS_ERR_INPUT);
+}
+
+static void banks_of_userspace_are_each_named_once(void **state)
+{
+    (void)state;
+    char why[BOOTLOG_WHY_MAX];
+    struct bootlog log;
+    uint16_t found[BOOTLOG_BANKS_MAX];
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(2000);
+    put_userspace_record(&text, 11, TEXT("x"), "x");
+    put_userspace_record(&text, 12, TEXT("y"), "y");
+    assert_ok(bootlog_open(bs_buf_span(&text), BS_SPAN_NONE, &log, why));
+    assert_int_equal(bootlog_banks(&log, found), 1);
+    assert_int_equal(found[0], CRYPTO_SHA256);
 }
 
 int main(void)
@@ -329,6 +366,7 @@ int main(void)
         cmocka_unit_test(headers_of_tpm_1_2_begin_a_log_of_sha1),
         cmocka_unit_test(digests_may_come_in_another_order_than_the_header),
         cmocka_unit_test(a_hash_that_the_header_forgot_is_a_bank),
+        cmocka_unit_test(a_hash_that_nobody_knows_has_the_headers_size),
         cmocka_unit_test(not_more_hashes_than_there_is_room_for),
         cmocka_unit_test(padding_may_be_of_both_kinds),
         cmocka_unit_test(the_headers_maker_may_add_what_he_likes),
@@ -337,6 +375,7 @@ int main(void)
         cmocka_unit_test(faults_have_their_kind),
         cmocka_unit_test(a_log_cut_at_any_byte_is_refused_or_ends_with_an_event),
         cmocka_unit_test(what_is_missing_in_a_bank_did_not_extend_it),
+        cmocka_unit_test(banks_of_userspace_are_each_named_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,9 @@ static void the_forms_of_the_file_are_all_read(void **state)
         { "[{\"recnum\":0,\"pcr\":1,\"digests\":[],\"content_type\":\"pcclient_std\",\"content\":{\"event_type\":1}}]",
           1 },
         { "[" RECORD ",\n" RECORD "\n]\n", 2 },
+        { "{\"pcr\":3,\"digests\":[{\"hashAlg\":\"a_hash_with_a_name_that_is_longer_than_any_that_is_known_here\","
+          "\"digest\":\"00\"}]}",
+          1 },
         { "{\"pcr\":3,\"digests\":[{\"hashAlg\":\"sm3_256\",\"digest\":\"00\"}],\"content\":\"text\"}", 1 },
     };
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -212,6 +215,21 @@ static void size_and_number_are_bounded(void **state)
     assert_int_equal(log.record_count, USERLOG_RECORDS_MAX);
     assert_ok(bs_buf_append_string(&text, RECORD "\n"));
     assert_fault((char *)text.data, text.size, USERLOG_FAULT_TOO_LARGE, "the log has too many records");
+
+    bs_buf_reset(&text);
+    assert_ok(bs_buf_append_string(&text, "[" RECORD));
+    for (size_t i = 0; i < USERLOG_RECORDS_MAX; i++)
+        assert_ok(bs_buf_append_string(&text, "," RECORD));
+    assert_ok(bs_buf_append_string(&text, "]"));
+    assert_fault((char *)text.data, text.size, USERLOG_FAULT_TOO_LARGE, "the log has too many records");
+
+    bs_buf_reset(&text);
+    assert_ok(bs_buf_append_string(&text, "{\"pcr\":1,\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":\""));
+    for (size_t i = 0; i < 1000; i++)
+        assert_ok(bs_buf_append_string(&text, "ab"));
+    assert_ok(bs_buf_append_string(&text, "\"}]}"));
+    assert_fault((char *)text.data, text.size, USERLOG_FAULT_MALFORMED,
+                 "a digest of the record has not the size of its hash");
 
     bs_buf_reset(&text);
     for (size_t i = 0; i < USERLOG_SIZE_MAX; i++)
