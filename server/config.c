@@ -100,6 +100,11 @@ static uint32_t memory_per_address(const struct config_file *file)
     return file->memory / 4 > MEMORY_MIN ? (uint32_t)(file->memory / 4) : MEMORY_MIN;
 }
 
+bool config_is_address(const char *text)
+{
+    return *text != '\0' && strlen(text) < CONFIG_NAME_SIZE && !strpbrk(text, "*/\\\" \t\n");
+}
+
 static enum bs_err fill(const struct config_file *file, struct config *ret_config)
 {
     struct config c = { 0 };
@@ -110,7 +115,7 @@ static enum bs_err fill(const struct config_file *file, struct config *ret_confi
     strcpy(c.default_profile, file->default_profile);
     for (c.name_count = 0; c.name_count < file->names.count; c.name_count++) {
         const char *name = file->names.items[c.name_count];
-        if (*name == '\0' || strlen(name) >= CONFIG_NAME_SIZE || strspn(name, "*/ \t\n") > 0)
+        if (!config_is_address(name))
             return BS_ERR_CONFIG;
         strcpy(c.names[c.name_count], name);
     }
@@ -155,6 +160,13 @@ static enum bs_err check_pcrs(const struct conf *conf, const struct config_file 
     return BS_OK;
 }
 
+static enum bs_err check_listen(const struct conf *conf, const struct config_file *file, struct conf_problem *problem)
+{
+    if (config_is_address(file->listen) && strrchr(file->listen, ':'))
+        return BS_OK;
+    return conf_refuse(conf, "listen", problem, "is not ADDRESS:PORT; an IPv6 address stands in brackets");
+}
+
 /* What is counted is for this host: there is no TLS and no password on that port. */
 static enum bs_err check_metrics(const struct conf *conf, const struct config_file *file, struct conf_problem *problem)
 {
@@ -190,6 +202,8 @@ enum bs_err config_load(const char *path, struct config *ret_config)
     }
     if (err == BS_OK)
         err = check_pcrs(conf, &file, &problem);
+    if (err == BS_OK)
+        err = check_listen(conf, &file, &problem);
     if (err == BS_OK)
         err = check_metrics(conf, &file, &problem);
     if (err == BS_OK) {

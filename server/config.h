@@ -62,6 +62,9 @@ enum bs_err config_load(const char *path, struct config *ret_config) BS_MUST_USE
 /* What holds where the file says nothing; `names` and `listen` are empty. */
 void config_defaults(struct config *ret_config);
 
+/* What may be a host name or an address, with a port or without: nothing that a configuration would have to quote. */
+bool config_is_address(const char *text);
+
 /* bootseald.conf as `bootsealctl init` writes it, and the bootseal.conf of an image that fits to it. */
 enum bs_err config_print(const struct config *config, struct bs_buf *out) BS_MUST_USE;
 enum bs_err config_print_image(const struct config *config, struct bs_buf *out) BS_MUST_USE;

@@ -76,7 +76,7 @@ static enum bs_err fill_config(const struct server_init *request, struct config 
 {
     config_defaults(ret_config);
     const char *listen = request->listen ? request->listen : "[::]:8443";
-    if (request->name_count == 0 || request->name_count > CONFIG_NAMES_MAX || strlen(listen) >= CONFIG_NAME_SIZE ||
+    if (request->name_count == 0 || request->name_count > CONFIG_NAMES_MAX || !config_is_address(listen) ||
         !strrchr(listen, ':')) {
         bs_error("init", "a server needs one to %d names, and ADDRESS:PORT to listen on", CONFIG_NAMES_MAX);
         return BS_ERR_INPUT;
@@ -84,7 +84,7 @@ static enum bs_err fill_config(const struct server_init *request, struct config 
     strcpy(ret_config->listen, listen);
     for (size_t i = 0; i < request->name_count; i++) {
         const char *name = request->names[i];
-        if (*name == '\0' || strlen(name) >= CONFIG_NAME_SIZE || strpbrk(name, "*/\\\"\n \t")) {
+        if (!config_is_address(name)) {
             bs_error("init", "\"%s\" is no host name or address", name);
             return BS_ERR_INPUT;
         }

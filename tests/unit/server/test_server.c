@@ -245,6 +245,12 @@ static void a_configuration_that_checks_nothing_is_refused(void **state)
     assert_config(state, "names = [\"a\"]; metrics: { listen = \"0.0.0.0:9100\"; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; metrics: { listen = \"[::]:9100\"; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; metrics: { listen = \"9100\"; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; listen = \"127.0.0.1:1\";", BS_OK);
+    assert_config(state, "names = [\"a\"]; listen = \"8443\";", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; listen = \"a:1\\\"; x\";", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a b\"];", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a/\"];", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\\\\\"];", BS_ERR_CONFIG);
     struct config config;
     assert_err(config_load(folder_path(state, "nothing"), &config), BS_ERR_CONFIG);
     bs_log_setup("test", stderr, BS_LOG_TEXT, BS_LOG_ERROR);
