@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -56,7 +57,8 @@ static void run(const struct lab *lab)
     BS_OWN(string) path = NULL;
     MUST(server_path(lab->dir, "bootseald.log", &path));
     int log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (log < 0 || dup2(log, 2) < 0)
+    /* However the suite ends. */
+    if (log < 0 || dup2(log, 2) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
         _exit(70);
     (void)execl(BS_BOOTSEALD, "bootseald", lab->dir, (char *)NULL);
     _exit(71);

@@ -316,6 +316,7 @@ class Build:
     def __init__(self, folder, jobs):
         self.tree = os.path.join(folder, "tree")
         self.out = os.path.join(folder, "out")
+        self.scratch = os.path.join(folder, "tmp")  # a suite that ends early leaves its folder
         self.jobs = jobs
 
     def prepare(self):
@@ -359,9 +360,12 @@ class Build:
 
     def attack(self, *words):
         """(exit code, lines, errors)."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        os.makedirs(self.scratch)
         try:
             done = subprocess.run([os.path.join(self.out, "tests/attack/attack"), *words], text=True, timeout=TIMEOUT,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                                  env={**os.environ, "TMPDIR": self.scratch})
         except subprocess.TimeoutExpired:
             return None, [], "it hangs"
         return done.returncode, done.stdout.splitlines(), done.stderr.strip()
