@@ -201,6 +201,21 @@ static void what_a_device_claims_may_be_anything(void **state)
     static const uint8_t euro[] = { 'r', 0, 'o', 0, ' ', 0, 0xac, 0x20, 0, 0 };
     assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(euro, sizeof(euro)), log_find(&table, "options")->digest));
     good(P(9), INITRD "command_line: { required = [\"ro\"]; };");
+    boot.command_line = "ro \xf0\x9f\x98\x80"; /* beyond 16 bits */
+    static const uint8_t pair[] = { 'r', 0, 'o', 0, ' ', 0, 0x3d, 0xd8, 0x00, 0xde, 0, 0 };
+    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(pair, sizeof(pair)), log_find(&table, "options")->digest));
+    good(P(9), INITRD "command_line: { required = [\"ro\"]; };");
+}
+
+/* What GRUB measures beside command lines has other words in front, or none. */
+static void another_text_of_grub_is_no_command_line(void **state)
+{
+    (void)state;
+    boot.command_line = NULL;
+    log_claimed(&table, "grub", 8, EVENTLOG_IPL, bs_span_of_string("ro"), bs_span_of_string("grub_cmd: linux ro"));
+    refused(P(8), "command_line: { required = [\"ro\"]; };", "command_line", "no measurement proves");
+    log_find(&table, "grub")->data = bs_span_of_string("ro");
+    refused(P(8), "command_line: { required = [\"ro\"]; };", "command_line", "no measurement proves");
 }
 
 /* A zero ends a text for one reader and not for another: such a text proves nothing. */
@@ -310,6 +325,7 @@ int main(void)
         TEST(grub_measures_a_command_line_in_pcr_8),
         TEST(a_stub_measures_parameters_in_pcr_12),
         TEST(what_a_device_claims_may_be_anything),
+        TEST(another_text_of_grub_is_no_command_line),
         TEST(a_text_with_a_zero_in_it_proves_nothing),
         TEST(a_text_that_is_too_long_proves_nothing),
         TEST(text_in_the_log_counts_only_where_it_was_measured),
