@@ -111,8 +111,9 @@ enum bs_err uki_open(struct bs_span bytes, struct uki *ret_uki, struct pe_fault 
         return err;
     const char *fault = read_uki(&uki, &at);
     if (fault) {
+        /* A section in memory may go on behind the file. */
         if (ret_fault)
-            *ret_fault = (struct pe_fault){ fault, at };
+            *ret_fault = (struct pe_fault){ fault, at < bytes.size ? at : bytes.size };
         return BS_ERR_INPUT;
     }
     *ret_uki = uki;
