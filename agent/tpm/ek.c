@@ -70,10 +70,10 @@ static bool has_index(const TPML_HANDLE *indices, TPM2_HANDLE index)
  */
 static bool is_undecided(const struct tpm *tpm, enum bs_err err)
 {
-    return err != BS_OK && (tpm->is_stale || tpm->has_warned);
+    return err != BS_OK && (tpm->is_stale || tpm->could_not);
 }
 
-/* A certificate that cannot be read is as good as none. */
+/* A certificate that may not be read is as good as none. */
 static enum bs_err read_cert(struct tpm *tpm, const TPML_HANDLE *indices, TPM2_HANDLE index, TPMA_NV needed,
                              struct tpm_ek *ek)
 {

@@ -31,8 +31,8 @@ struct tpm {
     ESYS_CONTEXT *esys;
     TSS2_SYS_CONTEXT *sys; /* the layer below, of the same connection */
     bool is_stale;         /* ESYS or the connection is of no use after an error; tpm_begin() makes it new */
-    bool has_warned; /* the last command could not be carried out just then, which says nothing about what is there */
-    unsigned sent_before; /* commands sent over earlier connections */
+    bool could_not;        /* the last command said nothing about what is there (tpm.c) */
+    unsigned sent_before;  /* commands sent over earlier connections */
 
     bool has_state;
     struct tpm_state state;

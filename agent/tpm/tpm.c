@@ -8,6 +8,7 @@
 /* Part 2 §6.6.2: bit 7 set means that the code names a handle, parameter or session. */
 #define RC_FORMAT_ONE 0x080u
 #define RC_PARAMETER 0x040u
+#define RC_SESSION 0x800u /* where RC_PARAMETER is not set */
 
 uint32_t tpm_rc_base(TSS2_RC rc)
 {
@@ -24,16 +25,24 @@ bool tpm_rc_is_parameter(TSS2_RC rc)
 }
 
 /*
- * Part 2 §6.6.3: memory, lockout, NV that cannot be reached just then, and the like; and a TPM that carries out no command at all,
- * since it is not started, broken, or being upgraded.
+ * Whether an error tells something of what was asked for, that it is not there or not ours to use: a handle or parameter that is
+ * wrong, an authorization that was not enough (Part 2 §6.6.2, §6.6.3). All others say that the TPM could not just then: warnings, one that is
+ * broken, not started or in an upgrade, and what makes no sense for the command.
  */
-static bool is_not_now(TSS2_RC rc)
+static bool is_about_the_thing(TSS2_RC rc)
 {
-    uint32_t base = tpm_rc_base(rc);
-    if (base == TPM2_RC_INITIALIZE || base == TPM2_RC_FAILURE || base == TPM2_RC_NEEDS_TEST || base == TPM2_RC_REBOOT ||
-        base == TPM2_RC_UPGRADE)
+    switch (tpm_rc_base(rc)) {
+    case TPM2_RC_COMMAND_CODE:
+    case TPM2_RC_DISABLED:
+    case TPM2_RC_NV_AUTHORIZATION:
+    case TPM2_RC_NV_LOCKED:
+    case TPM2_RC_NV_RANGE:
+    case TPM2_RC_AUTH_FAIL:
+    case TPM2_RC_BAD_AUTH:
         return true;
-    return !(base & RC_FORMAT_ONE) && (base & TPM2_RC_WARN) == TPM2_RC_WARN;
+    default:
+        return (rc & RC_FORMAT_ONE) && ((rc & RC_PARAMETER) || !(rc & RC_SESSION));
+    }
 }
 
 /*
@@ -54,7 +63,7 @@ static bool is_full(TSS2_RC rc)
 
 enum bs_err tpm_check(struct tpm *tpm, TSS2_RC rc, const char *command)
 {
-    tpm->has_warned = is_not_now(rc);
+    tpm->could_not = tpm_rc_base(rc) != 0 && !is_about_the_thing(rc);
     if (rc == TSS2_RC_SUCCESS)
         return BS_OK;
 

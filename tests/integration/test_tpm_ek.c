@@ -68,10 +68,16 @@ static void ek_is_the_first_kind_with_a_certificate(void **state)
     }
 }
 
-/* At whatever command the TPM says that it cannot just now: no other key and no other certificates are taken in its place. */
+/* At whatever command the TPM says that it cannot just now, or nonsense: no other key and no other certificates are taken in its place. */
 static void a_tpm_that_cannot_for_once_keeps_its_ek(void **state)
 {
-    static const uint32_t codes[] = { TPM2_RC_OBJECT_MEMORY, TPM2_RC_NV_UNAVAILABLE, TPM2_RC_LOCKOUT, TPM2_RC_FAILURE };
+    static const uint32_t codes[] = { TPM2_RC_OBJECT_MEMORY,
+                                      TPM2_RC_NV_UNAVAILABLE,
+                                      TPM2_RC_LOCKOUT,
+                                      TPM2_RC_FAILURE,
+                                      TPM2_RC_NV_UNINITIALIZED,
+                                      TPM2_RC_PCR_CHANGED,
+                                      TPM2_RC_POLICY_FAIL + TPM2_RC_S + TPM2_RC_1 };
     const unsigned code_count = sizeof(codes) / sizeof(codes[0]);
     lab_record(*state);
     ek_is(*state, false, WIRE_EK_P384, 1);
@@ -91,6 +97,21 @@ static void a_tpm_that_cannot_for_once_keeps_its_ek(void **state)
         NOTHING_LOADED(*state);
     }
     assert_true(failed >= 4 * code_count);
+}
+
+/* A certificate that the owner's password keeps from us, or that is locked, is as good as none. */
+static void a_certificate_that_may_not_be_read_is_none(void **state)
+{
+    static const uint32_t codes[] = { TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1,
+                                      TPM2_RC_AUTH_FAIL + TPM2_RC_S + TPM2_RC_1, TPM2_RC_NV_LOCKED,
+                                      TPM2_RC_NV_AUTHORIZATION };
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        BS_OWN(tpm) tpm = lab_open(*state, false);
+        const struct tpm_ek *ek;
+        lab_fault(*state, LAB_CODE, TPM2_CC_NV_Read, codes[i], 1);
+        OK(tpm_ek(tpm, &ek));
+        assert_int_equal(ek->kind, WIRE_EK_RSA2048);
+    }
 }
 
 /* Another EK would be another device: what the owner writes must not decide on it, beside what the maker wrote. */
@@ -167,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(ek_is_the_first_kind_with_a_certificate),
         LAB_TEST(a_tpm_that_cannot_for_once_keeps_its_ek),
+        LAB_TEST(a_certificate_that_may_not_be_read_is_none),
         LAB_TEST(planted_certificates_do_not_change_the_ek),
         LAB_TEST(ek_certificate_is_for_the_ek),
         LAB_TEST(a_certificate_behind_the_header_of_tpm_1_2_is_found),
