@@ -101,7 +101,7 @@ static enum bs_err take_variable(const char *at, char ret_name[VARIABLE_MAX], co
 {
     const char *end = strchr(at, '}');
     size_t length = end ? (size_t)(end - at) : 0;
-    if (!end || length == 0 || length >= VARIABLE_MAX || memchr(at, '\n', length)) {
+    if (!end || length == 0 || length >= VARIABLE_MAX || memchr(at, '\n', length) || memchr(at, '\t', length)) {
         snprintf(why, 256, "a \"${\" has no \"}\"; write \"$${\" for a literal one");
         return BS_ERR_INPUT;
     }
