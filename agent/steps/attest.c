@@ -346,8 +346,9 @@ static struct advice advice_for(const char *reason)
 {
     if (strcmp(reason, BS_REASON_UNKNOWN_DEVICE) == 0)
         return (struct advice){ "approve", "" };
-    if (strcmp(reason, BS_REASON_NO_REFERENCE) == 0 || strcmp(reason, BS_REASON_BOOT_NOT_APPROVED) == 0)
+    if (strcmp(reason, BS_REASON_NO_REFERENCE) == 0)
         return (struct advice){ "approve", " --learn" };
+    /* For a boot that is not approved as well: there it says how it differs, and what helps, a reference or a policy. */
     return (struct advice){ "show", "" };
 }
 
