@@ -220,16 +220,27 @@ static bool read_wide(const struct judge_event *event, char ret_text[TEXT_MAX + 
     return is_valid && character == 0 && r.left == 0;
 }
 
-/* What an add-on of systemd-stub adds is measured alone, too; as a part of the claimed line, which is proven, it was judged there. */
+/*
+ * The kernel measured the claimed text as a whole, and before anything that it started could run: the first event of its PCR is that. One
+ * further back may be the running system's, which can measure an approved text behind the true ones, and call these parts of it.
+ */
+static bool is_whole(const struct proof *proof)
+{
+    const struct judge_event *first = judge_next(proof->judge, NULL, KERNEL_PCR);
+    return first && is_wanted(proof->judge, first) && is_claim(proof, first);
+}
+
+/* What an add-on of systemd-stub adds is measured alone, too; as a part of the whole line it was judged there. */
 static void take_texts(struct proof *proof)
 {
     struct judge *judge = proof->judge;
     char text[TEXT_MAX + 1];
+    const bool has_whole = is_whole(proof);
     for (size_t i = 0; i < judge->count; i++) {
         struct judge_event *e = &judge->events[i];
         if (!is_wanted(judge, e) || is_claim(proof, e) || (!read_grub(judge, e, text) && !read_wide(e, text)))
             continue;
-        if (!proof->is_proven || !strstr(proof->text, text))
+        if (!has_whole || e->event.pcr != PARAMETER_PCR || !strstr(proof->text, text))
             check(judge, e, text);
         proof->count++;
         judge_take(e, JUDGE_COMMAND_LINE);

@@ -188,6 +188,34 @@ static void a_stub_measures_parameters_in_pcr_12(void **state)
     refused(P(9) | P(12), INITRD "command_line: { required = [\"ro\"]; };", "measured", "event 27");
 }
 
+/* The running system measures an approved text, which holds the true one, and claims it. */
+static void a_part_of_what_is_measured_later_was_not_judged(void **state)
+{
+    (void)state;
+    static const char good_text[] = GRUB_TEXT " lockdown=integrity";
+    log_claimed(&table, "grub", 8, EVENTLOG_IPL, bs_span_of_string(GRUB_TEXT),
+                BS_SPAN("kernel_cmdline: " GRUB_TEXT, sizeof("kernel_cmdline: " GRUB_TEXT)));
+    log_measured(&table, "later", 8, EVENTLOG_IPL, bs_span_of_string(good_text));
+    boot.command_line = good_text;
+    refused(P(8), "command_line: { required = [\"lockdown=integrity\"]; };", "command_line.required", GRUB_TEXT "\"");
+    reset();
+    log_measured(&table, "parameters", 12, EVENTLOG_IPL, log_wide(&table, "init=/bin/sh"));
+    log_measured(&table, "later", 12, EVENTLOG_IPL, log_wide(&table, "ro xinit=/bin/sh"));
+    boot.command_line = "ro xinit=/bin/sh";
+    refused(P(12), "command_line: { forbidden = [\"init=\"]; };", "command_line.forbidden", "\"init=/bin/sh\"");
+    /* nor behind what the kernel measured */
+    reset();
+    log_remove(&table, "options");
+    log_measured(&table, "parameters", 12, EVENTLOG_IPL, log_wide(&table, "ro"));
+    log_claimed(&table, "later", 9, EVENTLOG_EVENT_TAG, log_wide(&table, "ro quiet"), BS_SPAN_NONE);
+    boot.command_line = "ro quiet";
+    refused(P(9) | P(12), EXACT, "command_line.exact", "\"ro\"");
+    /* and only systemd-stub measures parts */
+    reset();
+    log_claimed(&table, "grub", 8, EVENTLOG_IPL, bs_span_of_string("ro"), BS_SPAN("kernel_cmdline: ro", 18));
+    refused(P(8) | P(9), EXACT, "command_line.exact", "\"ro\"");
+}
+
 static void what_a_device_claims_may_be_anything(void **state)
 {
     (void)state;
@@ -324,6 +352,7 @@ int main(void)
         TEST(a_section_proves_a_command_line),
         TEST(grub_measures_a_command_line_in_pcr_8),
         TEST(a_stub_measures_parameters_in_pcr_12),
+        TEST(a_part_of_what_is_measured_later_was_not_judged),
         TEST(what_a_device_claims_may_be_anything),
         TEST(another_text_of_grub_is_no_command_line),
         TEST(a_text_with_a_zero_in_it_proves_nothing),
