@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* COMMAND_LINE_SIZE of x86 and arm64, without the zero. */
+#define KERNEL_LINE_MAX 2047
+
 /* As the kernel sees it: 0xa0 is a blank of Latin-1, wherever it stands (Linux, lib/ctype.c). */
 static bool is_blank(char c)
 {
@@ -96,11 +99,22 @@ const char *command_line_find_forbidden(const char *line, const struct conf_stri
     return NULL;
 }
 
+/*
+ * So much of the line does everybody read who reads it: the EFI stub ends it at a line feed, x86 and arm64 cut it to COMMAND_LINE_SIZE (Linux,
+ * efi_convert_cmdline()), and systemd takes what is in single quotes for one word.
+ */
+static const char *end_of_certain(const char *line)
+{
+    size_t length = strcspn(line, "\n'");
+    return line + (length < KERNEL_LINE_MAX ? length : KERNEL_LINE_MAX);
+}
+
 static bool has(const char *line, const char *pattern)
 {
+    const char *end = end_of_certain(line);
     struct word word;
     for (const char *at = line; take(&at, true, &word);) {
-        if (is_word(&word, "--"))
+        if (is_word(&word, "--") || word.text + word.length > end)
             return false;
         if (is_word(&word, pattern))
             return true;

@@ -95,6 +95,8 @@ static void what_is_unknown_or_empty_is_refused(void **state)
     assert_refused("", "name");
     assert_refused("name = \"p\";", "approves nothing");
     assert_refused("name = \"p\"; pcrs: { ignore = [0, 7]; };", "approves nothing");
+    assert_refused("name = \"p\"; pcrs: { events = [4, 16]; };", "PCR 16 says nothing");
+    assert_refused("name = \"p\"; pcrs: { events = [4]; whole = [23]; };", "PCR 23 says nothing");
     assert_refused("name = \"a b\"; pcrs: { events = [4]; };", "must be letters");
     assert_refused(HEAD TWO "secureboot = \"on\";", "unknown key");
     assert_refused(HEAD TWO "secure_boot = \"maybe\";", "one of");
@@ -287,10 +289,18 @@ static void a_word_is_there_only_where_everybody_reads_it(void **state)
         "lockdown=integrity lockdown=none",
         "lockdown=none lockdown=integrity",
         "lockdown=integrity \"lockdown=none\"",
+        "ro\nlockdown=integrity",
+        "ro 'a lockdown=integrity b'",
     };
     for (size_t i = 0; i < COUNT(lines); i++)
         if (!finds(command_line_find_missing, lines[i], "lockdown=integrity"))
             fail_msg("%s", lines[i]);
+    /* the kernel keeps 2047 characters */
+    char large[2100];
+    snprintf(large, sizeof(large), "%*s", 2047, "lockdown=integrity");
+    assert_false(finds(command_line_find_missing, large, "lockdown=integrity"));
+    snprintf(large, sizeof(large), "%*s", 2048, "lockdown=integrity");
+    assert_true(finds(command_line_find_missing, large, "lockdown=integrity"));
     static const char *const both[] = { "console=ttyS0", "console=tty0" };
     assert_null(command_line_find_missing("console=ttyS0 console=tty0", &(struct conf_strings){ both, 2 }));
     assert_string_equal(

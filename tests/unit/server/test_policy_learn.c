@@ -6,7 +6,7 @@
 static void learn(struct scene *scene, const struct scene_boot *boot, struct bs_buf *out)
 {
     char why[POLICY_WORDS_SIZE];
-    scene_judge(scene, boot, "name = \"x\"; pcrs: { events = [23]; };"); /* fills in the subject */
+    scene_judge(scene, boot, "name = \"x\"; pcrs: { events = [22]; };"); /* fills in the subject */
     if (policy_learn("learned", &scene->subject, out, why) != BS_OK)
         fail_msg("%s", why);
     assert_ok(bs_buf_append(out, "", 1));
