@@ -44,6 +44,17 @@ static void say_strings(struct lines *lines, const char *head, const struct conf
         say(lines, "%s: %s%s", head, strings->items[i], is_optional ? " (optional)" : "");
 }
 
+/* Of a group's digests one is demanded: two groups of one digest each are another rule than one of two. */
+static void say_group(struct lines *lines, const char *head, const struct conf_strings *digests, bool is_optional)
+{
+    for (size_t i = 0; i < digests->count; i++)
+        if (digests->count > 1)
+            say(lines, "%s: %s (one of %zu%s)", head, digests->items[i], digests->count,
+                is_optional ? ", optional" : "");
+        else
+            say(lines, "%s: %s%s", head, digests->items[i], is_optional ? " (optional)" : "");
+}
+
 static const char *or_empty(const char *text)
 {
     return text ? text : "";
@@ -80,7 +91,7 @@ static void say_applications(struct lines *lines, const struct policy_file *poli
         if (applications[i].release)
             say(lines, "applications: release %s%s", applications[i].release,
                 applications[i].is_optional ? " (optional)" : "");
-        say_strings(lines, head, &applications[i].digests, applications[i].is_optional);
+        say_group(lines, head, &applications[i].digests, applications[i].is_optional);
     }
 }
 
@@ -101,7 +112,7 @@ static void say_measured(struct lines *lines, const struct policy_file *policy)
     for (size_t i = 0; i < policy->measured.count; i++) {
         snprintf(head, sizeof(head), "measured: PCR %" PRId64 "%s%s", measured[i].pcr, measured[i].note ? ", " : "",
                  or_empty(measured[i].note));
-        say_strings(lines, head, &measured[i].digests, measured[i].is_optional);
+        say_group(lines, head, &measured[i].digests, measured[i].is_optional);
     }
 }
 

@@ -245,6 +245,27 @@ static void layout_and_comments_are_no_change(void **state)
     assert_int_equal(other.added, 1);
 }
 
+#define TWO_GROUPS(list, head) list " = ( { " head "; digests = [" DIGEST_A "]; }, { " head "; digests = [" DIGEST_B "]; } );"
+#define ONE_GROUP(list, head) list " = ( { " head "; digests = [" DIGEST_A ", " DIGEST_B "]; } );"
+
+/* Both of two groups are demanded, and one of one group's digests. */
+static void to_demand_less_is_a_change(void **state)
+{
+    (void)state;
+    static const char *const head = "name = \"p\"; pcrs: { events = [4, 9]; };";
+    static const char *const pairs[][2] = {
+        { TWO_GROUPS("measured", "pcr = 9"), ONE_GROUP("measured", "pcr = 9") },
+        { TWO_GROUPS("applications", "name = \"a\""), ONE_GROUP("applications", "name = \"a\"") },
+    };
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        char before[600], after[600];
+        snprintf(before, sizeof(before), "%s%s", head, pairs[i][0]);
+        snprintf(after, sizeof(after), "%s%s", head, pairs[i][1]);
+        struct counted counted = compare(before, after);
+        assert_true(counted.added > 0 && counted.removed > 0);
+    }
+}
+
 /* Between .Bd and .Ed, where nothing but backslashes is escaped. */
 static size_t parse_examples(const char *page)
 {
@@ -284,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_boot_whose_log_leads_elsewhere_cannot_be_learned),
         cmocka_unit_test(a_change_of_any_rule_is_a_line),
         cmocka_unit_test(layout_and_comments_are_no_change),
+        cmocka_unit_test(to_demand_less_is_a_change),
         cmocka_unit_test(the_manual_s_examples_are_good_policies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
