@@ -1,7 +1,8 @@
 /*
  * Words of a kernel command line. The kernel divides it at blanks, and double quotes keep blanks together (Linux, lib/cmdline.c:
  * next_arg()); who reads it after the kernel has rules of his own. So a word counts as forbidden where any of them could read it, and
- * as there only where all do: outside of quotes, and not behind "--", where parameters of init begin.
+ * as there only where all do: outside of quotes, and not behind "--", where parameters of init begin, nor where the kernel or somebody
+ * else may have stopped to read: behind a line feed, a single quote, or 2047 characters.
  */
 #pragma once
 

@@ -11,8 +11,6 @@
 
 #define BIT(pcr) (UINT32_C(1) << (pcr))
 #define COMMAND_LINE_PCRS (BIT(8) | BIT(9) | BIT(11) | BIT(12))
-/* Everybody may set these back, at locality 0, and measure what he likes (PFP 1.06 §3.3.4, table 1). */
-#define FREE_PCRS (BIT(16) | BIT(23))
 #define RELEASE_PCRS (BIT(4) | BIT(9) | BIT(11))
 
 /* The first complaint ends the check. */
@@ -60,9 +58,9 @@ static void check_pcrs(struct check *c)
     uint32_t twice = (p->events & p->whole) | (p->events & p->ignore) | (p->whole & p->ignore);
     if (twice)
         REFUSE(c, "pcrs", "PCR %d is in two of the lists events, whole and ignore", __builtin_ctz(twice));
-    if ((p->events | p->whole) & FREE_PCRS)
+    if ((p->events | p->whole) & POLICY_FREE_PCRS)
         REFUSE(c, "pcrs", "PCR %d says nothing, for whatever runs may set it back; put it into pcrs.ignore",
-               __builtin_ctz((p->events | p->whole) & FREE_PCRS));
+               __builtin_ctz((p->events | p->whole) & POLICY_FREE_PCRS));
     if (!(p->events | p->whole))
         REFUSE(c, "pcrs", "a policy that looks at no PCR approves nothing; name PCRs in pcrs.events or pcrs.whole");
 }

@@ -30,7 +30,7 @@
  *                `events` or `whole` is quoted, and the log leads to its value. `events`: every event of the PCR is taken by exactly one
  *                rule, and by its digest: type, data and device path of an event are not authenticated, and decide nothing unless
  *                the digest is theirs. `whole`: the value is one that `values` (or, of PCR 0, `firmware.known`) names. `ignore`:
- *                anything may have been measured there.
+ *                anything may have been measured there. PCRs 16 and 23 can only be there.
  * (built in)     In PCRs 0 to 7 that are in `events`: exactly one separator (zeros or ones; one that tells of an error counts as none).
  *                What a firmware says about its own course, by the digests of the known sentences ("Calling EFI Application from
  *                Boot Option" and the like in PCR 4, "Exit Boot Services ..." in PCR 5), and "enter-initrd" of systemd-pcrphase as
@@ -83,6 +83,9 @@
  * Digests are written "sha256:HEX" (sha1, sha384, sha512); only those of the quoted bank can match.
  */
 #define POLICY_NAME_MAX 64
+
+/* 16 and 23: whatever runs may set them back, and measure there what it likes (PFP 1.06 §3.3.4, table 1). */
+#define POLICY_FREE_PCRS (UINT32_C(1) << 16 | UINT32_C(1) << 23)
 
 enum policy_secure_boot { POLICY_SECURE_BOOT_ANY, POLICY_SECURE_BOOT_ON, POLICY_SECURE_BOOT_OFF };
 

@@ -88,6 +88,7 @@ static void write_text(struct learn *learn, const char *name)
               name);
     say_pcrs(learn, "events", learn->policy.events);
     say_pcrs(learn, "whole", learn->policy.whole);
+    say_pcrs(learn, "ignore", learn->policy.ignore);
     learn_say(learn, " };\n");
     learn_write_rules(learn);
     say_command_line(learn);
@@ -248,7 +249,8 @@ static enum bs_err learn_boot(struct learn *learn, const char *name, const struc
 {
     const struct policy_boot *boot = &subject->boot;
     bool is_capless = subject->cap_pcr < POLICY_PCRS && is_reset(boot, subject->cap_pcr);
-    learn->policy.events = boot->mask & ~(is_capless ? JUDGE_BIT(subject->cap_pcr) : 0);
+    learn->policy.ignore = boot->mask & POLICY_FREE_PCRS;
+    learn->policy.events = boot->mask & ~POLICY_FREE_PCRS & ~(is_capless ? JUDGE_BIT(subject->cap_pcr) : 0);
     enum bs_err err = learn_rules(learn, name, subject, why);
     while (err == BS_OK && is_too_long(learn) && shorten(learn))
         err = learn_rules(learn, name, subject, why);

@@ -72,6 +72,7 @@ static void words_of_a_log_do_not_become_rules(void **state)
     log_cert_read("leaf.pem", &cert);
     log_base(&table, &cert, &cert);
     boot.command_line = LOG_COMMAND_LINE;
+    log_measured(&table, "free", 23, EVENTLOG_IPL, bs_span_of_string("x"));
     for (size_t i = 0; i < COUNT(words); i++) {
         log_measured(&table, "text", (uint32_t)i % 16, EVENTLOG_IPL, bs_span_of_string(words[i]));
         log_claimed(&table, "text", 8, EVENTLOG_IPL, bs_span_of_string("x"), bs_span_of_string(words[i]));
@@ -87,7 +88,7 @@ static void words_of_a_log_do_not_become_rules(void **state)
         other.events[i].digest[0] ^= 1;
         log_boot(&other, &changed);
         changed.command_line = LOG_COMMAND_LINE;
-        if (scene_judge(&scene, &changed, (const char *)text.data)->is_good)
+        if (scene_judge(&scene, &changed, (const char *)text.data)->is_good != (other.events[i].pcr == 23))
             fail_msg("event %zu may be another one", i);
     }
     scene_boot_free(&boot);
@@ -105,7 +106,7 @@ static void a_boot_that_its_log_does_not_explain_teaches_nothing(void **state)
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(1000000);
     scene_read(vector_names[4], &boot);
     boot.pcrs[4][0] ^= 1;
-    scene_judge(&scene, &boot, "name = \"x\"; pcrs: { events = [23]; };");
+    scene_judge(&scene, &boot, "name = \"x\"; pcrs: { events = [22]; };");
     assert_err(policy_learn("learned", &scene.subject, &text, why), BS_ERR_INPUT);
     assert_non_null(strstr(why, "lead to another value"));
     assert_int_equal(text.size, 0);

@@ -245,7 +245,8 @@ static void layout_and_comments_are_no_change(void **state)
     assert_int_equal(other.added, 1);
 }
 
-#define TWO_GROUPS(list, head) list " = ( { " head "; digests = [" DIGEST_A "]; }, { " head "; digests = [" DIGEST_B "]; } );"
+#define TWO_GROUPS(list, head) \
+    list " = ( { " head "; digests = [" DIGEST_A "]; }, { " head "; digests = [" DIGEST_B "]; } );"
 #define ONE_GROUP(list, head) list " = ( { " head "; digests = [" DIGEST_A ", " DIGEST_B "]; } );"
 
 /* Both of two groups are demanded, and one of one group's digests. */
