@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "server/admin/document.h"
 #include "server/ctl/references.h"
+#include "server/evidence.h"
 #include "server/policy/boot_judge.h"
 #include "server/policy/evidence_file.h"
 #include "server/policy/explain.h"
@@ -84,6 +85,46 @@ static void show(struct document *document, const struct policy_file *policy, co
             "No TPM has quoted this: the file is an event log by itself, and PCRs are what its events lead to.");
 }
 
+/* As much of a statement as there is in the file. */
+static void state(const struct evidence_file *file, struct message_statement *statement)
+{
+    const struct store_boot *boot = &file->boot;
+    statement->pcrs = (struct message_pcrs){ .bank = boot->bank, .mask = boot->mask };
+    for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
+        if (boot->mask >> pcr & 1)
+            statement->pcrs.values[pcr] = BS_SPAN(boot->pcrs[pcr], crypto_hash_size(boot->bank));
+    statement->firmware_log = bs_buf_span(&boot->log);
+    statement->userspace_log = bs_buf_span(&boot->userspace_log);
+}
+
+/*
+ * What the server finds wrong with a boot before it asks any policy, in its words. Of a log by itself nothing was quoted, so that there is
+ * nothing to hold it against. Whether firmware that measures nothing will do is the server's to say (measure.boot).
+ */
+static enum bs_err check_evidence(const struct evidence_file *file, struct policy_verdict *verdict)
+{
+    struct config config = { .measure_cap_pcr = file->cap_pcr };
+    struct refusal refusal = { .reason = NULL };
+    BS_OWN(evidence) evidence = NULL;
+    *verdict = (struct policy_verdict){ .is_good = true };
+    if (!file->is_quoted)
+        return BS_OK;
+    enum bs_err err = evidence_new(&evidence);
+    if (err != BS_OK)
+        return err;
+    state(file, &evidence->statement);
+    err = file->boot.mask >> file->cap_pcr & 1 ? verify_log(&config, evidence, &refusal)
+                                               : refuse(&refusal, BS_REASON_QUOTE_SELECTION,
+                                                        "the cap's PCR %u is not among the quoted ones", file->cap_pcr);
+    if (err != BS_ERR_REFUSED)
+        return err;
+    verdict->is_good = false;
+    snprintf(verdict->rule, sizeof(verdict->rule), "%s", refusal.reason);
+    snprintf(verdict->text, sizeof(verdict->text), "%.*s", (int)sizeof(verdict->text) - 1, refusal.text);
+    snprintf(verdict->advice, sizeof(verdict->advice), "This is refused whatever the policy says.");
+    return BS_OK;
+}
+
 static enum bs_err judge(const struct policy_file *policy, struct evidence_file *file,
                          const struct policy_references *references, struct document *document, bool *ret_is_good)
 {
@@ -94,7 +135,9 @@ static enum bs_err judge(const struct policy_file *policy, struct evidence_file 
                                             .cap_pcr = file->cap_pcr,
                                             .tpm_manufacturer = file->manufacturer,
                                             .tpm_firmware = file->firmware_version };
-    enum bs_err err = policy_judge_boot(policy, &subject, references, &verdict);
+    enum bs_err err = check_evidence(file, &verdict);
+    if (err == BS_OK && verdict.is_good)
+        err = policy_judge_boot(policy, &subject, references, &verdict);
     if (err == BS_OK && !verdict.is_good)
         err = explain(policy, &subject, references, &verdict, &explanation);
     if (err != BS_OK)

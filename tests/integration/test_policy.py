@@ -1,5 +1,6 @@
 """Policies: learned from a good device, tried offline, applied, and followed by verdicts, approvals and explanations alike."""
 
+import hashlib
 import json
 import sqlite3
 
@@ -175,6 +176,19 @@ def test_check_needs_no_server_and_says_what_is_wrong_with_a_file(server, tmp_pa
     write(references, "wrong.json", "{}")
     done = server.ctl(*ctl, policy, f"--evidence={vectors}/kernel.json", f"--references={references}", check=False)
     assert done.returncode == 4 and "wrong.json" in done.stderr and "format is missing" in done.stderr
+
+
+def test_check_refuses_what_the_server_refuses_before_any_policy(server, tmp_path):
+    vectors = lab.REPOSITORY / "tests/vectors/boots"
+    boot = json.loads((vectors / "approved.json").read_text())
+    ignoring = write(tmp_path, "ignoring.conf", """name = "p"; pcrs: { whole = [0]; ignore = [2, 3, 4, 5, 7, 9, 11, 12]; };
+        values = ( { pcr = 0; digests = ["sha256:%s"]; } );""" % boot["pcrs"]["0"])
+    capped = hashlib.sha256(bytes(32) + hashlib.sha256(b"bootseal cap v1").digest()).hexdigest()
+    for change, rule in (({}, None), ({"12": capped}, "capped"), ({"9": "11" * 32}, "log-mismatch"), ({"12": None}, "quote-selection")):
+        pcrs = {pcr: value for pcr, value in (boot["pcrs"] | change).items() if value}
+        evidence = write(tmp_path, "evidence.json", json.dumps(boot | {"pcrs": pcrs}))
+        said = server.ctl("--json", "--dir=/nowhere", "policy", "check", ignoring, f"--evidence={evidence}", check=False)
+        assert said.returncode == (20 if rule else 0) and json.loads(said.stdout)["rule"] == rule, (change, said)
 
 
 @pytest.mark.parametrize("name", ["golden"])
