@@ -10,10 +10,15 @@
 #define PHASE_PCR 11
 #define PHASE_INITRD "enter-initrd"
 
-static bool is_reset(const uint8_t *value, size_t size)
+/* TPM2_Startup sets these to ones (PFP 1.06 §3.3.4, table 1). */
+#define DYNAMIC_PCR_FIRST 17
+#define DYNAMIC_PCR_LAST 22
+
+static bool is_reset(uint32_t pcr, const uint8_t *value, size_t size)
 {
+    uint8_t byte = pcr >= DYNAMIC_PCR_FIRST && pcr <= DYNAMIC_PCR_LAST ? 0xff : 0;
     for (size_t i = 0; i < size; i++)
-        if (value[i] != 0)
+        if (value[i] != byte)
             return false;
     return true;
 }
@@ -61,7 +66,7 @@ static void check_selection(struct judge *judge)
     if (missing)
         refuse_missing(judge, missing);
     for (unsigned pcr = 0; pcr < POLICY_PCRS; pcr++) {
-        bool is_cap = pcr == judge->subject->cap_pcr && is_reset(boot->pcrs[pcr], judge->size);
+        bool is_cap = pcr == judge->subject->cap_pcr && is_reset(pcr, boot->pcrs[pcr], judge->size);
         if ((boot->mask & ~named & JUDGE_BIT(pcr)) && !is_cap)
             refuse_pcr(judge, JUDGE_PCRS, "pcrs", pcr, "the policy says nothing about a PCR that was quoted",
                        "Put the PCR into pcrs.events, pcrs.whole or pcrs.ignore.");
@@ -145,7 +150,8 @@ static void check_values(struct judge *judge)
             continue;
         const uint8_t *quoted = boot->pcrs[pcr];
         bool has_events = judge->replay.mask & JUDGE_BIT(pcr);
-        if (has_events ? memcmp(quoted, judge->replay.values[pcr], judge->size) == 0 : is_reset(quoted, judge->size))
+        if (has_events ? memcmp(quoted, judge->replay.values[pcr], judge->size) == 0
+                       : is_reset(pcr, quoted, judge->size))
             continue;
         if (pcr == PHASE_PCR && judge_is_in_initrd(boot, &judge->replay))
             judge->has_phase = true;

@@ -120,6 +120,27 @@ static void the_log_leads_to_the_values(void **state)
         "pcrs", "lead to another value");
 }
 
+/* TPM2_Startup sets 17 to 22 to ones; zeros are what a dynamic launch leaves, which is something. */
+static void a_dynamic_pcr_is_untouched_at_ones(void **state)
+{
+    (void)state;
+    boot.mask |= P(17) | P(22);
+    memset(boot.pcrs[17], 0xff, 32);
+    memset(boot.pcrs[22], 0xff, 32);
+    good(P(2) | P(17) | P(22), "");
+    memset(boot.pcrs[22], 0, 32);
+    refused(P(2) | P(17) | P(22), "", "pcrs", "no event for it");
+    memset(boot.pcrs[22], 0xff, 32);
+    memset(boot.pcrs[17], 0, 32);
+    refused(P(2) | P(17) | P(22), "", "pcrs", "no event for it");
+    boot.mask |= P(16) | P(23);
+    memset(boot.pcrs[17], 0xff, 32);
+    good(P(2) | P(17) | P(22), "");
+    boot.mask |= P(15);
+    memset(boot.pcrs[15], 0xff, 32);
+    refused(P(2) | P(15), "", "pcrs", "no event for it");
+}
+
 static void a_log_that_is_none_is_refused(void **state)
 {
     (void)state;
@@ -470,6 +491,7 @@ int main(void)
         TEST(every_quoted_pcr_has_its_place),
         TEST(the_caps_pcr_may_stay_unnamed_while_it_is_untouched),
         TEST(the_log_leads_to_the_values),
+        TEST(a_dynamic_pcr_is_untouched_at_ones),
         TEST(a_log_that_is_none_is_refused),
         TEST(an_ignored_pcr_may_hold_anything),
         TEST(a_pcr_of_the_firmware_has_one_separator),
