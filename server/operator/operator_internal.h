@@ -35,16 +35,6 @@ enum bs_err operator_check_renamed(struct operator_call *call, const struct stor
 enum bs_err operator_check_question(struct operator_call *call, const char *wanted,
                                     const uint8_t question[STORE_DIGEST]);
 
-/*
- * What a reference of the profile is called stays so, for a policy may mean its boot by it: REFUSED when the one with this digest has
- * another name.
- */
-enum bs_err operator_check_renamed(struct operator_call *call, const struct store_reference *reference);
-
-/* Whether the digest that an operator gave, or its beginning, is that of the boot that the device showed last. */
-enum bs_err operator_check_question(struct operator_call *call, const char *wanted,
-                                    const uint8_t question[STORE_DIGEST]);
-
 /* A row of the audit log for an act. */
 #define OPERATOR_AUDIT(call, act, device, ...) \
     audit_add((call)->server, &(struct audit_entry){ (call)->actor, (act), (device), NULL }, __VA_ARGS__)

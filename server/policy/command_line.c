@@ -19,7 +19,9 @@ static bool is_quote(char c)
 /* In names of parameters the kernel does not tell "-" from "_" (Linux, kernel/params.c: parameq()). */
 static char fold(char c)
 {
-    return c == '-' ? '_' : c;
+    if (c == '-')
+        return '_';
+    return c;
 }
 
 struct word {
