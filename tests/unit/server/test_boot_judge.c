@@ -85,6 +85,33 @@ static void what_a_tpm_is_decides_when_the_policy_says_so(void **state)
     softtpm_free(&tpm);
 }
 
+static enum bs_err keep_id(void *context, const struct store_reference *reference, const struct store_boot *boot)
+{
+    (void)boot;
+    *(uint64_t *)context = reference->id;
+    return BS_OK;
+}
+
+/* A policy still names it. */
+static void a_revoked_reference_is_good_for_nothing(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    struct store_reference reference;
+    uint64_t id = 0;
+    size_t left;
+    lab_approved_device(lab, &tpm);
+    assert_ok(operator_reference_list(&lab->call, "sensor", keep_id, &id));
+    assert_ok(operator_reference_release(&lab->call, id, "golden", &reference));
+    apply_policy(lab, "name = \"p\"; pcrs: { whole = [0]; " IGNORED
+                      "; }; values = ( { pcr = 0; reference = \"golden\"; } );");
+    follow(lab);
+    assert_int_equal(ask(lab, &tpm), MESSAGE_APPROVED);
+    assert_ok(operator_reference_revoke(&lab->call, id, &left));
+    assert_int_equal(ask(lab, &tpm), MESSAGE_PENDING);
+    softtpm_free(&tpm);
+}
+
 struct seen {
     size_t rules, devices;
     bool was_good, is_good;
@@ -233,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(a_refusal_in_other_words_is_a_row_of_its_own),
+        LAB_TEST(a_revoked_reference_is_good_for_nothing),
         LAB_TEST(what_a_tpm_is_decides_when_the_policy_says_so),
         LAB_TEST(a_comparison_judges_the_devices_it_is_asked_about),
         cmocka_unit_test(a_boot_that_is_put_together_explains_itself),

@@ -326,6 +326,16 @@ static void a_running_system_proves_no_command_line(void **state)
     refused(P(12), "command_line: { exact = [\"ro quiet\"]; };", "command_line", "no event with its digest");
 }
 
+static void a_running_system_proves_no_initrd(void **state)
+{
+    (void)state;
+    log_remove(&table, "initrd");
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    memset(digest, 0x41, sizeof(digest));
+    put_record(9, digest);
+    refused(P(9), EXACT, "initrd", "none of the initrds");
+}
+
 static void an_initrd_is_one_of_the_list(void **state)
 {
     (void)state;
@@ -360,6 +370,7 @@ int main(void)
         TEST(text_in_the_log_counts_only_where_it_was_measured),
         TEST(each_text_that_was_measured_keeps_the_rule),
         TEST(a_running_system_proves_no_command_line),
+        TEST(a_running_system_proves_no_initrd),
         TEST(an_initrd_is_one_of_the_list),
     };
     log_cert_read("leaf.pem", &cert);

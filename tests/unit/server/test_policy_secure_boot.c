@@ -196,6 +196,10 @@ static void a_variable_that_nobody_can_read_is_refused(void **state)
     signer_refused("no certificate at all");
     change("db", log_variable(&table, "db", BS_SPAN(lists.data, lists.size - 1)));
     signer_refused("cannot be read");
+    uint8_t longer[8192] = { 0 }; /* a good list, and what could hide another one */
+    memcpy(longer, lists.data, lists.size);
+    change("db", log_variable(&table, "db", BS_SPAN(longer, lists.size + 1)));
+    signer_refused("cannot be read");
     /* a digest of an image among the certificates: EFI_CERT_SHA256_GUID */
     static const uint8_t hash_list[28] = { 0x26, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92,    0x40, 0xac, 0xa9,
                                            0x41, 0xf9, 0x36, 0x93, 0x43, 0x28, 28 + 48, 0,    0,    0,
