@@ -67,7 +67,7 @@ def learn(server, device, log):
     else:
         device.power_on()
         boot = device.start()
-        name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
+        name = boot.wait_for("bootsealctl device show ([0-9a-f]{64})").group(1)
         server.ctl("device", "approve", name, "--learn")
         assert boot.end() == 0, boot.console.text
     return server.json("reference", "list")["references"][-1]["id"]
