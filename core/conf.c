@@ -60,8 +60,12 @@ __attribute__((format(printf, 4, 5))) static enum bs_err refuse(const struct con
     if (line > 0)
         snprintf(place, sizeof(place), ":%u", line);
     int length = snprintf(problem->text, sizeof(problem->text), "%s%s: %s", conf->name, place, reason);
-    if ((size_t)length >= sizeof(problem->text))
-        memcpy(problem->text + sizeof(problem->text) - 4, "...", 4);
+    if ((size_t)length >= sizeof(problem->text)) {
+        size_t end = sizeof(problem->text) - sizeof("...");
+        while (end > 0 && ((unsigned char)problem->text[end] & 0xc0) == 0x80) /* between characters of UTF-8 */
+            end--;
+        memcpy(problem->text + end, "...", sizeof("..."));
+    }
     return BS_ERR_CONFIG;
 }
 

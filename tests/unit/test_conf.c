@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "core/conf.h"
+#include "core/text.h"
 #include "folder.h"
 
 #include <fcntl.h>
@@ -281,6 +282,17 @@ static void a_long_complaint_is_cut(void **state)
     char text[1100];
     snprintf(text, sizeof(text), "tpm = { %s = 1; };", name);
     assert_err(parse(text, &s, &conf, &problem), BS_ERR_CONFIG);
+
+    /* Between characters, wherever the end falls: of three bytes each, behind one to three others. */
+    for (size_t i = 0; i + 3 < sizeof(name); i += 3)
+        memcpy(name + i, "\xe2\x82\xac", 3);
+    for (size_t shift = 0; shift < 3; shift++) {
+        snprintf(text, sizeof(text), "%.*s%s", (int)shift, "ab", name);
+        text[CONF_PROBLEM_MAX * 3] = '\0';
+        assert_err(conf_parse(text, bs_span_of_string("x = 1;"), &schema, &s, &conf, &problem), BS_ERR_CONFIG);
+        assert_true(bs_utf8_is_valid(bs_span_of_string(problem.text)));
+        assert_string_equal(problem.text + strlen(problem.text) - 3, "...");
+    }
 }
 
 static enum bs_err load(const char *path, struct conf_problem *problem)
