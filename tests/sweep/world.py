@@ -214,7 +214,7 @@ class World:
         for log in (self.log, self.changed_log, *other.images):
             other.power_on(log)
             boot = other.start()
-            name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
+            name = boot.wait_for("bootsealctl device (?:approve|show) ([0-9a-f]{64})").group(1)
             self.server.ctl("device", "approve", name, "--learn", "--profile=demo")
             assert boot.end() == 0, boot.console.text
             if log == self.changed_log:
