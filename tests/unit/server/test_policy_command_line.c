@@ -1,59 +1,5 @@
 /* What the kernel got: command_line and initrd, against who can write the log, or measure beside the truth. */
-#include "policy_log.h"
-
-static struct log_cert cert;
-static struct log_table table, base;
-static struct scene_boot boot;
-static struct scene scene;
-
-#define FILL41 "sha256:4141414141414141414141414141414141414141414141414141414141414141"
-#define FILL49 "sha256:4949494949494949494949494949494949494949494949494949494949494949"
-
-static void reset(void)
-{
-    log_copy(&base, &table);
-    log_boot(&table, &boot);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    log_base(&base, &cert, &cert);
-    memset(&scene, 0, sizeof(scene));
-    boot = SCENE_BOOT;
-    boot.command_line = LOG_COMMAND_LINE;
-    reset();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scene_boot_free(&boot);
-    return 0;
-}
-
-static void good(uint32_t events, const char *rules)
-{
-    log_boot(&table, &boot);
-    assert_good(&scene, &boot, log_policy(&boot, events, "%s", rules));
-}
-
-static void refused(uint32_t events, const char *rules, const char *rule, const char *words)
-{
-    log_boot(&table, &boot);
-    assert_not_good(&scene, &boot, log_policy(&boot, events, "%s", rules), rule, words);
-}
-
-#define P(pcr) (1u << (pcr))
-static const char *sections(void)
-{
-    static char text[512];
-    snprintf(text, sizeof(text),
-             "sections = ( { name = \".linux\"; digests = [\"%s\"]; }, { name = \".cmdline\"; digests = [\"%s\"]; } );",
-             log_digest(&base, "linux"), log_digest(&base, "cmdline"));
-    return text;
-}
+#include "policy_stage.h"
 
 #define INITRD "initrd = [\"" FILL41 "\", \"" FILL49 "\"];"
 #define EXACT INITRD "command_line: { exact = [\"ro quiet\"]; };"
@@ -143,7 +89,7 @@ static void a_section_proves_a_command_line(void **state)
     }
     /* taken by sections, it proves the text all the same */
     reset();
-    snprintf(text, sizeof(text), "%s command_line: { forbidden = [\"quiet\"]; };", sections());
+    snprintf(text, sizeof(text), "%s command_line: { forbidden = [\"quiet\"]; };", base_sections());
     refused(P(11), text, "command_line.forbidden", "\"ro quiet\"");
 }
 
@@ -307,22 +253,10 @@ static void each_text_that_was_measured_keeps_the_rule(void **state)
     refused(P(9) | P(12), EXACT, "command_line.exact", "ro init=/x");
 }
 
-static void put_record(uint32_t pcr, const uint8_t *digest)
-{
-    char hex[65], text[512];
-    bs_hex(BS_SPAN(digest, 32), hex);
-    int size =
-        snprintf(text, sizeof(text),
-                 "{\"pcr\":%u,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":\"systemd\","
-                 "\"content\":{\"string\":\"x\"}}\n",
-                 pcr, hex);
-    put_bytes(&boot.userspace, text, (size_t)size);
-}
-
 static void a_running_system_proves_no_command_line(void **state)
 {
     (void)state;
-    put_record(12, log_find(&table, "options")->digest);
+    put_record(&boot.userspace, 12, log_find(&table, "options")->digest, "\"string\":\"x\"");
     refused(P(12), "command_line: { exact = [\"ro quiet\"]; };", "command_line", "no event with its digest");
 }
 
@@ -332,7 +266,7 @@ static void a_running_system_proves_no_initrd(void **state)
     log_remove(&table, "initrd");
     uint8_t digest[CRYPTO_SHA256_SIZE];
     memset(digest, 0x41, sizeof(digest));
-    put_record(9, digest);
+    put_record(&boot.userspace, 9, digest, "\"string\":\"x\"");
     refused(P(9), EXACT, "initrd", "none of the initrds");
 }
 
@@ -351,30 +285,25 @@ static void an_initrd_is_one_of_the_list(void **state)
     refused(P(9), EXACT, "measured", "event 27");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_command_line_is_exact_or_has_words),
-        TEST(a_command_line_counts_only_where_a_digest_proves_it),
-        TEST(a_good_text_beside_the_true_one_proves_nothing),
-        TEST(a_section_proves_a_command_line),
-        TEST(grub_measures_a_command_line_in_pcr_8),
-        TEST(a_stub_measures_parameters_in_pcr_12),
-        TEST(a_part_of_what_is_measured_later_was_not_judged),
-        TEST(what_a_device_claims_may_be_anything),
-        TEST(another_text_of_grub_is_no_command_line),
-        TEST(a_text_with_a_zero_in_it_proves_nothing),
-        TEST(a_text_that_is_too_long_proves_nothing),
-        TEST(text_in_the_log_counts_only_where_it_was_measured),
-        TEST(each_text_that_was_measured_keeps_the_rule),
-        TEST(a_running_system_proves_no_command_line),
-        TEST(a_running_system_proves_no_initrd),
-        TEST(an_initrd_is_one_of_the_list),
+        STAGE_TEST(a_command_line_is_exact_or_has_words),
+        STAGE_TEST(a_command_line_counts_only_where_a_digest_proves_it),
+        STAGE_TEST(a_good_text_beside_the_true_one_proves_nothing),
+        STAGE_TEST(a_section_proves_a_command_line),
+        STAGE_TEST(grub_measures_a_command_line_in_pcr_8),
+        STAGE_TEST(a_stub_measures_parameters_in_pcr_12),
+        STAGE_TEST(a_part_of_what_is_measured_later_was_not_judged),
+        STAGE_TEST(what_a_device_claims_may_be_anything),
+        STAGE_TEST(another_text_of_grub_is_no_command_line),
+        STAGE_TEST(a_text_with_a_zero_in_it_proves_nothing),
+        STAGE_TEST(a_text_that_is_too_long_proves_nothing),
+        STAGE_TEST(text_in_the_log_counts_only_where_it_was_measured),
+        STAGE_TEST(each_text_that_was_measured_keeps_the_rule),
+        STAGE_TEST(a_running_system_proves_no_command_line),
+        STAGE_TEST(a_running_system_proves_no_initrd),
+        STAGE_TEST(an_initrd_is_one_of_the_list),
     };
-    log_cert_read("leaf.pem", &cert);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    bs_buf_free(&cert.der);
-    return failed;
+    return STAGE_RUN(tests);
 }

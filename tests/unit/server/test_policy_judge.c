@@ -1,51 +1,5 @@
 /* What every policy demands (selection, logs, separators), events by digest alone, and which reference is nearest. */
-#include "policy_log.h"
-
-static struct log_cert cert;
-static struct log_table table, base;
-static struct scene_boot boot, reference;
-static struct scene scene;
-
-#define P(pcr) (1u << (pcr))
-#define FILL49 "sha256:4949494949494949494949494949494949494949494949494949494949494949"
-#define FILL50 "sha256:5050505050505050505050505050505050505050505050505050505050505050"
-#define FILL66 "sha256:6666666666666666666666666666666666666666666666666666666666666666"
-
-static void reset(void)
-{
-    log_copy(&base, &table);
-    log_boot(&table, &boot);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    log_base(&base, &cert, &cert);
-    memset(&scene, 0, sizeof(scene));
-    boot = SCENE_BOOT;
-    reference = SCENE_BOOT;
-    reference.name = "golden";
-    reset();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scene_boot_free(&boot);
-    scene_boot_free(&reference);
-    return 0;
-}
-
-static void good(uint32_t events, const char *rules)
-{
-    assert_good(&scene, &boot, log_policy(&boot, events, "%s", rules));
-}
-
-static void refused(uint32_t events, const char *rules, const char *rule, const char *words)
-{
-    assert_not_good(&scene, &boot, log_policy(&boot, events, "%s", rules), rule, words);
-}
+#include "policy_stage.h"
 
 static enum bs_err each_none(void *context, policy_reference_fn row, void *row_context)
 {
@@ -104,15 +58,15 @@ static void the_log_leads_to_the_values(void **state)
 {
     (void)state;
     boot.pcrs[2][0] ^= 1;
-    refused(P(2), "", "pcrs", "lead to another value");
+    refused_as_it_stands(P(2), "", "pcrs", "lead to another value");
     boot.pcrs[2][0] ^= 1;
     boot.mask |= P(14);
-    good(P(2) | P(14), ""); /* untouched, and judged: nothing may be there */
+    good_as_it_stands(P(2) | P(14), ""); /* untouched, and judged: nothing may be there */
     boot.pcrs[14][0] ^= 1;
-    refused(P(2) | P(14), "", "pcrs", "no event for it");
+    refused_as_it_stands(P(2) | P(14), "", "pcrs", "no event for it");
     boot.pcrs[14][0] ^= 1;
     memset(boot.pcrs[2], 0, 32);
-    refused(P(2), "", "pcrs", "lead to another value");
+    refused_as_it_stands(P(2), "", "pcrs", "lead to another value");
     assert_not_good(
         &scene, &boot,
         "name = \"p\"; pcrs: { whole = [2]; ignore = [0, 1, 3, 4, 5, 6, 7, 9, 11, 14]; }; values = ( { pcr = 2; digests = ["
@@ -127,18 +81,18 @@ static void a_dynamic_pcr_is_untouched_at_ones(void **state)
     boot.mask |= P(17) | P(22);
     memset(boot.pcrs[17], 0xff, 32);
     memset(boot.pcrs[22], 0xff, 32);
-    good(P(2) | P(17) | P(22), "");
+    good_as_it_stands(P(2) | P(17) | P(22), "");
     memset(boot.pcrs[22], 0, 32);
-    refused(P(2) | P(17) | P(22), "", "pcrs", "no event for it");
+    refused_as_it_stands(P(2) | P(17) | P(22), "", "pcrs", "no event for it");
     memset(boot.pcrs[22], 0xff, 32);
     memset(boot.pcrs[17], 0, 32);
-    refused(P(2) | P(17) | P(22), "", "pcrs", "no event for it");
+    refused_as_it_stands(P(2) | P(17) | P(22), "", "pcrs", "no event for it");
     boot.mask |= P(16) | P(23);
     memset(boot.pcrs[17], 0xff, 32);
-    good(P(2) | P(17) | P(22), "");
+    good_as_it_stands(P(2) | P(17) | P(22), "");
     boot.mask |= P(15);
     memset(boot.pcrs[15], 0xff, 32);
-    refused(P(2) | P(15), "", "pcrs", "no event for it");
+    refused_as_it_stands(P(2) | P(15), "", "pcrs", "no event for it");
 }
 
 static void a_log_that_is_none_is_refused(void **state)
@@ -146,14 +100,14 @@ static void a_log_that_is_none_is_refused(void **state)
     (void)state;
     boot.log.data[40] ^= 0xff;
     boot.log.size -= 3;
-    refused(P(2), "", "pcrs", "cannot be read");
+    refused_as_it_stands(P(2), "", "pcrs", "cannot be read");
     bs_buf_reset(&boot.log);
-    refused(P(2), "", "pcrs", "no event for it");
+    refused_as_it_stands(P(2), "", "pcrs", "no event for it");
     reset();
     boot.bank = CRYPTO_SHA384;
-    refused(P(2), "", "pcrs", "no digests of the quoted bank");
+    refused_as_it_stands(P(2), "", "pcrs", "no digests of the quoted bank");
     boot.bank = 0x12;
-    refused(P(2), "", "pcrs", "not known here");
+    refused_as_it_stands(P(2), "", "pcrs", "not known here");
     /* a log of two banks, in which one event lacks the one that was quoted */
     static const uint16_t banks[] = { CRYPTO_SHA1, 20, CRYPTO_SHA256, 32, 0 };
     boot.bank = CRYPTO_SHA256;
@@ -165,21 +119,22 @@ static void a_log_that_is_none_is_refused(void **state)
     put_le16(&boot.log, CRYPTO_SHA1);
     put_bytes(&boot.log, table.arena, 20);
     put_le32(&boot.log, 0);
-    refused(P(2), "", "pcrs", "an event of the log has no digest");
+    refused_as_it_stands(P(2), "", "pcrs", "an event of the log has no digest");
     reset();
     static const char record[] =
         "{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":"
         "\"1111111111111111111111111111111111111111\"}],\"content_type\":\"systemd\",\"content\":{}}\n";
     put_bytes(&boot.userspace, record, sizeof(record) - 1);
-    refused(P(2), "", "pcrs", "a record of the userspace log has no digest");
+    refused_as_it_stands(P(2), "", "pcrs", "a record of the userspace log has no digest");
 }
 
 static void an_ignored_pcr_may_hold_anything(void **state)
 {
     (void)state;
-    boot.pcrs[5][0] ^= 1;
     log_filled(&table, "x", 5, EVENTLOG_GPT, 0x66);
-    good(P(2), "");
+    log_boot(&table, &boot);
+    boot.pcrs[5][0] ^= 1;
+    good_as_it_stands(P(2), "");
 }
 
 static void a_pcr_of_the_firmware_has_one_separator(void **state)
@@ -187,29 +142,23 @@ static void a_pcr_of_the_firmware_has_one_separator(void **state)
     (void)state;
     static const uint8_t zeros[4], ones[4] = { 0xff, 0xff, 0xff, 0xff }, failed[4] = { 1, 0, 0, 0 };
     log_measured(&table, "second", 2, EVENTLOG_SEPARATOR, BS_SPAN(zeros, 4));
-    log_boot(&table, &boot);
     refused(P(2), "", "pcrs.events", "a second separator");
     log_find(&table, "second")->type = EVENTLOG_IPL;
-    log_boot(&table, &boot);
     refused(P(2), "", "pcrs.events", "a second separator");
     log_remove(&table, "second");
     log_measured(&table, "second", 2, EVENTLOG_SEPARATOR, BS_SPAN(ones, 4));
-    log_boot(&table, &boot);
     refused(P(2), "", "pcrs.events", "a second separator");
     log_remove(&table, "sep2");
-    log_boot(&table, &boot);
     good(P(2), "");
     log_find(&table, "second")->type = EVENTLOG_IPL; /* known by its digest */
-    log_boot(&table, &boot);
     good(P(2), "");
     assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(failed, 4), log_find(&table, "second")->digest));
     log_find(&table, "second")->type = EVENTLOG_SEPARATOR;
-    log_boot(&table, &boot);
     refused(P(2), "", "pcrs.events", "has no separator");
     log_remove(&table, "second");
     log_boot(&table, &boot);
     boot.mask |= P(2);
-    refused(P(2), "", "pcrs.events", "has no separator");
+    refused_as_it_stands(P(2), "", "pcrs.events", "has no separator");
 }
 
 static void what_firmware_says_of_itself_is_known_by_its_digest(void **state)
@@ -217,162 +166,25 @@ static void what_firmware_says_of_itself_is_known_by_its_digest(void **state)
     (void)state;
     struct bs_span out = bs_span_of_string("Exit Boot Services Invocation");
     log_measured(&table, "exit", 5, EVENTLOG_EFI_ACTION, out);
-    log_boot(&table, &boot);
     good(P(5), "");
     log_find(&table, "exit")->data = bs_span_of_string("something else");
-    log_boot(&table, &boot);
     good(P(5), "");
     log_find(&table, "exit")->digest[0] ^= 1; /* data say it, the digest does not */
     log_find(&table, "exit")->data = out;
-    log_boot(&table, &boot);
     refused(P(5), "", "measured", "event 27");
     reset();
     log_measured(&table, "exit", 2, EVENTLOG_EFI_ACTION, out); /* where it does not belong */
-    log_boot(&table, &boot);
     refused(P(2), "", "measured", "event 27");
     reset();
     log_measured(&table, "weak", 7, EVENTLOG_EFI_ACTION, bs_span_of_string("DMA Protection Disabled"));
     log_measured(&table, "weak", 5, EVENTLOG_EFI_ACTION, bs_span_of_string("DMA Protection Disabled"));
-    log_boot(&table, &boot);
     refused(P(5), "", "measured", "event 28");
-}
-
-static void extend_words(struct scene_boot *b, const char *words)
-{
-    uint8_t both[64];
-    memcpy(both, b->pcrs[11], 32);
-    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string(words), both + 32));
-    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(both, 64), b->pcrs[11]));
-}
-
-#define UKI "sections = ( { name = \".linux\"; digests = [\"%s\"]; }, { name = \".cmdline\"; digests = [\"%s\"]; } );"
-
-static const char *uki_policy(void)
-{
-    return log_policy(&boot, P(11), UKI, log_digest(&base, "linux"), log_digest(&base, "cmdline"));
-}
-
-static void the_phase_of_the_initrd_needs_no_log(void **state)
-{
-    (void)state;
-    extend_words(&boot, "enter-initrd");
-    assert_good(&scene, &boot, uki_policy());
-    boot.pcrs[4][0] ^= 1; /* which it excuses in no other PCR */
-    assert_not_good(&scene, &boot,
-                    log_policy(&boot, P(4) | P(11), UKI, log_digest(&base, "linux"), log_digest(&base, "cmdline")),
-                    "pcrs", "PCR 4");
-    extend_words(&boot, "leave-initrd");
-    assert_not_good(&scene, &boot, uki_policy(), "pcrs", "lead to another value");
-    reset();
-    log_measured(&table, "phase", 11, EVENTLOG_IPL, bs_span_of_string("enter-initrd"));
-    log_boot(&table, &boot);
-    assert_good(&scene, &boot, uki_policy());
-    log_measured(&table, "more", 11, EVENTLOG_IPL, bs_span_of_string("enter-initrd"));
-    log_boot(&table, &boot);
-    assert_not_good(&scene, &boot, uki_policy(), "sections", "event 27"); /* once, and last */
-    static const char *const labels[] = { "phase", "more", "linux.name", "linux", "cmdline.name", "cmdline" };
-    for (size_t i = 0; i < COUNT(labels); i++)
-        log_remove(&table, labels[i]);
-    log_boot(&table, &boot);
-    boot.mask |= P(11);
-    extend_words(&boot, "enter-initrd"); /* and nothing else */
-    refused(P(11), "", "pcrs", "no event for it");
-}
-
-static void put_record(const char *words)
-{
-    uint8_t digest[32];
-    char hex[65], text[512];
-    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string(words), digest));
-    bs_hex(BS_SPAN(digest, 32), hex);
-    int size = snprintf(
-        text, sizeof(text),
-        "\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":\"systemd\","
-        "\"content\":{\"eventType\":\"phase\",\"string\":\"%s\"}}\n",
-        hex, words);
-    put_bytes(&boot.userspace, text, (size_t)size);
-    scene_replay(&boot);
-}
-
-static void events_of_userspace_are_judged_like_all_others(void **state)
-{
-    (void)state;
-    char text[2048];
-    put_record("enter-initrd");
-    assert_good(&scene, &boot, uki_policy());
-    put_record("leave-initrd");
-    assert_not_good(&scene, &boot, uki_policy(), "measured", "enter-initrd"); /* which is not the last one any more */
-    assert_true(scene.verdict.is_userspace);
-    assert_int_equal(scene.verdict.event, 0);
-    uint8_t digests[2][32];
-    char hex[2][65];
-    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string("enter-initrd"), digests[0]));
-    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string("leave-initrd"), digests[1]));
-    for (size_t i = 0; i < 2; i++)
-        bs_hex(BS_SPAN(digests[i], 32), hex[i]);
-    snprintf(text, sizeof(text),
-             "%s measured = ( { pcr = 11; digests = [\"sha256:%s\"]; }, { pcr = 11; digests = [\"sha256:%s\"]; } );",
-             uki_policy(), hex[0], hex[1]);
-    assert_good(&scene, &boot, text);
-    /* what did not extend a PCR of the policy is none of its events */
-    static const char other[] = "{\"pcr\":15,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":"
-                                "\"1111111111111111111111111111111111111111111111111111111111111111\"}],"
-                                "\"content_type\":\"systemd\",\"content\":{\"string\":\"x\"}}\n"
-                                "{\"nv_index\":25198592,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":"
-                                "\"1111111111111111111111111111111111111111111111111111111111111111\"}],"
-                                "\"content_type\":\"systemd\",\"content\":{\"string\":\"x\"}}\n";
-    put_bytes(&boot.userspace, other, sizeof(other) - 1);
-    assert_good(&scene, &boot, text);
-    assert_good(&scene, &boot, log_policy(&boot, P(2) | P(3), " "));
-    /* a log that says nothing of what is in the PCR */
-    extend_words(&boot, "sysinit");
-    assert_not_good(&scene, &boot, text, "pcrs", "lead to another value");
-    put_bytes(&boot.userspace, "{", 1);
-    assert_not_good(&scene, &boot, text, "pcrs", "userspace log cannot be read");
-}
-
-/* A running system measures what it likes, where it likes; what was started before it only the firmware's log tells. */
-static void userspace_proves_nothing_about_what_was_started(void **state)
-{
-    (void)state;
-    uint8_t digest[32], ones[4] = { 0xff, 0xff, 0xff, 0xff };
-    char hex[65], text[512];
-    log_remove(&table, "uki");
-    log_remove(&table, "sep2");
-    log_boot(&table, &boot);
-    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(ones, 4), digest));
-    bs_hex(BS_SPAN(digest, 32), hex);
-    static const char shim[] =
-        "applications = ( { name = \"shim\"; digests = [\"sha256:4141414141414141414141414141414141414141414141414141"
-        "414141414141\"]; }, { name = \"uki\"; digests = [\"sha256:42424242424242424242424242424242424242424242"
-        "42424242424242424242\"]; } );";
-    int size = snprintf(
-        text, sizeof(text),
-        "{\"pcr\":4,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"4242424242424242424242424242424242424242424242424242"
-        "424242424242\"}],\"content_type\":\"systemd\",\"content\":{\"string\":\"x\"}}\n"
-        "{\"pcr\":2,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":\"systemd\",\"content\":{"
-        "\"string\":\"y\"}}\n",
-        hex);
-    put_bytes(&boot.userspace, text, (size_t)size);
-    scene_replay(&boot);
-    refused(P(4), shim, "applications.[1]", "uki of the policy was not started");
-    refused(P(2), "", "pcrs.events", "has no separator");
-}
-
-/* A log of userspace that leaves the last record out is not helped by the phase that needs no log. */
-static void who_sends_a_userspace_log_sends_all_of_it(void **state)
-{
-    (void)state;
-    put_record("other");
-    extend_words(&boot, "enter-initrd");
-    assert_not_good(&scene, &boot, uki_policy(), "pcrs", "lead to another value");
 }
 
 static void other_events_are_named_by_digest(void **state)
 {
     (void)state;
     log_filled(&table, "x", 2, EVENTLOG_BOOT_DRIVER, 0x66);
-    log_boot(&table, &boot);
     refused(P(2), "", "measured", "event 27");
     good(P(2), "measured = ( { pcr = 2; digests = [\"" FILL50 "\", \"" FILL66 "\"]; note = \"card\"; } );");
     refused(P(2) | P(3), "measured = ( { pcr = 3; digests = [\"" FILL66 "\"]; optional = true; } );", "measured",
@@ -380,7 +192,6 @@ static void other_events_are_named_by_digest(void **state)
     good(P(2), "measured = ( { pcr = 2; digests = [\"" FILL66 "\"]; }, { pcr = 2; digests = [\"" FILL66 "\", \"" FILL50
                "\"]; } );");
     log_remove(&table, "x");
-    log_boot(&table, &boot);
     refused(P(2), "measured = ( { pcr = 2; digests = [\"" FILL66 "\"]; note = \"the card\"; } );", "measured.[0]",
             "the card");
     good(P(2), "measured = ( { pcr = 2; digests = [\"" FILL66 "\"]; optional = true; } );");
@@ -482,32 +293,23 @@ static void trouble_with_references_is_an_error(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_policy_of_nothing_approves_nothing),
-        TEST(every_quoted_pcr_has_its_place),
-        TEST(the_caps_pcr_may_stay_unnamed_while_it_is_untouched),
-        TEST(the_log_leads_to_the_values),
-        TEST(a_dynamic_pcr_is_untouched_at_ones),
-        TEST(a_log_that_is_none_is_refused),
-        TEST(an_ignored_pcr_may_hold_anything),
-        TEST(a_pcr_of_the_firmware_has_one_separator),
-        TEST(what_firmware_says_of_itself_is_known_by_its_digest),
-        TEST(the_phase_of_the_initrd_needs_no_log),
-        TEST(events_of_userspace_are_judged_like_all_others),
-        TEST(userspace_proves_nothing_about_what_was_started),
-        TEST(who_sends_a_userspace_log_sends_all_of_it),
-        TEST(other_events_are_named_by_digest),
-        TEST(an_event_is_taken_by_one_rule_alone),
-        TEST(the_first_rule_that_is_broken_is_named),
-        TEST(the_nearest_reference_is_that_with_most_events_in_common),
-        TEST(trouble_with_references_is_an_error),
+        STAGE_TEST(a_policy_of_nothing_approves_nothing),
+        STAGE_TEST(every_quoted_pcr_has_its_place),
+        STAGE_TEST(the_caps_pcr_may_stay_unnamed_while_it_is_untouched),
+        STAGE_TEST(the_log_leads_to_the_values),
+        STAGE_TEST(a_dynamic_pcr_is_untouched_at_ones),
+        STAGE_TEST(a_log_that_is_none_is_refused),
+        STAGE_TEST(an_ignored_pcr_may_hold_anything),
+        STAGE_TEST(a_pcr_of_the_firmware_has_one_separator),
+        STAGE_TEST(what_firmware_says_of_itself_is_known_by_its_digest),
+        STAGE_TEST(other_events_are_named_by_digest),
+        STAGE_TEST(an_event_is_taken_by_one_rule_alone),
+        STAGE_TEST(the_first_rule_that_is_broken_is_named),
+        STAGE_TEST(the_nearest_reference_is_that_with_most_events_in_common),
+        STAGE_TEST(trouble_with_references_is_an_error),
     };
-    log_cert_read("leaf.pem", &cert);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    bs_buf_free(&cert.der);
-    return failed;
+    return STAGE_RUN(tests);
 }

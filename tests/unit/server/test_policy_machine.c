@@ -1,50 +1,5 @@
 /* What a policy says of the machine: PCRs taken whole, the version of its firmware, its TPM. */
-#include "policy_log.h"
-
-static struct log_cert cert;
-static struct log_table table, base;
-static struct scene_boot boot, reference;
-static struct scene scene;
-
-#define P(pcr) (1u << (pcr))
-#define FILL50 "sha256:5050505050505050505050505050505050505050505050505050505050505050"
-#define FILL66 "sha256:6666666666666666666666666666666666666666666666666666666666666666"
-
-static void reset(void)
-{
-    log_copy(&base, &table);
-    log_boot(&table, &boot);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    log_base(&base, &cert, &cert);
-    memset(&scene, 0, sizeof(scene));
-    boot = SCENE_BOOT;
-    reference = SCENE_BOOT;
-    reference.name = "golden";
-    reset();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scene_boot_free(&boot);
-    scene_boot_free(&reference);
-    return 0;
-}
-
-static void good(uint32_t events, const char *rules)
-{
-    assert_good(&scene, &boot, log_policy(&boot, events, "%s", rules));
-}
-
-static void refused(uint32_t events, const char *rules, const char *rule, const char *words)
-{
-    assert_not_good(&scene, &boot, log_policy(&boot, events, "%s", rules), rule, words);
-}
+#include "policy_stage.h"
 
 static const char *whole(const char *values)
 {
@@ -62,20 +17,20 @@ static void a_whole_pcr_has_a_given_value_or_a_references(void **state)
     snprintf(value, sizeof(value), "{ pcr = 2; digests = [\"" FILL66 "\", \"sha256:%s\"]; }", hex);
     assert_good(&scene, &boot, whole(value));
     assert_not_good(&scene, &boot, whole("{ pcr = 2; digests = [\"" FILL66 "\"]; }"), "values", hex);
-    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "reference golden");
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"gw-1.4\"; }"), "values", "reference gw-1.4");
     log_boot(&table, &reference);
     scene.references[0] = &reference;
-    assert_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"));
-    assert_good(&scene, &boot, whole("{ pcr = 2; digests = [\"" FILL66 "\"]; }, { pcr = 2; reference = \"golden\"; }"));
+    assert_good(&scene, &boot, whole("{ pcr = 2; reference = \"gw-1.4\"; }"));
+    assert_good(&scene, &boot, whole("{ pcr = 2; digests = [\"" FILL66 "\"]; }, { pcr = 2; reference = \"gw-1.4\"; }"));
     assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"other\"; }"), "values", "reference other");
     reference.pcrs[2][0] ^= 1;
-    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "PCR 2");
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"gw-1.4\"; }"), "values", "PCR 2");
     reference.pcrs[2][0] ^= 1;
     reference.mask &= ~P(2);
-    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "PCR 2");
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"gw-1.4\"; }"), "values", "PCR 2");
     reference.mask |= P(2);
     reference.bank = CRYPTO_SHA384;
-    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"golden\"; }"), "values", "PCR 2");
+    assert_not_good(&scene, &boot, whole("{ pcr = 2; reference = \"gw-1.4\"; }"), "values", "PCR 2");
 }
 
 #define BLOB "measured = ( { pcr = 0; digests = [\"" FILL50 "\"]; } );"
@@ -113,7 +68,6 @@ static void a_version_is_believed_only_when_it_was_measured(void **state)
     const char *policy = BLOB "firmware: { allow = ( { minimum = \"1.4\"; } ); };";
     struct log_event *version = log_find(&table, "version");
     version->digest[0] ^= 1;
-    log_boot(&table, &boot);
     refused(P(0), policy, "firmware", "no version that can be read");
     reset();
     /* the true one is old and hidden, another measured text is shown as the version */
@@ -121,24 +75,20 @@ static void a_version_is_believed_only_when_it_was_measured(void **state)
     version->type = EVENTLOG_POST_CODE;
     log_measured(&table, "shown", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string("9.9"));
     log_move_before(&table, "sep0");
-    log_boot(&table, &boot);
     refused(P(0), policy, "measured", "event 1");
     reset();
     log_measured(&table, "second", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string("9.9"));
     log_move_before(&table, "sep0");
-    log_boot(&table, &boot);
     refused(P(0), policy, "firmware", "no version that can be read");
     reset();
     log_remove(&table, "version");
     log_measured(&table, "late", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string("9.9"));
-    log_boot(&table, &boot);
     refused(P(0), policy, "firmware", "no version that can be read");
     static const char *const texts[] = { "", "1.4\x01", "1.4\xff" };
     for (size_t i = 0; i < COUNT(texts); i++) {
         log_remove(&table, i == 0 ? "late" : "text");
         log_measured(&table, "text", 0, EVENTLOG_CRTM_VERSION, bs_span_of_string(texts[i]));
         log_move_before(&table, "sep0");
-        log_boot(&table, &boot);
         refused(P(0), policy, "firmware", "no version that can be read");
     }
     log_remove(&table, "text");
@@ -147,7 +97,6 @@ static void a_version_is_believed_only_when_it_was_measured(void **state)
                          "1.0",
                          7));
     log_move_before(&table, "sep0");
-    log_boot(&table, &boot);
     refused(P(0), policy, "firmware", "no version that can be read");
 }
 
@@ -211,7 +160,6 @@ static void only_a_known_build_is_good_without_a_range(void **state)
     log_remove(&table, "version");
     log_measured(&table, "long", 0, EVENTLOG_CRTM_VERSION, BS_SPAN(version, sizeof(version)));
     log_move_before(&table, "blob");
-    log_boot(&table, &boot);
     refused(P(0), rules, "firmware", "no version that can be read");
 }
 
@@ -259,22 +207,17 @@ static void a_tpm_is_of_a_maker_and_has_a_version(void **state)
     refused(P(2), "tpm = ( { manufacturer = \"IFX\"; } );", "tpm", "no EK certificate");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_whole_pcr_has_a_given_value_or_a_references),
-        TEST(a_measured_version_is_in_a_range),
-        TEST(a_version_is_believed_only_when_it_was_measured),
-        TEST(a_known_build_has_a_vendor_and_a_version),
-        TEST(a_whole_pcr_0_is_no_version),
-        TEST(only_a_known_build_is_good_without_a_range),
-        TEST(the_value_of_one_pcr_is_none_of_another),
-        TEST(a_tpm_is_of_a_maker_and_has_a_version),
+        STAGE_TEST(a_whole_pcr_has_a_given_value_or_a_references),
+        STAGE_TEST(a_measured_version_is_in_a_range),
+        STAGE_TEST(a_version_is_believed_only_when_it_was_measured),
+        STAGE_TEST(a_known_build_has_a_vendor_and_a_version),
+        STAGE_TEST(a_whole_pcr_0_is_no_version),
+        STAGE_TEST(only_a_known_build_is_good_without_a_range),
+        STAGE_TEST(the_value_of_one_pcr_is_none_of_another),
+        STAGE_TEST(a_tpm_is_of_a_maker_and_has_a_version),
     };
-    log_cert_read("leaf.pem", &cert);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    bs_buf_free(&cert.der);
-    return failed;
+    return STAGE_RUN(tests);
 }

@@ -1,12 +1,5 @@
 /* The rules of PCR 7, secure_boot, signers and variables, against whoever can write the log, change keys, or measure on his own. */
-#include "policy_log.h"
-
-static struct log_cert good, other, kek;
-static struct log_table table;
-static struct scene_boot boot;
-static struct scene scene;
-
-#define POLICY_7 (1u << 7)
+#include "policy_stage.h"
 
 /* The other variables, as they were measured. */
 /* dbx first: the beginning of its name is another variable's. */
@@ -18,29 +11,9 @@ static struct scene scene;
     log_digest(&base, "dbx"), log_digest(&base, "PK"), log_digest(&base, "KEK"), log_digest(&base, "db"), \
         log_digest(&base, "authority")
 
-static struct log_table base;
-
-static int setup(void **state)
-{
-    (void)state;
-    log_base(&base, &good, &kek);
-    log_copy(&base, &table);
-    memset(&scene, 0, sizeof(scene));
-    boot = SCENE_BOOT;
-    log_boot(&table, &boot);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scene_boot_free(&boot);
-    return 0;
-}
-
 static const char *on_policy(void)
 {
-    return log_policy(&boot, POLICY_7, "secure_boot = \"on\"; " KEYS, KEY_DIGESTS);
+    return log_policy(&boot, P(7), "secure_boot = \"on\"; " KEYS, KEY_DIGESTS);
 }
 
 static struct bs_span secure_boot(uint8_t value)
@@ -48,7 +21,7 @@ static struct bs_span secure_boot(uint8_t value)
     return log_variable(&table, "SecureBoot", BS_SPAN(&value, 1));
 }
 
-static void refused(const char *rule, const char *words)
+static void on_refused(const char *rule, const char *words)
 {
     log_boot(&table, &boot);
     assert_not_good(&scene, &boot, on_policy(), rule, words);
@@ -58,27 +31,27 @@ static void secure_boot_is_what_the_policy_says(void **state)
 {
     (void)state;
     assert_good(&scene, &boot, on_policy());
-    assert_not_good(&scene, &boot, log_policy(&boot, POLICY_7, "secure_boot = \"off\"; " KEYS, KEY_DIGESTS),
-                    "secure_boot", "Secure Boot is on");
+    assert_not_good(&scene, &boot, log_policy(&boot, P(7), "secure_boot = \"off\"; " KEYS, KEY_DIGESTS), "secure_boot",
+                    "Secure Boot is on");
     struct log_event *event = log_find(&table, "SecureBoot");
     event->data = secure_boot(0);
     assert_ok(crypto_hash(CRYPTO_SHA256, event->data, event->digest));
     log_boot(&table, &boot);
     assert_not_good(&scene, &boot, on_policy(), "secure_boot", "Secure Boot is off");
-    assert_good(&scene, &boot, log_policy(&boot, POLICY_7, "secure_boot = \"off\"; " KEYS, KEY_DIGESTS));
+    assert_good(&scene, &boot, log_policy(&boot, P(7), "secure_boot = \"off\"; " KEYS, KEY_DIGESTS));
     event->data = log_variable(&table, "SecureBoot", BS_SPAN_NONE);
     assert_ok(crypto_hash(CRYPTO_SHA256, event->data, event->digest));
     log_boot(&table, &boot);
     assert_not_good(&scene, &boot, on_policy(), "secure_boot", "not set");
-    assert_good(&scene, &boot, log_policy(&boot, POLICY_7, "secure_boot = \"off\"; " KEYS, KEY_DIGESTS));
+    assert_good(&scene, &boot, log_policy(&boot, P(7), "secure_boot = \"off\"; " KEYS, KEY_DIGESTS));
 }
 
 static void an_event_without_a_rule_is_refused(void **state)
 {
     (void)state;
-    assert_not_good(&scene, &boot, log_policy(&boot, POLICY_7, KEYS, KEY_DIGESTS), "variables", "SecureBoot = 1");
+    assert_not_good(&scene, &boot, log_policy(&boot, P(7), KEYS, KEY_DIGESTS), "variables", "SecureBoot = 1");
     log_filled(&table, "x", 7, EVENTLOG_EFI_ACTION, 0x77);
-    refused("measured", "PCR 7");
+    on_refused("measured", "PCR 7");
 }
 
 static void a_lying_log_does_not_switch_secure_boot_on(void **state)
@@ -88,11 +61,11 @@ static void a_lying_log_does_not_switch_secure_boot_on(void **state)
     struct bs_span off = secure_boot(0);
     /* the digest of "off", the data of "on" */
     assert_ok(crypto_hash(CRYPTO_SHA256, off, event->digest));
-    refused("secure_boot", "event 3");
+    on_refused("secure_boot", "event 3");
     /* retyped, with other data: it is still what it is by its digest */
     event->type = EVENTLOG_EFI_ACTION;
     event->data = BS_SPAN(table.arena, 0);
-    refused("secure_boot", "Secure Boot off");
+    on_refused("secure_boot", "Secure Boot off");
 }
 
 static void a_retyped_variable_is_the_same_variable(void **state)
@@ -110,24 +83,24 @@ static void secure_boot_counts_once_and_before_the_separator(void **state)
     (void)state;
     log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(1));
     log_move_before(&table, "PK");
-    refused("secure_boot", "measured twice");
+    on_refused("secure_boot", "measured twice");
     log_remove(&table, "again");
     log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(0));
     log_move_before(&table, "SecureBoot");
-    refused("secure_boot", "Secure Boot off");
+    on_refused("secure_boot", "Secure Boot off");
     log_remove(&table, "again");
     log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(0));
-    refused("secure_boot", "measured twice");
+    on_refused("secure_boot", "measured twice");
     log_remove(&table, "again");
     log_remove(&table, "SecureBoot");
-    refused("secure_boot", "measured no variable SecureBoot");
+    on_refused("secure_boot", "measured no variable SecureBoot");
     log_measured(&table, "late", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(1));
-    refused("secure_boot", "behind the firmware's own part");
+    on_refused("secure_boot", "behind the firmware's own part");
 }
 
 static const char *signer_policy(const char *signers)
 {
-    return log_policy(&boot, POLICY_7,
+    return log_policy(&boot, P(7),
                       "secure_boot = \"on\"; signers = ( %s ); variables = ( { name = \"PK\"; digests = [\"%s\"]; },"
                       "{ name = \"dbx\"; digests = [\"%s\"]; } );",
                       signers, log_digest(&base, "PK"), log_digest(&base, "dbx"));
@@ -138,14 +111,14 @@ static const char *db_and_kek(const struct log_cert *db)
     static char signers[1024];
     snprintf(signers, sizeof(signers),
              "{ variable = \"db\"; fingerprint = \"%s\"; }, { variable = \"KEK\"; subject = \"%s\"; }", db->fingerprint,
-             kek.subject);
+             kek_cert.subject);
     return signer_policy(signers);
 }
 
 static void signer_refused(const char *words)
 {
     log_boot(&table, &boot);
-    assert_not_good(&scene, &boot, db_and_kek(&good), "signers", words);
+    assert_not_good(&scene, &boot, db_and_kek(&db_cert), "signers", words);
 }
 
 static void change(const char *label, struct bs_span data)
@@ -159,38 +132,38 @@ static void signers_are_named_by_fingerprint_or_subject(void **state)
 {
     (void)state;
     char signers[1024];
-    assert_good(&scene, &boot, db_and_kek(&good));
-    assert_not_good(&scene, &boot, db_and_kek(&other), "signers", good.subject);
+    assert_good(&scene, &boot, db_and_kek(&db_cert));
+    assert_not_good(&scene, &boot, db_and_kek(&other_cert), "signers", db_cert.subject);
     snprintf(signers, sizeof(signers),
-             "{ variable = \"db\"; subject = \"%s\"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }", good.subject,
-             kek.fingerprint);
+             "{ variable = \"db\"; subject = \"%s\"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }", db_cert.subject,
+             kek_cert.fingerprint);
     assert_good(&scene, &boot, signer_policy(signers));
     snprintf(signers, sizeof(signers),
-             "{ variable = \"db\"; subject = \"%s \"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }", good.subject,
-             kek.fingerprint);
+             "{ variable = \"db\"; subject = \"%s \"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }",
+             db_cert.subject, kek_cert.fingerprint);
     assert_not_good(&scene, &boot, signer_policy(signers), "signers", "db");
     /* a signer of one variable is none of another */
     snprintf(signers, sizeof(signers),
              "{ variable = \"db\"; fingerprint = \"%s\"; }, { variable = \"KEK\"; fingerprint = \"%s\"; }",
-             kek.fingerprint, good.fingerprint);
+             kek_cert.fingerprint, db_cert.fingerprint);
     assert_not_good(&scene, &boot, signer_policy(signers), "signers", "KEK");
 }
 
 static void a_key_more_in_db_is_refused(void **state)
 {
     (void)state;
-    struct bs_span certs[] = { bs_buf_span(&good.der), bs_buf_span(&other.der) };
+    struct bs_span certs[] = { bs_buf_span(&db_cert.der), bs_buf_span(&other_cert.der) };
     change("db", log_variable(&table, "db", log_lists(&table, certs, 2)));
-    signer_refused(other.fingerprint);
+    signer_refused(other_cert.fingerprint);
     change("db", log_variable(&table, "db", log_lists(&table, certs, 1)));
     log_boot(&table, &boot);
-    assert_good(&scene, &boot, db_and_kek(&good));
+    assert_good(&scene, &boot, db_and_kek(&db_cert));
 }
 
 static void a_variable_that_nobody_can_read_is_refused(void **state)
 {
     (void)state;
-    struct bs_span cert = bs_buf_span(&good.der);
+    struct bs_span cert = bs_buf_span(&db_cert.der);
     struct bs_span lists = log_lists(&table, &cert, 1);
     change("db", log_variable(&table, "db", BS_SPAN_NONE));
     signer_refused("no certificate at all");
@@ -214,20 +187,20 @@ static void a_variable_that_nobody_can_read_is_refused(void **state)
 static void data_that_were_not_measured_name_no_signer(void **state)
 {
     (void)state;
-    struct bs_span cert = bs_buf_span(&other.der);
+    struct bs_span cert = bs_buf_span(&other_cert.der);
     struct bs_span bad = log_variable(&table, "db", log_lists(&table, &cert, 1));
     assert_ok(crypto_hash(CRYPTO_SHA256, bad, log_find(&table, "db")->digest)); /* the data stay the good ones */
     signer_refused("not what was");
     change("db", bad);
-    signer_refused(other.fingerprint);
+    signer_refused(other_cert.fingerprint);
     log_find(&table, "db")->type = EVENTLOG_EFI_ACTION;
-    signer_refused(other.fingerprint);
+    signer_refused(other_cert.fingerprint);
 }
 
 static void db_counts_once_and_before_the_separator(void **state)
 {
     (void)state;
-    struct bs_span cert = bs_buf_span(&other.der);
+    struct bs_span cert = bs_buf_span(&other_cert.der);
     struct bs_span bad = log_variable(&table, "db", log_lists(&table, &cert, 1));
     log_measured(&table, "bad", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, bad);
     log_move_behind(&table, "db");
@@ -235,14 +208,14 @@ static void db_counts_once_and_before_the_separator(void **state)
     log_remove(&table, "bad");
     log_measured(&table, "bad", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, bad);
     log_move_before(&table, "db");
-    signer_refused(other.fingerprint);
+    signer_refused(other_cert.fingerprint);
     log_remove(&table, "bad");
     /* the true one is hidden, and a good one is measured later by whoever was started */
     struct log_event late = *log_find(&table, "db");
     change("db", bad);
     log_find(&table, "db")->type = EVENTLOG_IPL;
     log_measured(&table, "late", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, late.data);
-    signer_refused(other.fingerprint);
+    signer_refused(other_cert.fingerprint);
     log_remove(&table, "db");
     signer_refused("db");
 }
@@ -250,7 +223,7 @@ static void db_counts_once_and_before_the_separator(void **state)
 static void another_variable_is_not_db(void **state)
 {
     (void)state;
-    struct bs_span cert = bs_buf_span(&good.der);
+    struct bs_span cert = bs_buf_span(&db_cert.der);
     static const struct {
         size_t at;
         uint8_t value;
@@ -266,18 +239,18 @@ static void another_variable_is_not_db(void **state)
 static void an_image_admitted_by_another_key_is_refused(void **state)
 {
     (void)state;
-    struct bs_span cert = bs_buf_span(&other.der);
+    struct bs_span cert = bs_buf_span(&other_cert.der);
     log_measured(&table, "other", 7, EVENTLOG_VARIABLE_AUTHORITY, log_variable(&table, "db", log_entry(&table, cert)));
-    signer_refused(other.fingerprint);
+    signer_refused(other_cert.fingerprint);
     log_find(&table, "other")->type = EVENTLOG_EFI_ACTION;
-    signer_refused(other.fingerprint);
+    signer_refused(other_cert.fingerprint);
     change("other", log_variable(&table, "MokList", log_entry(&table, cert)));
     log_find(&table, "other")->type = EVENTLOG_VARIABLE_AUTHORITY;
     signer_refused("MokList"); /* no signer of it at all: left over */
     change("other", log_variable(&table, "db", BS_SPAN(cert.data, 40)));
     signer_refused("signers do not name");
     /* keys of KEK admit no image, and none of them is a way to measure more behind the separator */
-    change("other", log_variable(&table, "KEK", log_entry(&table, bs_buf_span(&kek.der))));
+    change("other", log_variable(&table, "KEK", log_entry(&table, bs_buf_span(&kek_cert.der))));
     signer_refused("event 27");
     log_remove(&table, "other");
     log_remove(&table, "authority");
@@ -293,18 +266,18 @@ static void what_admits_nothing_demands_no_admission(void **state)
     assert_good(
         &scene, &boot,
         log_policy(
-            &boot, POLICY_7,
+            &boot, P(7),
             "secure_boot = \"on\"; signers = ( { variable = \"KEK\"; fingerprint = \"%s\"; }, { variable = \"PK\"; fingerprint = "
             "\"%s\"; } ); variables = ( { name = \"db\"; digests = [\"%s\"]; }, { name = \"dbx\"; digests = [\"%s\"]; } );",
-            kek.fingerprint, kek.fingerprint, log_digest(&base, "db"), log_digest(&base, "dbx")));
+            kek_cert.fingerprint, kek_cert.fingerprint, log_digest(&base, "db"), log_digest(&base, "dbx")));
     assert_good(
         &scene, &boot,
         log_policy(
-            &boot, POLICY_7,
+            &boot, P(7),
             "signers = ( { variable = \"db\"; fingerprint = \"%s\"; } ); variables = ( { name = \"PK\"; digests = [\"%s\"]; },"
             "{ name = \"KEK\"; digests = [\"%s\"]; }, { name = \"dbx\"; digests = [\"%s\"]; },"
             "{ name = \"SecureBoot\"; digests = [\"%s\"]; } );",
-            good.fingerprint, log_digest(&base, "PK"), log_digest(&base, "KEK"), log_digest(&base, "dbx"),
+            db_cert.fingerprint, log_digest(&base, "PK"), log_digest(&base, "KEK"), log_digest(&base, "dbx"),
             log_digest(&base, "SecureBoot")));
 }
 
@@ -312,14 +285,14 @@ static void mok_admits_where_it_is_named(void **state)
 {
     (void)state;
     char signers[1024];
-    struct bs_span cert = bs_buf_span(&other.der);
+    struct bs_span cert = bs_buf_span(&other_cert.der);
     log_measured(&table, "mok", 7, EVENTLOG_VARIABLE_AUTHORITY,
                  log_variable(&table, "MokList", log_entry(&table, cert)));
     log_boot(&table, &boot);
     snprintf(signers, sizeof(signers),
              "{ variable = \"db\"; fingerprint = \"%s\"; }, { variable = \"KEK\"; subject = \"%s\"; },"
              "{ variable = \"MokList\"; fingerprint = \"%s\"; }",
-             good.fingerprint, kek.subject, other.fingerprint);
+             db_cert.fingerprint, kek_cert.subject, other_cert.fingerprint);
     assert_good(&scene, &boot, signer_policy(signers));
 }
 
@@ -328,23 +301,23 @@ static void a_variable_has_a_named_digest_once(void **state)
     (void)state;
     uint8_t two[1] = { 2 };
     change("dbx", log_variable(&table, "dbx", BS_SPAN(two, 1)));
-    refused("variables.[0]", "the variable dbx has another value");
+    on_refused("variables.[0]", "the variable dbx has another value");
     assert_true(scene.verdict.has_event);
     assert_int_equal(scene.verdict.event, 7);
     log_copy(&base, &table);
     log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, log_find(&table, "dbx")->data);
     log_move_behind(&table, "dbx");
-    refused("variables.[0]", "twice");
+    on_refused("variables.[0]", "twice");
     log_remove(&table, "again");
     log_measured(&table, "again", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, log_variable(&table, "dbx", BS_SPAN(two, 1)));
     log_move_behind(&table, "dbx");
-    refused("variables.[0]", "twice");
+    on_refused("variables.[0]", "twice");
     log_remove(&table, "again");
     struct bs_span dbx = log_find(&table, "dbx")->data;
     log_remove(&table, "dbx");
-    refused("variables.[0]", "was not measured");
+    on_refused("variables.[0]", "was not measured");
     log_measured(&table, "late", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, dbx);
-    refused("variables.[0]", "behind the firmware's own part");
+    on_refused("variables.[0]", "behind the firmware's own part");
 }
 
 /* What the log only says to be the variable is none; its digest needs a rule of its own. */
@@ -354,13 +327,12 @@ static void a_claim_is_no_second_variable(void **state)
     log_filled(&table, "claim", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, 0x66);
     log_find(&table, "claim")->data = log_find(&table, "dbx")->data;
     log_move_before(&table, "dbx");
-    refused("variables", "event 7");
+    on_refused("variables", "event 7");
     char rules[2048];
     snprintf(rules, sizeof(rules), "secure_boot = \"on\"; " KEYS, KEY_DIGESTS);
     *strrchr(rules, ')') = '\0';
-    assert_good(
-        &scene, &boot,
-        log_policy(&boot, POLICY_7, "%s, { pcr = 7; digests = [\"%s\"]; } );", rules, log_digest(&table, "claim")));
+    assert_good(&scene, &boot,
+                log_policy(&boot, P(7), "%s, { pcr = 7; digests = [\"%s\"]; } );", rules, log_digest(&table, "claim")));
 }
 
 static void a_pcr_without_a_separator_has_variables_all_the_same(void **state)
@@ -368,7 +340,7 @@ static void a_pcr_without_a_separator_has_variables_all_the_same(void **state)
     (void)state;
     log_filled(&table, "mok", 14, EVENTLOG_IPL, 0x66);
     log_boot(&table, &boot);
-    const char *policy = log_policy(&boot, 1u << 14, "variables = ( { name = \"MokListRT\"; digests = [\"%s\"]; } );",
+    const char *policy = log_policy(&boot, P(14), "variables = ( { name = \"MokListRT\"; digests = [\"%s\"]; } );",
                                     log_digest(&table, "mok"));
     assert_good(&scene, &boot, policy);
     log_filled(&table, "again", 14, EVENTLOG_IPL, 0x66);
@@ -379,7 +351,7 @@ static void a_pcr_without_a_separator_has_variables_all_the_same(void **state)
 static void a_variable_may_be_optional(void **state)
 {
     (void)state;
-    uint32_t mask = 1u << 1;
+    uint32_t mask = P(1);
 #define ORDER_RULE "variables = ( { name = \"BootOrder\"; digests = [\"%s\"]; optional = %s; } );"
     assert_good(&scene, &boot, log_policy(&boot, mask, ORDER_RULE, log_digest(&base, "order"), "false"));
     log_remove(&table, "order");
@@ -400,42 +372,33 @@ static void a_boot_variable_is_known_by_its_contents(void **state)
     assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(order, 2), event->digest));
     log_boot(&table, &boot);
     assert_not_good(&scene, &boot,
-                    log_policy(&boot, 1u << 1, "variables = ( { name = \"BootOrder\"; digests = [\"%s\"]; } );",
+                    log_policy(&boot, P(1), "variables = ( { name = \"BootOrder\"; digests = [\"%s\"]; } );",
                                log_digest(&base, "order")),
                     "variables.[0]", "has another value");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(secure_boot_is_what_the_policy_says),
-        TEST(an_event_without_a_rule_is_refused),
-        TEST(a_lying_log_does_not_switch_secure_boot_on),
-        TEST(a_retyped_variable_is_the_same_variable),
-        TEST(secure_boot_counts_once_and_before_the_separator),
-        TEST(signers_are_named_by_fingerprint_or_subject),
-        TEST(a_key_more_in_db_is_refused),
-        TEST(a_variable_that_nobody_can_read_is_refused),
-        TEST(data_that_were_not_measured_name_no_signer),
-        TEST(db_counts_once_and_before_the_separator),
-        TEST(another_variable_is_not_db),
-        TEST(an_image_admitted_by_another_key_is_refused),
-        TEST(what_admits_nothing_demands_no_admission),
-        TEST(mok_admits_where_it_is_named),
-        TEST(a_variable_has_a_named_digest_once),
-        TEST(a_claim_is_no_second_variable),
-        TEST(a_pcr_without_a_separator_has_variables_all_the_same),
-        TEST(a_variable_may_be_optional),
-        TEST(a_boot_variable_is_known_by_its_contents),
+        STAGE_TEST(secure_boot_is_what_the_policy_says),
+        STAGE_TEST(an_event_without_a_rule_is_refused),
+        STAGE_TEST(a_lying_log_does_not_switch_secure_boot_on),
+        STAGE_TEST(a_retyped_variable_is_the_same_variable),
+        STAGE_TEST(secure_boot_counts_once_and_before_the_separator),
+        STAGE_TEST(signers_are_named_by_fingerprint_or_subject),
+        STAGE_TEST(a_key_more_in_db_is_refused),
+        STAGE_TEST(a_variable_that_nobody_can_read_is_refused),
+        STAGE_TEST(data_that_were_not_measured_name_no_signer),
+        STAGE_TEST(db_counts_once_and_before_the_separator),
+        STAGE_TEST(another_variable_is_not_db),
+        STAGE_TEST(an_image_admitted_by_another_key_is_refused),
+        STAGE_TEST(what_admits_nothing_demands_no_admission),
+        STAGE_TEST(mok_admits_where_it_is_named),
+        STAGE_TEST(a_variable_has_a_named_digest_once),
+        STAGE_TEST(a_claim_is_no_second_variable),
+        STAGE_TEST(a_pcr_without_a_separator_has_variables_all_the_same),
+        STAGE_TEST(a_variable_may_be_optional),
+        STAGE_TEST(a_boot_variable_is_known_by_its_contents),
     };
-    log_cert_read("leaf.pem", &good);
-    log_cert_read("issuer.pem", &other);
-    log_cert_read("root.pem", &kek);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    bs_buf_free(&good.der);
-    bs_buf_free(&other.der);
-    bs_buf_free(&kek.der);
-    return failed;
+    return STAGE_RUN(tests);
 }
