@@ -17,8 +17,9 @@
 enum { EXIT_SURVIVED = 1, EXIT_USAGE = 2, EXIT_FIRST = 3, EXIT_NO_GOOD = 4, EXIT_TRACE = 5 };
 
 static const struct attack_family *const families[] = {
-    &attack_certificates, &attack_keys,     &attack_quote, &attack_log,     &attack_userspace, &attack_policy,
-    &attack_message,      &attack_sequence, &attack_lines, &attack_framing, &attack_races,
+    &attack_certificates, &attack_keys,    &attack_quote,    &attack_log,     &attack_userspace,
+    &attack_policy,       &attack_message, &attack_sequence, &attack_devices, &attack_confirmations,
+    &attack_lines,        &attack_framing, &attack_races,
 };
 
 static struct {

@@ -38,7 +38,8 @@ struct attack_family {
         .name = title, .attacks = table, .count = COUNT(table), ##__VA_ARGS__ \
     }
 extern const struct attack_family attack_certificates, attack_keys, attack_quote, attack_log, attack_userspace,
-    attack_policy, attack_message, attack_sequence, attack_lines, attack_framing, attack_races;
+    attack_policy, attack_message, attack_sequence, attack_devices, attack_confirmations, attack_lines, attack_framing,
+    attack_races;
 
 struct outcome {
     enum message_kind kind; /* 0: no message of ours */
