@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/userlog.h"
+#include "unit/server/policy_text.h"
 
 const char *const vector_names[VECTORS] = {
     "arm64-aavmf-direct-kernel", "arm64-aavmf-uki",          "arm64-uboot-uki",
@@ -84,9 +85,7 @@ const struct policy_verdict *scene_judge(struct scene *scene, const struct scene
 {
     struct policy_references references = { scene, find, each };
     struct policy_file file;
-    struct conf_problem problem;
-    if (policy_parse(bs_span_of_string(policy), &file, &problem) != BS_OK)
-        fail_msg("%s\n%s", problem.text, policy);
+    policy_must_parse(bs_span_of_string(policy), &file);
     scene->subject.boot = view(boot);
     if (!scene->subject.tpm_manufacturer)
         scene->subject.tpm_manufacturer = "";

@@ -1,35 +1,42 @@
 /* What is a policy, and what is refused when it is applied. */
-#include "unit.h"
+#include "policy_text.h"
 
 #include "server/policy/command_line.h"
-#include "server/policy/policy_file.h"
 #include "server/policy/version.h"
 
 #define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define D2 "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 #define F1 "1111111111111111111111111111111111111111111111111111111111111111"
 
+#define HEAD "name = \"p\"; pcrs: { events = [0, 1, 4, 5, 7, 9, 11, 12]; whole = [2]; ignore = [3, 6]; };\n"
+#define TWO "values = ( { pcr = 2; digests = [\"" D1 "\"]; } );\n"
+#define FEW "name = \"p\"; pcrs: { events = [3]; };\n"
+
+/* A policy, or what is to stand behind a good beginning of one, and words of the complaint. */
+struct wrong {
+    const char *text, *words;
+};
+
+static void assert_refused(const char *beginning, const struct wrong *wrong, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[2048];
+        struct policy_file policy;
+        struct conf_problem problem = { "" };
+        assert_true((size_t)snprintf(text, sizeof(text), "%s%s", beginning, wrong[i].text) < sizeof(text));
+        if (policy_parse(bs_span_of_string(text), &policy, &problem) != BS_ERR_CONFIG)
+            fail_msg("this is a policy: %s", text);
+        if (!strstr(problem.text, wrong[i].words))
+            fail_msg("%s: \"%s\" is not in \"%s\"", text, wrong[i].words, problem.text);
+    }
+}
+
 static void assert_parsed(const char *text)
 {
     struct policy_file policy;
-    struct conf_problem problem;
-    if (policy_parse(bs_span_of_string(text), &policy, &problem) != BS_OK)
-        fail_msg("%s: %s", text, problem.text);
+    policy_must_parse(bs_span_of_string(text), &policy);
     policy_free(&policy);
 }
-
-/* Refused, with these words in the complaint. */
-static void assert_refused(const char *text, const char *words)
-{
-    struct policy_file policy;
-    struct conf_problem problem = { "" };
-    assert_err(policy_parse(bs_span_of_string(text), &policy, &problem), BS_ERR_CONFIG);
-    if (!strstr(problem.text, words))
-        fail_msg("%s: \"%s\" is not in \"%s\"", text, words, problem.text);
-}
-
-#define HEAD "name = \"p\"; pcrs: { events = [0, 1, 4, 5, 7, 9, 11, 12]; whole = [2]; ignore = [3, 6]; };\n"
-#define TWO "values = ( { pcr = 2; digests = [\"" D1 "\"]; } );\n"
 
 static void every_rule_is_read(void **state)
 {
@@ -47,9 +54,7 @@ static void every_rule_is_read(void **state)
         "  allow = ( { vendor = \"V\"; minimum = \"1.2\"; } ); deny = ( { maximum = \"1.1\"; } ); };\n"
         "tpm = ( { manufacturer = \"IFX\"; minimum = \"7.85.0.0\"; } );\n";
     struct policy_file policy;
-    struct conf_problem problem;
-    if (policy_parse(bs_span_of_string(text), &policy, &problem) != BS_OK)
-        fail_msg("%s", problem.text);
+    policy_must_parse(bs_span_of_string(text), &policy);
     assert_string_equal(policy.name, "p");
     assert_int_equal(policy.events, 0x1ab3);
     assert_int_equal(policy.whole, 4);
@@ -81,8 +86,7 @@ static void what_is_not_said_is_not_on(void **state)
 {
     (void)state;
     struct policy_file policy;
-    struct conf_problem problem;
-    assert_ok(policy_parse(bs_span_of_string(HEAD TWO), &policy, &problem));
+    policy_must_parse(bs_span_of_string(HEAD TWO), &policy);
     assert_int_equal(policy.secure_boot, POLICY_SECURE_BOOT_ANY);
     assert_false(policy_has_command_line(&policy));
     assert_false(policy_has_firmware(&policy));
@@ -92,75 +96,107 @@ static void what_is_not_said_is_not_on(void **state)
 static void what_is_unknown_or_empty_is_refused(void **state)
 {
     (void)state;
-    assert_refused("", "name");
-    assert_refused("name = \"p\";", "approves nothing");
-    assert_refused("name = \"p\"; pcrs: { ignore = [0, 7]; };", "approves nothing");
-    assert_refused("name = \"p\"; pcrs: { events = [4, 16]; };", "PCR 16 says nothing");
-    assert_refused("name = \"p\"; pcrs: { events = [4]; whole = [23]; };", "PCR 23 says nothing");
-    assert_refused("name = \"a b\"; pcrs: { events = [4]; };", "must be letters");
-    assert_refused(HEAD TWO "secureboot = \"on\";", "unknown key");
-    assert_refused(HEAD TWO "secure_boot = \"maybe\";", "one of");
-    assert_refused(HEAD TWO "firmware: { allow = (); };", "1 to");
-    assert_refused(HEAD TWO "tpm = ();", "1 to");
-    assert_refused(HEAD TWO "command_line: { required = []; };", "1 to");
-    assert_refused(HEAD TWO "initrd = [];", "1 to");
-    assert_refused(HEAD TWO "measured = ( { pcr = 9; digests = []; } );", "1 to");
-    assert_refused(HEAD TWO "measured = ( { pcr = 24; digests = [\"" D1 "\"]; } );", "0 to 23");
+    static const struct wrong rules[] = {
+        { "secureboot = \"on\";", "unknown key" },
+        { "secure_boot = \"maybe\";", "one of" },
+        { "firmware: { allow = (); };", "1 to" },
+        { "tpm = ();", "1 to" },
+        { "command_line: { required = []; };", "1 to" },
+        { "initrd = [];", "1 to" },
+        { "measured = ( { pcr = 9; digests = []; } );", "1 to" },
+        { "measured = ( { pcr = 24; digests = [\"" D1 "\"]; } );", "0 to 23" },
+    };
+    static const struct wrong files[] = {
+        { "", "name" },
+        { "name = \"p\";", "approves nothing" },
+        { "name = \"p\"; pcrs: { ignore = [0, 7]; };", "approves nothing" },
+        { "name = \"p\"; pcrs: { events = [4, 16]; };", "PCR 16 says nothing" },
+        { "name = \"p\"; pcrs: { events = [4]; whole = [23]; };", "PCR 23 says nothing" },
+        { "name = \"a b\"; pcrs: { events = [4]; };", "must be letters" },
+    };
+    assert_refused(HEAD TWO, rules, COUNT(rules));
+    assert_refused("", files, COUNT(files));
 }
 
 static void digests_are_written_in_one_way(void **state)
 {
     (void)state;
+    static const struct wrong rules[] = {
+        { "initrd = [\"" F1 "\"];", "initrd.[0]" },
+        { "initrd = [\"sha256:1111\"];", "is no digest" },
+        { "initrd = [\"sha384:" F1 "\"];", "is no digest" },
+        { "initrd = [\"md5:" F1 "\"];", "is no digest" },
+        { "initrd = [\"sha256:" F1 "00\"];", "is no digest" },
+        { "initrd = [\"" D1 "\", \"" D1 "\"];", "twice" },
+        { "variables = ( { name = \"db\"; digests = [\"x\"]; } );", "variables.[0].digests.[0]" },
+        { "applications = ( { name = \"a\"; digests = [\"x\"]; } );", "is no digest" },
+        { "sections = ( { name = \".a\"; digests = [\"x\"]; } );", "is no digest" },
+        { "measured = ( { pcr = 9; digests = [\"x\"]; } );", "is no digest" },
+        { "firmware: { known = ( { version = \"1\"; values = [\"x\"]; } ); };", "is no digest" },
+    };
+    static const struct wrong values[] = {
+        { "values = ( { pcr = 2; digests = [\"x\"]; } );", "is no digest" },
+    };
+    assert_refused(HEAD TWO, rules, COUNT(rules));
+    assert_refused(HEAD, values, COUNT(values));
     assert_parsed(HEAD TWO "initrd = [\"sha1:0123456789abcdef0123456789ABCDEF01234567\"];");
-    assert_refused(HEAD TWO "initrd = [\"" F1 "\"];", "initrd.[0]");
-    assert_refused(HEAD TWO "initrd = [\"sha256:1111\"];", "is no digest");
-    assert_refused(HEAD TWO "initrd = [\"sha384:" F1 "\"];", "is no digest");
-    assert_refused(HEAD TWO "initrd = [\"md5:" F1 "\"];", "is no digest");
-    assert_refused(HEAD TWO "initrd = [\"sha256:" F1 "00\"];", "is no digest");
-    assert_refused(HEAD TWO "initrd = [\"" D1 "\", \"" D1 "\"];", "twice");
-    assert_refused(HEAD TWO "variables = ( { name = \"db\"; digests = [\"x\"]; } );", "variables.[0].digests.[0]");
-    assert_refused(HEAD TWO "applications = ( { name = \"a\"; digests = [\"x\"]; } );", "is no digest");
-    assert_refused(HEAD TWO "sections = ( { name = \".a\"; digests = [\"x\"]; } );", "is no digest");
-    assert_refused(HEAD TWO "measured = ( { pcr = 9; digests = [\"x\"]; } );", "is no digest");
-    assert_refused(HEAD "values = ( { pcr = 2; digests = [\"x\"]; } );", "is no digest");
-    assert_refused(HEAD TWO "firmware: { known = ( { version = \"1\"; values = [\"x\"]; } ); };", "is no digest");
 }
-
-#define FEW "name = \"p\"; pcrs: { events = [3]; };\n"
 
 static void what_can_never_match_is_refused(void **state)
 {
     (void)state;
-    assert_refused(FEW "secure_boot = \"off\";", "PCR 7 is not in pcrs.events");
-    assert_refused(FEW "signers = ( { variable = \"db\"; subject = \"CN=x\"; } );", "PCR 7 is not");
-    assert_refused(FEW "variables = ( { name = \"BootOrder\"; digests = [\"" D1 "\"]; } );", "PCR 1 is not");
-    assert_refused(FEW "applications = ( { name = \"a\"; digests = [\"" D1 "\"]; } );", "PCR 4 is not");
-    assert_refused(FEW "applications = ( { release = \"a\"; } );", "PCR 4, 9 or 11 is not");
-    assert_refused(FEW "sections = ( { name = \".linux\"; digests = [\"" D1 "\"]; } );", "PCR 11 is not");
-    assert_refused(FEW "command_line: { required = [\"ro\"]; };", "PCR 8, 9, 11 or 12 is not");
-    assert_refused(FEW "initrd = [\"" D1 "\"];", "PCR 9 is not");
-    assert_refused(FEW "measured = ( { pcr = 4; digests = [\"" D1 "\"]; } );", "PCR 4 is not");
-    assert_refused(FEW "values = ( { pcr = 3; digests = [\"" D1 "\"]; } );", "PCR 3 is not in pcrs.whole");
-    assert_refused(FEW "firmware: { known = ( { version = \"1\"; values = [\"" D1 "\"]; } ); };", "PCR 0 is neither");
-    assert_refused("name = \"p\"; pcrs: { whole = [3]; };", "PCR 3 can never be good");
-    assert_refused(HEAD TWO "command_line: { required = [\"ro\", \"init=/x\"]; forbidden = [\"init=\"]; };",
-                   "can never match");
-    assert_refused(HEAD TWO "command_line: { exact = [\"rw\"]; required = [\"ro\"]; };", "can never match");
-    assert_refused(HEAD TWO "command_line: { exact = [\"ro\"]; forbidden = [\"ro\"]; };", "can never match");
-    assert_refused(HEAD TWO "command_line: { exact = [\"\"]; };", "is not measured");
-    assert_refused(HEAD TWO "firmware: { deny = ( { minimum = \"1\"; } ); };", "approves nothing");
-    assert_refused(HEAD TWO "firmware: { allow = ( { minimum = \"2\"; maximum = \"1\"; } ); };", "can never match");
-    assert_refused(HEAD TWO "firmware: { allow = ( { minimum = \"2\"; maximum = \"b\"; } ); };", "can never match");
-    assert_refused(HEAD TWO "firmware: { allow = ( { vendor = \"V\"; } ); };", "no build of V");
-    assert_refused("name = \"p\"; pcrs: { whole = [0]; }; values = ( { pcr = 0; reference = \"r\"; } );"
-                   "firmware: { allow = ( { minimum = \"2\"; } ); };",
-                   "only builds of firmware.known");
-    assert_refused(HEAD TWO "tpm = ( { minimum = \"2.0.0.0\"; maximum = \"1.0.0.0\"; } );", "can never match");
+    static const struct wrong rules[] = {
+        { "command_line: { required = [\"ro\", \"init=/x\"]; forbidden = [\"init=\"]; };", "can never match" },
+        { "command_line: { exact = [\"rw\"]; required = [\"ro\"]; };", "can never match" },
+        { "command_line: { exact = [\"ro\"]; forbidden = [\"ro\"]; };", "can never match" },
+        { "command_line: { exact = [\"\"]; };", "is not measured" },
+        { "firmware: { deny = ( { minimum = \"1\"; } ); };", "approves nothing" },
+        { "firmware: { allow = ( { minimum = \"2\"; maximum = \"1\"; } ); };", "can never match" },
+        { "firmware: { allow = ( { minimum = \"2\"; maximum = \"b\"; } ); };", "can never match" },
+        { "firmware: { allow = ( { vendor = \"V\"; } ); };", "no build of V" },
+        { "tpm = ( { minimum = \"2.0.0.0\"; maximum = \"1.0.0.0\"; } );", "can never match" },
+    };
+    static const struct wrong few[] = {
+        { "secure_boot = \"off\";", "PCR 7 is not in pcrs.events" },
+        { "signers = ( { variable = \"db\"; subject = \"CN=x\"; } );", "PCR 7 is not" },
+        { "variables = ( { name = \"BootOrder\"; digests = [\"" D1 "\"]; } );", "PCR 1 is not" },
+        { "applications = ( { name = \"a\"; digests = [\"" D1 "\"]; } );", "PCR 4 is not" },
+        { "applications = ( { release = \"a\"; } );", "PCR 4, 9 or 11 is not" },
+        { "sections = ( { name = \".linux\"; digests = [\"" D1 "\"]; } );", "PCR 11 is not" },
+        { "command_line: { required = [\"ro\"]; };", "PCR 8, 9, 11 or 12 is not" },
+        { "initrd = [\"" D1 "\"];", "PCR 9 is not" },
+        { "measured = ( { pcr = 4; digests = [\"" D1 "\"]; } );", "PCR 4 is not" },
+        { "values = ( { pcr = 3; digests = [\"" D1 "\"]; } );", "PCR 3 is not in pcrs.whole" },
+        { "firmware: { known = ( { version = \"1\"; values = [\"" D1 "\"]; } ); };", "PCR 0 is neither" },
+    };
+    static const struct wrong files[] = {
+        { "name = \"p\"; pcrs: { whole = [3]; };", "PCR 3 can never be good" },
+        { "name = \"p\"; pcrs: { whole = [0]; }; values = ( { pcr = 0; reference = \"r\"; } );"
+          "firmware: { allow = ( { minimum = \"2\"; } ); };",
+          "only builds of firmware.known" },
+    };
+    assert_refused(HEAD TWO, rules, COUNT(rules));
+    assert_refused(FEW, few, COUNT(few));
+    assert_refused("", files, COUNT(files));
 }
 
 static void what_can_match_is_not_refused(void **state)
 {
     (void)state;
+    static const struct wrong rules[] = {
+        { "firmware: { known = ( { version = \"1\"; values = [\"" D1
+          "\"]; }, { vendor = \"W\"; version = \"1\"; values = [\"" D1 "\"]; } ); allow = ( { vendor = \"V\"; } ); };",
+          "no build of V" },
+        { "command_line: { exact = [\"ro\"]; required = [\"\"]; };", "one word" },
+    };
+    static const struct wrong files[] = {
+        { "name = \"p\"; pcrs: { events = [0]; whole = [2]; }; firmware: { known = ( { version = \"1\"; values = [\"" D1
+          "\"]; } ); };",
+          "PCR 2 can never be good" },
+        { "name = \"p\"; pcrs: { whole = [0]; };", "PCR 0 can never be good" },
+    };
+    assert_refused(HEAD TWO, rules, COUNT(rules));
+    assert_refused("", files, COUNT(files));
     assert_parsed(HEAD TWO "variables = ( { name = \"SecureBoot\"; digests = [\"" D1
                            "\"]; }, { name = \"PK\"; digests = [\"" D1
                            "\"]; }, { name = \"PK\"; pcr = 1; digests = [\"" D1 "\"]; } );");
@@ -169,57 +205,53 @@ static void what_can_match_is_not_refused(void **state)
     assert_parsed(HEAD TWO "firmware: { allow = ( { minimum = \"1\"; } ); };");
     assert_parsed(HEAD TWO "firmware: { known = ( { version = \"1\"; values = [\"" D1
                            "\"]; } ); deny = ( { vendor = \"V\"; } ); };");
-    assert_refused(HEAD TWO "firmware: { known = ( { version = \"1\"; values = [\"" D1
-                            "\"]; }, { vendor = \"W\"; version = \"1\"; values = [\"" D1
-                            "\"]; } ); allow = ( { vendor = \"V\"; } ); };",
-                   "no build of V");
-    assert_refused(
-        "name = \"p\"; pcrs: { events = [0]; whole = [2]; }; firmware: { known = ( { version = \"1\"; values = [\"" D1
-        "\"]; } ); };",
-        "PCR 2 can never be good");
-    assert_refused("name = \"p\"; pcrs: { whole = [0]; };", "PCR 0 can never be good");
-    assert_refused(HEAD TWO "command_line: { exact = [\"ro\"]; required = [\"\"]; };", "one word");
 }
 
 static void what_would_match_all_or_twice_is_refused(void **state)
 {
     (void)state;
-    assert_refused(HEAD TWO "tpm = ( { } );", "would fit every TPM");
-    assert_refused(HEAD TWO "tpm = ( { minimum = \"7.85\"; } );", "four numbers");
-    assert_refused(HEAD TWO "tpm = ( { maximum = \"7.85.0.70000\"; } );", "four numbers");
-    assert_refused(HEAD TWO "tpm = ( { manufacturer = \"Infineon\"; } );", "id:49465800");
-    assert_refused(HEAD TWO "tpm = ( { manufacturer = \"id:4946580\"; } );", "id:49465800");
-    assert_refused(HEAD TWO "firmware: { allow = ( { } ); };", "would fit everything");
-    assert_refused(HEAD TWO "firmware: { allow = ( { minimum = \"1\"; } ); deny = ( { } ); };", "would fit everything");
-    assert_refused(HEAD TWO "signers = ( { variable = \"dbx\"; subject = \"CN=x\"; } );", "must be one of");
-    assert_refused(HEAD TWO "signers = ( { variable = \"db\"; } );", "either fingerprint or subject");
-    assert_refused(HEAD TWO "signers = ( { variable = \"db\"; subject = \"x\"; fingerprint = \"" F1 "\"; } );",
-                   "either");
-    assert_refused(HEAD TWO "signers = ( { variable = \"db\"; fingerprint = \"11\"; } );", "64 hexadecimal");
-    assert_refused(HEAD TWO "variables = ( { name = \"Foo\"; digests = [\"" D1 "\"]; } );", "is not known here");
-    assert_refused(HEAD TWO "variables = ( { name = \"db\"; digests = [\"" D1
-                            "\"]; }, { name = \"db\"; digests = [\"" D2 "\"]; } );",
-                   "twice");
-    assert_refused(HEAD TWO "secure_boot = \"on\"; variables = ( { name = \"SecureBoot\"; digests = [\"" D1 "\"]; } );",
-                   "secure_boot already");
-    assert_refused(HEAD TWO "signers = ( { variable = \"db\"; subject = \"x\"; } );"
-                            "variables = ( { name = \"db\"; digests = [\"" D1 "\"]; } );",
-                   "signers already");
-    assert_refused(HEAD TWO "applications = ( { name = \"a\"; } );", "either digests or release");
-    assert_refused(HEAD TWO "applications = ( { digests = [\"" D1 "\"]; } );", "needs a name");
-    assert_refused(HEAD TWO "applications = ( { release = \"a\"; digests = [\"" D1 "\"]; } );", "either");
-    assert_refused(HEAD TWO "applications = ( { release = \"a\"; optional = true; } );", "cannot be optional");
-    assert_refused(HEAD TWO "sections = ( { name = \"linux\"; digests = [\"" D1 "\"]; } );", "begin with a dot");
-    assert_refused(HEAD TWO "sections = ( { name = \".a\"; digests = [\"" D1 "\"]; }, { name = \".a\"; digests = [\"" D2
-                            "\"]; } );",
-                   "twice");
-    assert_refused(HEAD TWO "command_line: { required = [\"a b\"]; };", "one word");
-    assert_refused(HEAD TWO "command_line: { forbidden = [\"\"]; };", "one word");
-    assert_refused(HEAD TWO "command_line: { forbidden = [\"'a\"]; };", "one word");
-    assert_refused(HEAD "values = ( { pcr = 2; } );", "either digests or reference");
-    assert_refused("name = \"p\"; pcrs: { events = [4]; whole = [4]; };", "two of the lists");
-    assert_refused("name = \"p\"; pcrs: { events = [4]; ignore = [4]; };", "two of the lists");
-    assert_refused("name = \"p\"; pcrs: { whole = [4]; ignore = [4]; };", "two of the lists");
+    static const struct wrong rules[] = {
+        { "tpm = ( { } );", "would fit every TPM" },
+        { "tpm = ( { minimum = \"7.85\"; } );", "four numbers" },
+        { "tpm = ( { maximum = \"7.85.0.70000\"; } );", "four numbers" },
+        { "tpm = ( { manufacturer = \"Infineon\"; } );", "id:49465800" },
+        { "tpm = ( { manufacturer = \"id:4946580\"; } );", "id:49465800" },
+        { "firmware: { allow = ( { } ); };", "would fit everything" },
+        { "firmware: { allow = ( { minimum = \"1\"; } ); deny = ( { } ); };", "would fit everything" },
+        { "signers = ( { variable = \"dbx\"; subject = \"CN=x\"; } );", "must be one of" },
+        { "signers = ( { variable = \"db\"; } );", "either fingerprint or subject" },
+        { "signers = ( { variable = \"db\"; subject = \"x\"; fingerprint = \"" F1 "\"; } );", "either" },
+        { "signers = ( { variable = \"db\"; fingerprint = \"11\"; } );", "64 hexadecimal" },
+        { "variables = ( { name = \"Foo\"; digests = [\"" D1 "\"]; } );", "is not known here" },
+        { "variables = ( { name = \"db\"; digests = [\"" D1 "\"]; }, { name = \"db\"; digests = [\"" D2 "\"]; } );",
+          "twice" },
+        { "secure_boot = \"on\"; variables = ( { name = \"SecureBoot\"; digests = [\"" D1 "\"]; } );",
+          "secure_boot already" },
+        { "signers = ( { variable = \"db\"; subject = \"x\"; } );"
+          "variables = ( { name = \"db\"; digests = [\"" D1 "\"]; } );",
+          "signers already" },
+        { "applications = ( { name = \"a\"; } );", "either digests or release" },
+        { "applications = ( { digests = [\"" D1 "\"]; } );", "needs a name" },
+        { "applications = ( { release = \"a\"; digests = [\"" D1 "\"]; } );", "either" },
+        { "applications = ( { release = \"a\"; optional = true; } );", "cannot be optional" },
+        { "sections = ( { name = \"linux\"; digests = [\"" D1 "\"]; } );", "begin with a dot" },
+        { "sections = ( { name = \".a\"; digests = [\"" D1 "\"]; }, { name = \".a\"; digests = [\"" D2 "\"]; } );",
+          "twice" },
+        { "command_line: { required = [\"a b\"]; };", "one word" },
+        { "command_line: { forbidden = [\"\"]; };", "one word" },
+        { "command_line: { forbidden = [\"'a\"]; };", "one word" },
+    };
+    static const struct wrong values[] = {
+        { "values = ( { pcr = 2; } );", "either digests or reference" },
+    };
+    static const struct wrong files[] = {
+        { "name = \"p\"; pcrs: { events = [4]; whole = [4]; };", "two of the lists" },
+        { "name = \"p\"; pcrs: { events = [4]; ignore = [4]; };", "two of the lists" },
+        { "name = \"p\"; pcrs: { whole = [4]; ignore = [4]; };", "two of the lists" },
+    };
+    assert_refused(HEAD TWO, rules, COUNT(rules));
+    assert_refused(HEAD, values, COUNT(values));
+    assert_refused("", files, COUNT(files));
 }
 
 static void versions_are_compared_by_their_parts(void **state)

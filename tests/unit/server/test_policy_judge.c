@@ -1,5 +1,6 @@
 /* What every policy demands (selection, logs, separators), events by digest alone, and which reference is nearest. */
 #include "policy_stage.h"
+#include "policy_text.h"
 
 static enum bs_err each_none(void *context, policy_reference_fn row, void *row_context)
 {
@@ -283,9 +284,8 @@ static void trouble_with_references_is_an_error(void **state)
     scene_judge(&scene, &boot, log_policy(&boot, P(2), " "));
     for (size_t i = 0; i < COUNT(policies); i++) {
         struct policy_file policy;
-        struct conf_problem problem;
         struct policy_verdict verdict = { .rule = "untouched" };
-        assert_ok(policy_parse(bs_span_of_string(policies[i]), &policy, &problem));
+        policy_must_parse(bs_span_of_string(policies[i]), &policy);
         assert_err(policy_judge_boot(&policy, &scene.subject, i == 0 ? &unlisted : &unsearchable, &verdict),
                    BS_ERR_BUSY);
         assert_string_equal(verdict.rule, "untouched");

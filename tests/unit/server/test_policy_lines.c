@@ -5,6 +5,7 @@
 #include "server/policy/policy_learn.h"
 #include "server/policy/policy_lines.h"
 #include "unit/logmaker.h"
+#include "unit/server/policy_text.h"
 #include "unit/server/snapshot.h"
 
 static const char *const examples[] = { "approved",        "command-line",   "initrd",
@@ -41,11 +42,9 @@ static void learn(const struct policy_subject *subject, struct bs_buf *out)
 static bool is_good(struct bs_span text, const struct policy_subject *subject)
 {
     const struct policy_references none = { NULL, find_none, show_none };
-    struct conf_problem problem = { "" };
     struct policy_file policy;
     struct policy_verdict verdict;
-    if (policy_parse(text, &policy, &problem) != BS_OK)
-        fail_msg("%s\n%.*s", problem.text, (int)text.size, (const char *)text.data);
+    policy_must_parse(text, &policy);
     assert_ok(policy_judge_boot(&policy, subject, &none, &verdict));
     policy_free(&policy);
     return verdict.is_good;
@@ -162,10 +161,8 @@ static enum bs_err count(void *context, bool is_added, struct bs_span line)
 
 static void lines_of(const char *text, struct bs_buf *out)
 {
-    struct conf_problem problem = { "" };
     struct policy_file policy;
-    if (policy_parse(bs_span_of_string(text), &policy, &problem) != BS_OK)
-        fail_msg("%s", problem.text);
+    policy_must_parse(bs_span_of_string(text), &policy);
     assert_ok(policy_lines(&policy, out));
     policy_free(&policy);
 }
@@ -274,14 +271,12 @@ static size_t parse_examples(const char *page)
     const char *begin = strstr(page, ".Sh EXAMPLES");
     while (begin && (begin = strstr(begin, ".Bd -literal\n"))) {
         char text[4096] = "";
-        struct conf_problem problem = { "" };
         struct policy_file policy;
         begin += strlen(".Bd -literal\n");
         const char *end = strstr(begin, ".Ed");
         assert_true(end && (size_t)(end - begin) < sizeof(text));
         memcpy(text, begin, (size_t)(end - begin));
-        if (policy_parse(bs_span_of_string(text), &policy, &problem) != BS_OK)
-            fail_msg("%s", problem.text);
+        policy_must_parse(bs_span_of_string(text), &policy);
         policy_free(&policy);
         count++;
     }

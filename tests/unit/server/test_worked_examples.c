@@ -2,6 +2,7 @@
 #include "unit/unit.h"
 
 #include "server/policy/explain.h"
+#include "unit/server/policy_text.h"
 #include "unit/server/snapshot.h"
 
 struct example {
@@ -30,12 +31,10 @@ static enum bs_err find(void *context, const char *name, policy_reference_fn row
 static void read_policy(const char *name, struct policy_file *ret_policy)
 {
     char file_name[128];
-    struct conf_problem problem;
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(64 * 1024);
     snprintf(file_name, sizeof(file_name), "%s.conf", name);
     read_boots_file(file_name, &text);
-    if (policy_parse(bs_buf_span(&text), ret_policy, &problem) != BS_OK)
-        fail_msg("%s: %s", file_name, problem.text);
+    policy_must_parse(bs_buf_span(&text), ret_policy);
 }
 
 /* Appends the explanation; nothing for a boot that is good. */

@@ -1,0 +1,13 @@
+/* A text that must be a policy; else the test fails with what is said against it. */
+#pragma once
+
+#include "unit/unit.h"
+
+#include "server/policy/policy_file.h"
+
+static inline void policy_must_parse(struct bs_span text, struct policy_file *ret_policy)
+{
+    struct conf_problem problem = { "" };
+    if (policy_parse(text, ret_policy, &problem) != BS_OK)
+        fail_msg("%s\n%.*s", problem.text, (int)text.size, (const char *)text.data);
+}
