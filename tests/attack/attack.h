@@ -26,6 +26,21 @@ struct attack {
         .name = #function, .run = function, .reason = why, ##__VA_ARGS__ \
     }
 
+/* An attack that does something to what the request is made of: `member` of softtpm_request.bend, and its parameter. */
+#define BEND(name, member, parameter, ...)    \
+    static void bend_##name(parameter)        \
+    {                                         \
+        __VA_ARGS__;                          \
+    }                                         \
+    static void name(struct scene *s)         \
+    {                                         \
+        s->request.bend.member = bend_##name; \
+        scene_enroll(s, &s->tpm);             \
+    }
+#define BEND_STATEMENT(name, ...) BEND(name, statement, struct message_statement *st, __VA_ARGS__)
+#define BEND_ATTEST(name, member, ...) BEND(name, member, struct softtpm_attest *at, __VA_ARGS__)
+#define BEND_BYTES(name, member, ...) BEND(name, member, struct bs_buf *bytes, __VA_ARGS__)
+
 struct attack_family {
     const char *name;
     const struct attack *attacks;

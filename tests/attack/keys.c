@@ -73,29 +73,19 @@ static struct bs_span longer(struct bs_span area)
 
 static const uint8_t one_byte[1];
 
-#define STATEMENT(name, change)                           \
-    static void bend_##name(struct message_statement *st) \
-    {                                                     \
-        change;                                           \
-    }                                                     \
-    static void name(struct scene *s)                     \
-    {                                                     \
-        s->request.bend.statement = bend_##name;          \
-        scene_enroll(s, &s->tpm);                         \
-    }
-STATEMENT(an_ek_that_cannot_be_read, st->ek_public = BS_SPAN(one_byte, 1))
-STATEMENT(bytes_after_an_ek, st->ek_public = longer(st->ek_public))
-STATEMENT(an_ak_that_cannot_be_read, st->ak_public = BS_SPAN(one_byte, 1))
-STATEMENT(bytes_after_an_ak, st->ak_public = longer(st->ak_public))
-STATEMENT(an_srk_that_cannot_be_read, st->srk.public_area = BS_SPAN(one_byte, 1))
-STATEMENT(bytes_after_an_srk, st->srk.public_area = longer(st->srk.public_area))
-STATEMENT(a_device_key_that_cannot_be_read, st->device_key.public_area = BS_SPAN(one_byte, 1))
-STATEMENT(bytes_after_a_device_key, st->device_key.public_area = longer(st->device_key.public_area))
-STATEMENT(a_counter_that_cannot_be_read, st->counter_public = BS_SPAN(one_byte, 1))
-STATEMENT(bytes_after_a_counter, st->counter_public = longer(st->counter_public))
-STATEMENT(a_csr_that_cannot_be_read, st->device_csr = BS_SPAN(one_byte, 1))
-STATEMENT(bytes_after_a_csr, st->device_csr = longer(st->device_csr))
-STATEMENT(a_signature_of_a_certification_that_cannot_be_read, st->device_key.signature = BS_SPAN(one_byte, 1))
+BEND_STATEMENT(an_ek_that_cannot_be_read, st->ek_public = BS_SPAN(one_byte, 1))
+BEND_STATEMENT(bytes_after_an_ek, st->ek_public = longer(st->ek_public))
+BEND_STATEMENT(an_ak_that_cannot_be_read, st->ak_public = BS_SPAN(one_byte, 1))
+BEND_STATEMENT(bytes_after_an_ak, st->ak_public = longer(st->ak_public))
+BEND_STATEMENT(an_srk_that_cannot_be_read, st->srk.public_area = BS_SPAN(one_byte, 1))
+BEND_STATEMENT(bytes_after_an_srk, st->srk.public_area = longer(st->srk.public_area))
+BEND_STATEMENT(a_device_key_that_cannot_be_read, st->device_key.public_area = BS_SPAN(one_byte, 1))
+BEND_STATEMENT(bytes_after_a_device_key, st->device_key.public_area = longer(st->device_key.public_area))
+BEND_STATEMENT(a_counter_that_cannot_be_read, st->counter_public = BS_SPAN(one_byte, 1))
+BEND_STATEMENT(bytes_after_a_counter, st->counter_public = longer(st->counter_public))
+BEND_STATEMENT(a_csr_that_cannot_be_read, st->device_csr = BS_SPAN(one_byte, 1))
+BEND_STATEMENT(bytes_after_a_csr, st->device_csr = longer(st->device_csr))
+BEND_STATEMENT(a_signature_of_a_certification_that_cannot_be_read, st->device_key.signature = BS_SPAN(one_byte, 1))
 
 /* The keys under the SRK */
 
@@ -140,12 +130,7 @@ static void no_point(struct message_statement *st)
     MUST(wire_public_encode(&area, &bytes));
     st->device_key.public_area = bs_buf_span(&bytes);
 }
-
-static void a_device_key_without_a_point(struct scene *s)
-{
-    s->request.bend.statement = no_point;
-    scene_enroll(s, &s->tpm);
-}
+BEND_STATEMENT(a_device_key_without_a_point, no_point(st))
 
 static void a_device_key_under_another_parent(struct scene *s)
 {
@@ -162,49 +147,20 @@ static void a_device_key_of_another_device(struct scene *s)
 
 /* What the AK says of them */
 
-#define CERTIFY(name, member, change)                  \
-    static void bend_##name(struct softtpm_attest *at) \
-    {                                                  \
-        change;                                        \
-    }                                                  \
-    static void name(struct scene *s)                  \
-    {                                                  \
-        s->request.bend.member = bend_##name;          \
-        scene_enroll(s, &s->tpm);                      \
-    }
-CERTIFY(a_device_key_that_no_tpm_certified, certify_device, at->magic = 0xff544348)
-CERTIFY(a_device_key_certified_for_another_connection, certify_device, at->extra[31] ^= 1)
-CERTIFY(a_device_key_certified_from_another_hierarchy, certify_device, at->signer.name[33] ^= 1)
-CERTIFY(a_certification_of_another_device_key, certify_device, at->name.name[33] ^= 1)
-CERTIFY(a_certification_of_another_parent, certify_device, at->qualified.name[33] ^= 1)
-CERTIFY(a_quote_as_certification, certify_device, at->type = TPM2_ST_ATTEST_QUOTE)
+BEND_ATTEST(a_device_key_that_no_tpm_certified, certify_device, at->magic = 0xff544348)
+BEND_ATTEST(a_device_key_certified_for_another_connection, certify_device, at->extra[31] ^= 1)
+BEND_ATTEST(a_device_key_certified_from_another_hierarchy, certify_device, at->signer.name[33] ^= 1)
+BEND_ATTEST(a_certification_of_another_device_key, certify_device, at->name.name[33] ^= 1)
+BEND_ATTEST(a_certification_of_another_parent, certify_device, at->qualified.name[33] ^= 1)
+BEND_ATTEST(a_quote_as_certification, certify_device, at->type = TPM2_ST_ATTEST_QUOTE)
 /* It looks the same on the wire (Part 2 §10.12.4, §10.12.7). */
-CERTIFY(a_creation_as_certification, certify_device, at->type = TPM2_ST_ATTEST_CREATION)
-CERTIFY(an_srk_that_no_tpm_certified, certify_srk, at->magic = 0xff544348)
-CERTIFY(an_srk_certified_for_another_connection, certify_srk, at->extra[31] ^= 1)
-CERTIFY(a_certification_of_another_srk, certify_srk, at->name.name[33] ^= 1)
+BEND_ATTEST(a_creation_as_certification, certify_device, at->type = TPM2_ST_ATTEST_CREATION)
+BEND_ATTEST(an_srk_that_no_tpm_certified, certify_srk, at->magic = 0xff544348)
+BEND_ATTEST(an_srk_certified_for_another_connection, certify_srk, at->extra[31] ^= 1)
+BEND_ATTEST(a_certification_of_another_srk, certify_srk, at->name.name[33] ^= 1)
 
-static void cut_to_three(struct bs_buf *attest)
-{
-    attest->size = 3;
-}
-
-static void put_zero(struct bs_buf *bytes)
-{
-    MUST(bs_buf_append(bytes, "", 1));
-}
-
-static void a_certification_of_three_bytes(struct scene *s)
-{
-    s->request.bend.device_bytes = cut_to_three;
-    scene_enroll(s, &s->tpm);
-}
-
-static void bytes_after_a_certification(struct scene *s)
-{
-    s->request.bend.device_bytes = put_zero;
-    scene_enroll(s, &s->tpm);
-}
+BEND_BYTES(a_certification_of_three_bytes, device_bytes, bytes->size = 3)
+BEND_BYTES(bytes_after_a_certification, device_bytes, MUST(bs_buf_append(bytes, "", 1)))
 
 static void keys_certified_by_another_ak(struct scene *s)
 {
@@ -220,12 +176,7 @@ static void swap_certifications(struct message_statement *st)
     st->device_key.attest = kept.attest;
     st->device_key.signature = kept.signature;
 }
-
-static void certifications_in_each_others_place(struct scene *s)
-{
-    s->request.bend.statement = swap_certifications;
-    scene_enroll(s, &s->tpm);
-}
+BEND_STATEMENT(certifications_in_each_others_place, swap_certifications(st))
 
 /* CSR */
 

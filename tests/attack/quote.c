@@ -5,43 +5,23 @@
 
 #include <string.h>
 
-#define QUOTE(name, change)                            \
-    static void bend_##name(struct softtpm_attest *at) \
-    {                                                  \
-        change;                                        \
-    }                                                  \
-    static void name(struct scene *s)                  \
-    {                                                  \
-        s->request.bend.quote = bend_##name;           \
-        scene_enroll(s, &s->tpm);                      \
-    }
-QUOTE(a_quote_that_no_tpm_made, at->magic = 0xff544348)
-QUOTE(a_certification_as_quote, at->type = TPM2_ST_ATTEST_CERTIFY)
-QUOTE(a_time_attestation_as_quote, at->type = TPM2_ST_ATTEST_TIME)
-QUOTE(a_quote_about_another_statement, at->extra[31] ^= 1)
-QUOTE(a_quote_of_another_hierarchy, at->signer.name[33] ^= 1)
-QUOTE(a_quote_of_fewer_pcrs, at->masks[0] &= ~(1u << 9))
-QUOTE(a_quote_of_more_pcrs, at->masks[0] |= 1u << 16)
-QUOTE(a_quote_of_no_pcrs, at->masks[0] = 0)
-QUOTE(a_quote_without_the_caps_pcr, at->masks[0] &= ~(1u << BS_CAP_PCR_DEFAULT))
-QUOTE(a_quote_of_another_bank, at->banks[0] = CRYPTO_SHA384)
-QUOTE(a_quote_of_the_sha1_bank, at->banks[0] = CRYPTO_SHA1)
-QUOTE(an_empty_selection_of_an_inactive_bank, at->banks[0] = CRYPTO_SHA384; at->masks[0] = 0)
-QUOTE(a_selection_of_an_inactive_bank_more, at->banks[1] = CRYPTO_SHA384; at->masks[1] = 0)
-QUOTE(a_selection_more, at->banks[1] = CRYPTO_SHA1; at->masks[1] = 1)
-QUOTE(a_digest_of_other_values, at->digest[0] ^= 1)
+BEND_ATTEST(a_quote_that_no_tpm_made, quote, at->magic = 0xff544348)
+BEND_ATTEST(a_certification_as_quote, quote, at->type = TPM2_ST_ATTEST_CERTIFY)
+BEND_ATTEST(a_time_attestation_as_quote, quote, at->type = TPM2_ST_ATTEST_TIME)
+BEND_ATTEST(a_quote_about_another_statement, quote, at->extra[31] ^= 1)
+BEND_ATTEST(a_quote_of_another_hierarchy, quote, at->signer.name[33] ^= 1)
+BEND_ATTEST(a_quote_of_fewer_pcrs, quote, at->masks[0] &= ~(1u << 9))
+BEND_ATTEST(a_quote_of_more_pcrs, quote, at->masks[0] |= 1u << 16)
+BEND_ATTEST(a_quote_of_no_pcrs, quote, at->masks[0] = 0)
+BEND_ATTEST(a_quote_without_the_caps_pcr, quote, at->masks[0] &= ~(1u << BS_CAP_PCR_DEFAULT))
+BEND_ATTEST(a_quote_of_another_bank, quote, at->banks[0] = CRYPTO_SHA384)
+BEND_ATTEST(a_quote_of_the_sha1_bank, quote, at->banks[0] = CRYPTO_SHA1)
+BEND_ATTEST(an_empty_selection_of_an_inactive_bank, quote, at->banks[0] = CRYPTO_SHA384; at->masks[0] = 0)
+BEND_ATTEST(a_selection_of_an_inactive_bank_more, quote, at->banks[1] = CRYPTO_SHA384; at->masks[1] = 0)
+BEND_ATTEST(a_selection_more, quote, at->banks[1] = CRYPTO_SHA1; at->masks[1] = 1)
+BEND_ATTEST(a_digest_of_other_values, quote, at->digest[0] ^= 1)
 
 /* What is signed, as bytes: Part 2 §10.12.12. */
-#define QUOTE_BYTES(name, change)                  \
-    static void bend_##name(struct bs_buf *attest) \
-    {                                              \
-        change;                                    \
-    }                                              \
-    static void name(struct scene *s)              \
-    {                                              \
-        s->request.bend.quote_bytes = bend_##name; \
-        scene_enroll(s, &s->tpm);                  \
-    }
 
 /* TPML_PCR_SELECTION and TPM2B_DIGEST are the last of a quote: count 4, bank 2, size 1, select 3, digest 2 + 32. */
 #define SELECTION_AT(attest) ((attest)->size - 44)
@@ -63,32 +43,22 @@ static void widen_selection(struct bs_buf *attest)
     attest->data[at + 10] = 1; /* PCR 24 */
 }
 
-QUOTE_BYTES(a_quote_without_a_selection, drop_selection(attest))
-QUOTE_BYTES(a_selection_of_pcr_24, widen_selection(attest))
-QUOTE_BYTES(a_quote_of_three_bytes, attest->size = 3)
-QUOTE_BYTES(a_quote_that_ends_early, attest->size -= 1)
-QUOTE_BYTES(bytes_after_a_quote, MUST(bs_buf_append(attest, "", 1)))
-QUOTE_BYTES(a_digest_that_is_cut, attest->data[attest->size - 33] = 31; attest->size -= 1)
+BEND_BYTES(a_quote_without_a_selection, quote_bytes, drop_selection(bytes))
+BEND_BYTES(a_selection_of_pcr_24, quote_bytes, widen_selection(bytes))
+BEND_BYTES(a_quote_of_three_bytes, quote_bytes, bytes->size = 3)
+BEND_BYTES(a_quote_that_ends_early, quote_bytes, bytes->size -= 1)
+BEND_BYTES(bytes_after_a_quote, quote_bytes, MUST(bs_buf_append(bytes, "", 1)))
+BEND_BYTES(a_digest_that_is_cut, quote_bytes, bytes->data[bytes->size - 33] = 31; bytes->size -= 1)
 
 /* TPMT_SIGNATURE: scheme 2, hash 2, r 2 + 32, s 2 + 32. */
-#define SIGNATURE(name, change)                        \
-    static void bend_##name(struct bs_buf *signature)  \
-    {                                                  \
-        change;                                        \
-    }                                                  \
-    static void name(struct scene *s)                  \
-    {                                                  \
-        s->request.bend.quote_signature = bend_##name; \
-        scene_enroll(s, &s->tpm);                      \
-    }
-SIGNATURE(a_signature_that_is_wrong, signature->data[signature->size - 1] ^= 1)
-SIGNATURE(a_signature_of_another_scheme, signature->data[1] = TPM2_ALG_ECSCHNORR & 0xff)
-SIGNATURE(a_signature_with_sha384, signature->data[3] = TPM2_ALG_SHA384 & 0xff)
-SIGNATURE(a_signature_with_sha1, signature->data[3] = TPM2_ALG_SHA1 & 0xff)
-SIGNATURE(a_signature_of_no_scheme, signature->data[1] = TPM2_ALG_NULL & 0xff; signature->size = 2)
-SIGNATURE(a_signature_that_ends_early, signature->size -= 1)
-SIGNATURE(bytes_after_a_signature, MUST(bs_buf_append(signature, "", 1)))
-SIGNATURE(a_signature_of_zeros, memset(signature->data + 6, 0, 32); memset(signature->data + 40, 0, 32))
+BEND_BYTES(a_signature_that_is_wrong, quote_signature, bytes->data[bytes->size - 1] ^= 1)
+BEND_BYTES(a_signature_of_another_scheme, quote_signature, bytes->data[1] = TPM2_ALG_ECSCHNORR & 0xff)
+BEND_BYTES(a_signature_with_sha384, quote_signature, bytes->data[3] = TPM2_ALG_SHA384 & 0xff)
+BEND_BYTES(a_signature_with_sha1, quote_signature, bytes->data[3] = TPM2_ALG_SHA1 & 0xff)
+BEND_BYTES(a_signature_of_no_scheme, quote_signature, bytes->data[1] = TPM2_ALG_NULL & 0xff; bytes->size = 2)
+BEND_BYTES(a_signature_that_ends_early, quote_signature, bytes->size -= 1)
+BEND_BYTES(bytes_after_a_signature, quote_signature, MUST(bs_buf_append(bytes, "", 1)))
+BEND_BYTES(a_signature_of_zeros, quote_signature, memset(bytes->data + 6, 0, 32); memset(bytes->data + 40, 0, 32))
 
 static void a_quote_by_another_key(struct scene *s)
 {
@@ -217,22 +187,12 @@ static void a_statement_of_the_sha1_bank(struct scene *s)
     scene_enroll(s, &s->tpm);
 }
 
-#define STATEMENT(name, change)                           \
-    static void bend_##name(struct message_statement *st) \
-    {                                                     \
-        change;                                           \
-    }                                                     \
-    static void name(struct scene *s)                     \
-    {                                                     \
-        s->request.bend.statement = bend_##name;          \
-        scene_enroll(s, &s->tpm);                         \
-    }
 static const uint8_t zeros[CRYPTO_HASH_MAX];
-STATEMENT(values_that_were_not_quoted, st->pcrs.values[9] = BS_SPAN(zeros, 32))
-STATEMENT(fewer_values_than_quoted, st->pcrs.mask &= ~(1u << 9); st->pcrs.values[9] = BS_SPAN_NONE)
-STATEMENT(a_file_challenge, st->channel_kind = MESSAGE_CHANNEL_CHALLENGE)
-STATEMENT(a_statement_without_a_channel, st->channel_kind = MESSAGE_CHANNEL_NONE; st->channel = BS_SPAN_NONE)
-STATEMENT(another_server_certificate, st->server_cert_sha256 = BS_SPAN(zeros, 32))
+BEND_STATEMENT(values_that_were_not_quoted, st->pcrs.values[9] = BS_SPAN(zeros, 32))
+BEND_STATEMENT(fewer_values_than_quoted, st->pcrs.mask &= ~(1u << 9); st->pcrs.values[9] = BS_SPAN_NONE)
+BEND_STATEMENT(a_file_challenge, st->channel_kind = MESSAGE_CHANNEL_CHALLENGE)
+BEND_STATEMENT(a_statement_without_a_channel, st->channel_kind = MESSAGE_CHANNEL_NONE; st->channel = BS_SPAN_NONE)
+BEND_STATEMENT(another_server_certificate, st->server_cert_sha256 = BS_SPAN(zeros, 32))
 
 static const struct attack attacks[] = {
     ATTACK(a_statement_of_another_connection, BS_REASON_BAD_CHANNEL),
