@@ -252,8 +252,6 @@ static void what_is_no_device_or_too_small_is_refused(void **state)
     slots_close(&slots);
 }
 
-#define FOLDER_TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

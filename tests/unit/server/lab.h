@@ -20,6 +20,7 @@ struct lab {
 /* cmocka setup and teardown; the state is the lab. One profile, "sensor", is applied; it has no reference. */
 int lab_setup(void **state);
 int lab_teardown(void **state);
+#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 
 /* Closes the server and opens it again: what is not durable is gone. */
 void lab_restart(struct lab *lab);

@@ -404,8 +404,6 @@ static void strangers_leave_one_row_an_hour_for_each_reason_and_no_name(void **s
     assert_int_equal(lab_audit_rows(lab), before.count);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -421,8 +421,6 @@ static void releases_are_approved_as_the_policy_says(void **state)
         softtpm_free(&tpms[i]);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

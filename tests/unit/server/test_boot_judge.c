@@ -254,8 +254,6 @@ static void boots_that_do_not_fit_are_not_put_together(void **state)
     store_boot_free(&image);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

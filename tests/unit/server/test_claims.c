@@ -103,8 +103,6 @@ static void a_registered_serial_is_not_overwritten_by_a_claim(void **state)
     softtpm_free(&tpm);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -274,8 +274,6 @@ static void a_key_that_was_never_ordered_is_in_no_locked_vault(void **state)
     softtpm_free(&tpm);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

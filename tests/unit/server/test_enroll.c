@@ -454,8 +454,6 @@ static void health_is_well(void **state)
     assert_int_equal(result.status, 200);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

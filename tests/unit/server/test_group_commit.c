@@ -271,8 +271,6 @@ static void threads_share_batches_and_lose_nothing(void **state)
     assert_int_equal(committed_devices(lab), THREADS * TURNS * TURN_SIZE);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -100,7 +100,7 @@ static void a_new_server_certificate_reaches_every_loop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_new_server_certificate_reaches_every_loop, lab_setup, lab_teardown),
+        LAB_TEST(a_new_server_certificate_reaches_every_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,8 +271,6 @@ static void a_changed_row_of_the_audit_log_is_found(void **state)
     sqlite3_close(db);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

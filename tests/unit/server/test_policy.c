@@ -193,8 +193,6 @@ static void an_explanation_is_in_the_audit_log_and_shown(void **state)
     softtpm_free(&tpm);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -249,7 +249,7 @@ int main(void)
         cmocka_unit_test(a_variable_without_a_value_is_an_error),
         cmocka_unit_test(labels_are_checked),
         cmocka_unit_test(the_manual_s_example_is_a_good_profile),
-        cmocka_unit_test_setup_teardown(generated_secrets_are_made_once_for_a_device, folder_setup, folder_teardown),
+        FOLDER_TEST(generated_secrets_are_made_once_for_a_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -303,8 +303,6 @@ static void what_cannot_be_foretold_is_not_added(void **state)
     assert_refused(lab, &wrong, BS_ERR_INPUT, "is not for the sha256 bank");
 }
 
-#define LAB_TEST(test) cmocka_unit_test_setup_teardown(test, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

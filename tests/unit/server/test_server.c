@@ -275,9 +275,6 @@ static void what_is_printed_is_read_back(void **state)
     assert_memory_equal(&found, &config, sizeof(found));
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-#define FOLDER_TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

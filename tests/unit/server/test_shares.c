@@ -181,8 +181,6 @@ static void a_profile_without_recovery_keeps_no_share(void **state)
     softtpm_free(&tpm);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -393,8 +393,6 @@ static void a_backup_is_made_while_threads_commit(void **state)
     assert_true(count <= THREADS * ROUNDS / 4 * 3);
 }
 
-#define FOLDER_TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

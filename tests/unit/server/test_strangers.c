@@ -409,8 +409,6 @@ static void waiting_devices_are_bounded(void **state)
         softtpm_free(&tpms[i]);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -284,8 +284,6 @@ static void a_device_that_was_never_here_has_nothing_to_forget(void **state)
     softtpm_free(&tpm);
 }
 
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
