@@ -54,7 +54,7 @@ struct message_statement {
     struct bs_span device_csr;           /* DER PKCS#10, signed by the device key */
     struct message_certified srk;        /* qualifyingData = labelled(BS_LABEL_CERTIFY_SRK, channel) */
     struct message_pcrs pcrs;
-    struct bs_span firmware_log; /* as found; empty where there is none */
+    struct bs_span firmware_log_sha256; /* of the log beside the statement, 32 bytes; empty where there is none */
     struct message_facts facts;
     struct bs_span counter_public; /* TPMS_NV_PUBLIC */
     uint64_t counter_value;
@@ -67,18 +67,23 @@ struct message_statement {
     size_t key_count;
     uint64_t shares[BS_SHARES_MAX]; /* serials of the recovery shares that would open what did not open */
     size_t share_count;
-    struct bs_span userspace_log; /* what userspace measured, as found; empty where there is none */
-    struct bs_span command_line;  /* of the kernel, without its newline; a claim as the facts are */
+    struct bs_span userspace_log_sha256; /* the same of userspace's */
+    struct bs_span command_line;         /* of the kernel, without its newline; a claim as the facts are */
 };
 
 enum bs_err message_statement_encode(const struct message_statement *s, struct bs_buf *out) BS_MUST_USE;
 enum bs_err message_statement_decode(struct bs_span in, struct message_statement *ret_s) BS_MUST_USE;
 
-/* POST /v1/attest. The statement stays the bytes as received: they are what is hashed. */
+/*
+ * POST /v1/attest. The statement stays the bytes as received: they are what is hashed. The logs are the largest part of a request; they
+ * lie beside it, and their hashes in it, so that one hash of each serves for the quote and for what an operator approves.
+ */
 struct message_attest {
     struct bs_span statement;
-    struct bs_span quote;     /* TPMS_ATTEST */
-    struct bs_span signature; /* TPMT_SIGNATURE */
+    struct bs_span quote;         /* TPMS_ATTEST */
+    struct bs_span signature;     /* TPMT_SIGNATURE */
+    struct bs_span firmware_log;  /* as found; empty where there is none */
+    struct bs_span userspace_log; /* what userspace measured, as found; empty where there is none */
 };
 
 enum bs_err message_attest_encode(const struct message_attest *m, struct bs_buf *out) BS_MUST_USE;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Members of a statement (docs/bootseal.cddl). */
-#define FIRMWARE_LOG_KEY 13
-#define USERSPACE_LOG_KEY 21
+/* Members of an attest request (docs/bootseal.cddl). */
+#define FIRMWARE_LOG_KEY 4
+#define USERSPACE_LOG_KEY 5
 
 enum bs_err refuse(struct refusal *refusal, const char *reason, const char *format, ...)
 {
@@ -90,12 +90,12 @@ static bool is_other_version(struct bs_span statement)
     return reader.err == BS_OK && version != BS_PROTOCOL_VERSION;
 }
 
-/* A log over its limit makes a statement that cannot be read; the device is told which it was. */
-static bool is_log_too_large(struct bs_span statement)
+/* A log over its limit makes a request that cannot be read; the device is told what it was. */
+static bool is_log_too_large(struct bs_span request)
 {
     struct cbor_reader reader;
     uint64_t last = UINT64_MAX;
-    cbor_read_begin(&reader, statement);
+    cbor_read_begin(&reader, request);
     for (size_t left = cbor_read_map(&reader, 64); left > 0 && reader.err == BS_OK; left--) {
         uint64_t key = cbor_read_key(&reader, &last);
         if (key != FIRMWARE_LOG_KEY && key != USERSPACE_LOG_KEY) {
@@ -109,6 +109,24 @@ static bool is_log_too_large(struct bs_span statement)
     return false;
 }
 
+static enum bs_err refuse_request(struct bs_span request, struct refusal *refusal)
+{
+    if (is_log_too_large(request))
+        return refuse(refusal, BS_REASON_LOG_TOO_LARGE,
+                      "an event log is larger than can be sent: %d bytes of the firmware's, %d of userspace's",
+                      BS_EVENTLOG_MAX, BS_USERSPACE_LOG_MAX);
+    return refuse(refusal, BS_REASON_MALFORMED, "the request is not a message of this protocol");
+}
+
+static enum bs_err refuse_statement(struct bs_span statement, struct refusal *refusal)
+{
+    if (is_other_version(statement))
+        return refuse(refusal, BS_REASON_VERSION,
+                      "this server speaks version %d of the protocol alone; bring agent and server together",
+                      BS_PROTOCOL_VERSION);
+    return refuse(refusal, BS_REASON_MALFORMED, "the statement is not one of this protocol");
+}
+
 static enum bs_err decode(struct bs_span body, struct evidence *evidence, struct refusal *refusal)
 {
     if (body.size > BS_REQUEST_MAX)
@@ -117,19 +135,10 @@ static enum bs_err decode(struct bs_span body, struct evidence *evidence, struct
     if (err != BS_OK)
         return err;
     if (message_attest_decode(bs_buf_span(&evidence->body), &evidence->request) != BS_OK)
-        return refuse(refusal, BS_REASON_MALFORMED, "the request is not a message of this protocol");
-    struct bs_span statement = evidence->request.statement;
-    if (message_statement_decode(statement, &evidence->statement) == BS_OK)
-        return BS_OK;
-    if (is_other_version(statement))
-        return refuse(refusal, BS_REASON_VERSION,
-                      "this server speaks version %d of the protocol alone; bring agent and server together",
-                      BS_PROTOCOL_VERSION);
-    if (is_log_too_large(statement))
-        return refuse(refusal, BS_REASON_LOG_TOO_LARGE,
-                      "an event log is larger than can be sent: %d bytes of the firmware's, %d of userspace's",
-                      BS_EVENTLOG_MAX, BS_USERSPACE_LOG_MAX);
-    return refuse(refusal, BS_REASON_MALFORMED, "the statement is not one of this protocol");
+        return refuse_request(bs_buf_span(&evidence->body), refusal);
+    if (message_statement_decode(evidence->request.statement, &evidence->statement) != BS_OK)
+        return refuse_statement(evidence->request.statement, refusal);
+    return BS_OK;
 }
 
 static enum bs_err verify_channel(const struct evidence_channel *channel, const struct message_statement *statement,
@@ -154,12 +163,13 @@ static enum bs_err keep_boot(struct evidence *evidence)
     for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
         if (pcrs->mask & (1u << pcr))
             memcpy(boot->pcrs[pcr], pcrs->values[pcr].data, pcrs->values[pcr].size);
-    const struct message_statement *said = &evidence->statement;
-    enum bs_err err = bs_buf_append(&boot->log, said->firmware_log.data, said->firmware_log.size);
+    const struct message_attest *sent = &evidence->request;
+    const struct bs_span command_line = evidence->statement.command_line;
+    enum bs_err err = bs_buf_append(&boot->log, sent->firmware_log.data, sent->firmware_log.size);
     if (err == BS_OK)
-        err = bs_buf_append(&boot->userspace_log, said->userspace_log.data, said->userspace_log.size);
+        err = bs_buf_append(&boot->userspace_log, sent->userspace_log.data, sent->userspace_log.size);
     if (err == BS_OK)
-        err = bs_buf_append(&boot->command_line, said->command_line.data, said->command_line.size);
+        err = bs_buf_append(&boot->command_line, command_line.data, command_line.size);
     return err == BS_OK ? evidence_question(evidence) : err;
 }
 
@@ -175,6 +185,8 @@ enum bs_err evidence_verify(const struct server *server, const struct evidence_c
         err = verify_keys(evidence, refusal);
     if (err == BS_OK)
         err = verify_quote(&server->config, evidence, refusal);
+    if (err == BS_OK)
+        err = verify_log_hashes(evidence, refusal);
     if (err == BS_OK)
         err = verify_log(&server->config, evidence, refusal);
     return err == BS_OK ? keep_boot(evidence) : err;

@@ -100,6 +100,7 @@ enum bs_err evidence_question(struct evidence *evidence) BS_MUST_USE;
 enum bs_err verify_ek(const struct server *server, struct evidence *evidence, struct refusal *refusal) BS_MUST_USE;
 enum bs_err verify_keys(struct evidence *evidence, struct refusal *refusal) BS_MUST_USE;
 enum bs_err verify_quote(const struct config *config, struct evidence *evidence, struct refusal *refusal) BS_MUST_USE;
+enum bs_err verify_log_hashes(const struct evidence *evidence, struct refusal *refusal) BS_MUST_USE;
 enum bs_err verify_log(const struct config *config, struct evidence *evidence, struct refusal *refusal) BS_MUST_USE;
 
 /* Qualified Name (TPM 2.0 Library Part 1 §16): nameAlg ‖ H(parent ‖ Name); a hierarchy's is its handle, 4 bytes. */

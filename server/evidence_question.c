@@ -2,6 +2,8 @@
 #include "core/userlog.h"
 #include "server/evidence.h"
 
+#include <string.h>
+
 static void write_be64(uint64_t value, uint8_t ret_bytes[8])
 {
     for (int i = 7; i >= 0; i--, value >>= 8)
@@ -32,7 +34,7 @@ static enum bs_err digest_records(const struct evidence *evidence, uint8_t ret_d
     BS_OWN(digest) digest = NULL;
     enum bs_err err = crypto_digest_hash(CRYPTO_SHA256, &digest);
     if (err == BS_OK)
-        err = userlog_open(evidence->statement.userspace_log, &log, NULL);
+        err = userlog_open(evidence->request.userspace_log, &log, NULL);
     if (err != BS_OK)
         return err;
     for (struct userlog_cursor c = userlog_first(&log); err == BS_OK && userlog_next(&c, &record);)
@@ -42,20 +44,22 @@ static enum bs_err digest_records(const struct evidence *evidence, uint8_t ret_d
 }
 
 /*
- * SHA-256(label ‖ EK id ‖ size of the AK Name ‖ AK Name ‖ bank ‖ mask ‖ values ‖ SHA-256 of the firmware's log, of what is proven of
- * userspace's, of the command line). The firmware's log is hashed as sent, for it is what the operator is shown.
+ * SHA-256(label ‖ EK id ‖ size of the AK Name ‖ AK Name ‖ bank ‖ mask ‖ values ‖ SHA-256 of the firmware's log, or zeros where there is
+ * none, of what is proven of userspace's, of the command line). The firmware's log counts as sent, for it is what the operator is shown;
+ * its hash is the statement's, which was held against it (verify_log_hashes()).
  */
 enum bs_err evidence_question(struct evidence *evidence)
 {
     const struct store_boot *boot = &evidence->boot;
-    uint8_t name_size[8], bank[8], mask[8], logs[3][CRYPTO_SHA256_SIZE];
+    const struct bs_span firmware = evidence->statement.firmware_log_sha256;
+    const struct bs_span command_line = bs_buf_span(&boot->command_line);
+    uint8_t name_size[8], bank[8], mask[8], logs[3][CRYPTO_SHA256_SIZE] = { { 0 } };
     write_be64(evidence->ak_name.size, name_size);
     write_be64(boot->bank, bank);
     write_be64(boot->mask, mask);
-    struct bs_span firmware_log = bs_buf_span(&boot->log), command_line = bs_buf_span(&boot->command_line);
-    enum bs_err err = crypto_sha256(&firmware_log, 1, logs[0]);
-    if (err == BS_OK)
-        err = digest_records(evidence, logs[1]);
+    if (firmware.size == sizeof(logs[0]))
+        memcpy(logs[0], firmware.data, sizeof(logs[0]));
+    enum bs_err err = digest_records(evidence, logs[1]);
     if (err == BS_OK)
         err = crypto_sha256(&command_line, 1, logs[2]);
     if (err != BS_OK)

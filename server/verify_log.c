@@ -50,17 +50,12 @@ static enum bs_err open_firmware_log(struct bs_span bytes, uint16_t bank, struct
     if (eventlog_open(bytes, &logs->firmware, &fault) != BS_OK)
         return refuse_firmware_log(&fault, refusal);
     logs->has_firmware = true;
-    enum bs_err err = eventlog_replay(&logs->firmware, bank, &logs->replay);
-    if (err == BS_ERR_NOT_FOUND)
+    if (!eventlog_has_bank(&logs->firmware, bank))
         return refuse_bank(&logs->firmware, bank, refusal);
-    if (err == BS_ERR_INPUT)
-        return refuse(refusal, BS_REASON_LOG_MALFORMED, "an event of the log has no digest of the %s bank",
-                      crypto_hash_name(bank));
-    return err;
+    return eventlog_replay_begin(bank, logs->firmware.locality, &logs->replay);
 }
 
-static enum bs_err open_userspace_log(struct bs_span bytes, uint16_t bank, struct verify_logs *logs,
-                                      struct refusal *refusal)
+static enum bs_err open_userspace_log(struct bs_span bytes, struct verify_logs *logs, struct refusal *refusal)
 {
     struct userlog_fault fault;
     if (bytes.size == 0)
@@ -70,11 +65,7 @@ static enum bs_err open_userspace_log(struct bs_span bytes, uint16_t bank, struc
             refusal, fault.kind == USERLOG_FAULT_TOO_LARGE ? BS_REASON_LOG_TOO_LARGE : BS_REASON_LOG_MALFORMED,
             "the log of userspace cannot be read: record %zu at byte %zu: %s", fault.record, fault.offset, fault.what);
     logs->has_userspace = true;
-    enum bs_err err = userlog_replay(&logs->userspace, &logs->replay);
-    if (err == BS_ERR_INPUT)
-        return refuse(refusal, BS_REASON_LOG_MALFORMED, "a record of userspace's log has no digest of the %s bank",
-                      crypto_hash_name(bank));
-    return err;
+    return BS_OK;
 }
 
 static bool has_note(const struct message_statement *statement, const char *note)
@@ -85,33 +76,69 @@ static bool has_note(const struct message_statement *statement, const char *note
     return false;
 }
 
-struct verify_cursor verify_steps(const struct verify_logs *logs, uint16_t bank)
+struct walk {
+    const struct config *config;
+    const struct message_pcrs *pcrs;
+    struct verify_logs *logs;
+    struct refusal *refusal;
+};
+
+static enum bs_err take(const struct walk *walk, const struct verify_step *step)
 {
-    struct verify_cursor cursor = { .logs = logs, .bank = bank };
-    if (logs->has_firmware)
-        cursor.firmware = eventlog_first(&logs->firmware);
-    if (logs->has_userspace)
-        cursor.userspace = userlog_first(&logs->userspace);
-    return cursor;
+    if (step->digest.size == 0)
+        return refuse(walk->refusal, BS_REASON_LOG_MALFORMED, "%s has no digest of the %s bank",
+                      step->is_userspace ? "a record of userspace's log" : "an event of the log",
+                      crypto_hash_name(walk->pcrs->bank));
+    verify_mark(walk->config, walk->pcrs, step, &walk->logs->marks);
+    return eventlog_replay_extend(&walk->logs->replay, step->pcr, step->digest);
 }
 
-bool verify_next(struct verify_cursor *cursor, struct verify_step *ret_step)
+static enum bs_err walk_firmware(const struct walk *walk)
 {
-    const struct eventlog_event *event = &cursor->event;
-    const struct userlog_record *record = &cursor->record;
-    while (cursor->logs->has_firmware && eventlog_next(&cursor->firmware, &cursor->event)) {
-        if (!eventlog_extends(event))
-            continue;
-        *ret_step = (struct verify_step){ event->pcr, eventlog_digest(event, cursor->bank), false, event->index };
-        return true;
+    struct eventlog_event event;
+    enum bs_err err = BS_OK;
+    if (!walk->logs->has_firmware)
+        return BS_OK;
+    for (struct eventlog_cursor c = eventlog_first(&walk->logs->firmware); err == BS_OK && eventlog_next(&c, &event);) {
+        const struct verify_step step = { event.pcr, eventlog_digest(&event, walk->pcrs->bank), false, event.index };
+        if (eventlog_extends(&event))
+            err = take(walk, &step);
     }
-    while (cursor->logs->has_userspace && userlog_next(&cursor->userspace, &cursor->record)) {
-        if (!record->has_pcr)
-            continue;
-        *ret_step = (struct verify_step){ record->pcr, userlog_digest(record, cursor->bank), true, record->index };
-        return true;
+    return err;
+}
+
+static enum bs_err walk_userspace(const struct walk *walk)
+{
+    struct userlog_record record;
+    enum bs_err err = BS_OK;
+    if (!walk->logs->has_userspace)
+        return BS_OK;
+    for (struct userlog_cursor c = userlog_first(&walk->logs->userspace); err == BS_OK && userlog_next(&c, &record);) {
+        const struct verify_step step = { record.pcr, userlog_digest(&record, walk->pcrs->bank), true, record.index };
+        if (record.has_pcr)
+            err = take(walk, &step);
     }
-    return false;
+    return err;
+}
+
+/* The quote is about the statement, and the statement about these bytes. */
+static enum bs_err verify_hash(const char *whose, struct bs_span log, struct bs_span stated, struct refusal *refusal)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    enum bs_err err = crypto_sha256(&log, 1, digest);
+    if (err != BS_OK)
+        return err;
+    if (!bs_span_equal(stated, log.size > 0 ? BS_SPAN(digest, sizeof(digest)) : BS_SPAN_NONE))
+        return refuse(refusal, BS_REASON_LOG_HASH, "%s event log is not the one that was quoted", whose);
+    return BS_OK;
+}
+
+enum bs_err verify_log_hashes(const struct evidence *evidence, struct refusal *refusal)
+{
+    const struct message_attest *sent = &evidence->request;
+    const struct message_statement *said = &evidence->statement;
+    enum bs_err err = verify_hash("the firmware's", sent->firmware_log, said->firmware_log_sha256, refusal);
+    return err == BS_OK ? verify_hash("userspace's", sent->userspace_log, said->userspace_log_sha256, refusal) : err;
 }
 
 enum bs_err verify_log(const struct config *config, struct evidence *evidence, struct refusal *refusal)
@@ -119,9 +146,16 @@ enum bs_err verify_log(const struct config *config, struct evidence *evidence, s
     const struct message_statement *statement = &evidence->statement;
     const struct message_pcrs *pcrs = &statement->pcrs;
     struct verify_logs logs = { .is_left_out = has_note(statement, BS_NOTE_USERSPACE_LOG_TOO_LARGE) };
-    enum bs_err err = open_firmware_log(statement->firmware_log, pcrs->bank, &logs, refusal);
+    const struct walk walk = { config, pcrs, &logs, refusal };
+    enum bs_err err = open_firmware_log(evidence->request.firmware_log, pcrs->bank, &logs, refusal);
     if (err == BS_OK)
-        err = open_userspace_log(statement->userspace_log, pcrs->bank, &logs, refusal);
+        err = open_userspace_log(evidence->request.userspace_log, &logs, refusal);
+    if (err == BS_OK)
+        err = verify_marks_begin(pcrs->bank, &logs.marks);
+    if (err == BS_OK)
+        err = walk_firmware(&walk);
+    if (err == BS_OK)
+        err = walk_userspace(&walk);
     if (err == BS_OK)
         err = verify_uncapped(config, pcrs, &logs, refusal);
     if (err == BS_OK)

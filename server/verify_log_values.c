@@ -9,9 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Those that firmware extends before anything of ours runs (PFP 1.06 §3.3.4). */
-#define FIRMWARE_PCRS 0xffu
-#define FIRMWARE_PCR_COUNT 8
+#define FIRMWARE_PCRS ((1u << VERIFY_FIRMWARE_PCRS) - 1)
 
 /* TPM2_Startup sets these to ones, a dynamic launch to zeros (PFP 1.06 §3.3.4, table 1). */
 #define DYNAMIC_PCR_FIRST 17
@@ -49,23 +47,53 @@ static enum bs_err refuse_capped(struct refusal *refusal, uint32_t pcr)
     return refuse(refusal, BS_REASON_CAPPED, "this boot is over: reboot to provision");
 }
 
+enum bs_err verify_marks_begin(uint16_t bank, struct verify_marks *ret_marks)
+{
+    *ret_marks = (struct verify_marks){ .is_capped = false };
+    enum bs_err err = crypto_hash(bank, bs_span_of_string(BS_CAP_EVENT), ret_marks->cap);
+    /* PFP 1.06 §10.4.1, EV_SEPARATOR: four bytes, little endian; 1 says that the firmware failed. */
+    if (err == BS_OK)
+        err = crypto_hash(bank, BS_SPAN("\0\0\0\0", 4), ret_marks->zeros);
+    if (err == BS_OK)
+        err = crypto_hash(bank, BS_SPAN("\xff\xff\xff\xff", 4), ret_marks->ones);
+    return err == BS_OK ? crypto_hash(bank, BS_SPAN("\1\0\0\0", 4), ret_marks->failed) : err;
+}
+
+/* A step of one of the firmware's PCRs: counted where it is a separator, and what is wrong with it as one. */
+static void take_separator(const struct verify_step *step, struct verify_marks *marks)
+{
+    const size_t size = step->digest.size;
+    const bool is_separator = bs_span_equal(step->digest, BS_SPAN(marks->zeros, size)) ||
+                              bs_span_equal(step->digest, BS_SPAN(marks->ones, size));
+    if (bs_span_equal(step->digest, BS_SPAN(marks->failed, size)))
+        marks->fault = "the firmware closed it with the separator of an error: it could not measure";
+    else if (is_separator && step->is_userspace)
+        marks->fault = "a separator stands in userspace's log; only firmware may close its own part";
+    else if (is_separator && marks->separators[step->pcr]++ > 0)
+        marks->fault = "a second separator; the firmware's own part ends once";
+    marks->fault_step = *step;
+}
+
+void verify_mark(const struct config *config, const struct message_pcrs *pcrs, const struct verify_step *step,
+                 struct verify_marks *marks)
+{
+    if (step->pcr == config->measure_cap_pcr && bs_span_equal(step->digest, BS_SPAN(marks->cap, step->digest.size)))
+        marks->is_capped = true;
+    if (marks->fault || step->pcr >= VERIFY_FIRMWARE_PCRS || !(pcrs->mask & (1u << step->pcr)))
+        return;
+    take_separator(step, marks);
+}
+
 /* In a log, whatever type or data the event claims to have; and as the last thing that happened to the PCR. */
 enum bs_err verify_uncapped(const struct config *config, const struct message_pcrs *pcrs,
                             const struct verify_logs *logs, struct refusal *refusal)
 {
     uint32_t cap_pcr = config->measure_cap_pcr;
-    uint8_t bytes[CRYPTO_HASH_MAX];
     struct eventlog_replay replay = logs->replay;
-    struct bs_span cap = BS_SPAN(bytes, replay.size);
-    enum bs_err err = crypto_hash(pcrs->bank, bs_span_of_string(BS_CAP_EVENT), bytes);
-    if (err != BS_OK)
-        return err;
-    struct verify_step step;
-    for (struct verify_cursor c = verify_steps(logs, pcrs->bank); verify_next(&c, &step);)
-        if (step.pcr == cap_pcr && bs_span_equal(step.digest, cap))
-            return refuse_capped(refusal, cap_pcr);
+    if (logs->marks.is_capped)
+        return refuse_capped(refusal, cap_pcr);
     for (unsigned i = 0; i < CAPS_MAX; i++) {
-        err = eventlog_replay_extend(&replay, cap_pcr, cap);
+        enum bs_err err = eventlog_replay_extend(&replay, cap_pcr, BS_SPAN(logs->marks.cap, replay.size));
         if (err != BS_OK)
             return err;
         if (bs_span_equal(BS_SPAN(replay.values[cap_pcr], replay.size), pcrs->values[cap_pcr]))
@@ -151,21 +179,6 @@ enum bs_err verify_values(const struct message_pcrs *pcrs, const struct verify_l
     return refusal->finding_total == 0 ? BS_OK : refuse_values(logs, refusal->findings[0].pcr, refusal);
 }
 
-/* PFP 1.06 §10.4.1, EV_SEPARATOR: four bytes, little endian; 1 says that the firmware failed. */
-struct separators {
-    uint8_t zeros[CRYPTO_HASH_MAX], ones[CRYPTO_HASH_MAX], failed[CRYPTO_HASH_MAX];
-    unsigned counts[FIRMWARE_PCR_COUNT];
-};
-
-static enum bs_err separators_begin(uint16_t bank, struct separators *s)
-{
-    *s = (struct separators){ .counts = { 0 } };
-    enum bs_err err = crypto_hash(bank, BS_SPAN("\0\0\0\0", 4), s->zeros);
-    if (err == BS_OK)
-        err = crypto_hash(bank, BS_SPAN("\xff\xff\xff\xff", 4), s->ones);
-    return err == BS_OK ? crypto_hash(bank, BS_SPAN("\1\0\0\0", 4), s->failed) : err;
-}
-
 static enum bs_err refuse_separator(const struct verify_step *step, const char *fault, struct refusal *refusal)
 {
     struct evidence_finding *finding = refusal_finding(refusal);
@@ -177,35 +190,16 @@ static enum bs_err refuse_separator(const struct verify_step *step, const char *
     return refuse(refusal, BS_REASON_LOG_SEPARATOR, "PCR %u: %s", step->pcr, fault);
 }
 
-static enum bs_err take_separator(struct separators *s, const struct verify_step *step, struct refusal *refusal)
-{
-    size_t size = step->digest.size;
-    if (bs_span_equal(step->digest, BS_SPAN(s->failed, size)))
-        return refuse_separator(step, "the firmware closed it with the separator of an error: it could not measure",
-                                refusal);
-    if (!bs_span_equal(step->digest, BS_SPAN(s->zeros, size)) && !bs_span_equal(step->digest, BS_SPAN(s->ones, size)))
-        return BS_OK;
-    if (step->is_userspace)
-        return refuse_separator(step, "a separator stands in userspace's log; only firmware may close its own part",
-                                refusal);
-    if (s->counts[step->pcr]++ > 0)
-        return refuse_separator(step, "a second separator; the firmware's own part ends once", refusal);
-    return BS_OK;
-}
-
 enum bs_err verify_separators(const struct message_pcrs *pcrs, const struct verify_logs *logs, struct refusal *refusal)
 {
-    struct separators s;
-    struct verify_step step;
+    const struct verify_marks *marks = &logs->marks;
     const uint32_t mask = pcrs->mask & FIRMWARE_PCRS & logs->replay.mask;
-    enum bs_err err = separators_begin(pcrs->bank, &s);
-    for (struct verify_cursor c = verify_steps(logs, pcrs->bank); err == BS_OK && verify_next(&c, &step);)
-        if (mask & (UINT32_C(1) << step.pcr))
-            err = take_separator(&s, &step, refusal);
-    for (uint32_t pcr = 0; err == BS_OK && pcr < FIRMWARE_PCR_COUNT; pcr++) {
+    if (marks->fault)
+        return refuse_separator(&marks->fault_step, marks->fault, refusal);
+    for (uint32_t pcr = 0; pcr < VERIFY_FIRMWARE_PCRS; pcr++) {
         const struct verify_step none = { .pcr = pcr, .is_userspace = true };
-        if ((mask & (1u << pcr)) && s.counts[pcr] == 0)
-            err = refuse_separator(&none, "no separator ends the firmware's own part", refusal);
+        if ((mask & (1u << pcr)) && marks->separators[pcr] == 0)
+            return refuse_separator(&none, "no separator ends the firmware's own part", refusal);
     }
-    return err;
+    return BS_OK;
 }

@@ -22,6 +22,7 @@
 struct evidence {
     uint8_t channel[BS_CHANNEL_SIZE];
     uint8_t server_cert[CRYPTO_SHA256_SIZE];
+    uint8_t firmware_log_sha256[CRYPTO_SHA256_SIZE], userspace_log_sha256[CRYPTO_SHA256_SIZE];
     struct tpm_pcrs pcrs;
     struct bs_buf ek, ak, srk, device, counter;
     struct bs_buf device_attest, device_signature;
@@ -204,7 +205,17 @@ static enum bs_err fill_vault(const struct boot *boot, struct vault_key_list *li
     return BS_OK;
 }
 
-static enum bs_err encode_statement(struct boot *boot, const struct evidence *e)
+/* A log that is there has its hash in the statement. */
+static enum bs_err hash_log(const struct bs_buf *log, uint8_t room[CRYPTO_SHA256_SIZE], struct bs_span *ret_sha256)
+{
+    const struct bs_span bytes = bs_buf_span(log);
+    if (bytes.size == 0)
+        return BS_OK;
+    *ret_sha256 = BS_SPAN(room, CRYPTO_SHA256_SIZE);
+    return crypto_sha256(&bytes, 1, room);
+}
+
+static enum bs_err encode_statement(struct boot *boot, struct evidence *e)
 {
     const struct tpm_ek *ek;
     enum bs_err err = tpm_ek(boot->tpm, &ek);
@@ -215,8 +226,6 @@ static enum bs_err encode_statement(struct boot *boot, const struct evidence *e)
         .channel_kind = MESSAGE_CHANNEL_TLS_EXPORTER,
         .channel = BS_SPAN(e->channel, sizeof(e->channel)),
         .server_cert_sha256 = BS_SPAN(e->server_cert, sizeof(e->server_cert)),
-        .firmware_log = bs_buf_span(&boot->eventlog),
-        .userspace_log = bs_buf_span(&e->userspace_log),
         .command_line = bs_buf_span(&e->command_line),
         .token = bs_buf_span(&e->token),
         .held_serial = boot->is_held ? boot->held.bundle.serial : 0,
@@ -224,6 +233,10 @@ static enum bs_err encode_statement(struct boot *boot, const struct evidence *e)
     };
     struct vault_key_list list;
     err = fill_vault(boot, &list, &s);
+    if (err == BS_OK)
+        err = hash_log(&boot->eventlog, e->firmware_log_sha256, &s.firmware_log_sha256);
+    if (err == BS_OK)
+        err = hash_log(&e->userspace_log, e->userspace_log_sha256, &s.userspace_log_sha256);
     if (err != BS_OK)
         return err;
     fill_keys(boot, e, ek, &s);
@@ -235,8 +248,8 @@ static enum bs_err encode_statement(struct boot *boot, const struct evidence *e)
     return message_statement_encode(&s, &boot->exchange.statement);
 }
 
-/* The statement is hashed into the quote, so the TPM vouches for every byte of it. */
-static enum bs_err make_request(struct boot *boot, const struct evidence *e, struct bs_buf *out)
+/* The statement is hashed into the quote, and the logs into it, so the TPM vouches for every byte of them. */
+static enum bs_err make_request(struct boot *boot, struct evidence *e, struct bs_buf *out)
 {
     BS_SCOPED_BUF struct bs_buf quote = BS_BUF(TPM_STRUCTURE_MAX);
     BS_SCOPED_BUF struct bs_buf signature = BS_BUF(TPM_STRUCTURE_MAX);
@@ -246,8 +259,11 @@ static enum bs_err make_request(struct boot *boot, const struct evidence *e, str
         err = message_quote_data(bs_buf_span(&boot->exchange.statement), qualifying);
     if (err == BS_OK)
         err = tpm_quote(boot->tpm, qualifying, e->pcrs.bank, e->pcrs.mask, &quote, &signature);
-    const struct message_attest m = { bs_buf_span(&boot->exchange.statement), bs_buf_span(&quote),
-                                      bs_buf_span(&signature) };
+    const struct message_attest m = { .statement = bs_buf_span(&boot->exchange.statement),
+                                      .quote = bs_buf_span(&quote),
+                                      .signature = bs_buf_span(&signature),
+                                      .firmware_log = bs_buf_span(&boot->eventlog),
+                                      .userspace_log = bs_buf_span(&e->userspace_log) };
     if (err == BS_OK)
         err = message_attest_encode(&m, out);
     if (err != BS_OK)

@@ -37,6 +37,7 @@
 #define BS_REASON_QUOTE_DIGEST "quote-digest"       /* the PCR values of the statement are not the quoted ones */
 
 /* The boot: what the PCRs and the log say. */
+#define BS_REASON_LOG_HASH "log-hash"           /* a log is not the one whose hash stands in the statement */
 #define BS_REASON_CAPPED "capped"               /* this boot is over: reboot to provision */
 #define BS_REASON_UNMEASURED "unmeasured"       /* firmware PCRs at their reset value: nobody measured this boot */
 #define BS_REASON_LOG_MISSING "log-missing"     /* PCRs were extended and there is no log that says by what */

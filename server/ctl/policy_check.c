@@ -85,16 +85,17 @@ static void show(struct document *document, const struct policy_file *policy, co
             "No TPM has quoted this: the file is an event log by itself, and PCRs are what its events lead to.");
 }
 
-/* As much of a statement as there is in the file. */
-static void state(const struct evidence_file *file, struct message_statement *statement)
+/* As much of a request as there is in the file. */
+static void state(const struct evidence_file *file, struct evidence *evidence)
 {
+    struct message_statement *statement = &evidence->statement;
     const struct store_boot *boot = &file->boot;
     statement->pcrs = (struct message_pcrs){ .bank = boot->bank, .mask = boot->mask };
     for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
         if (boot->mask >> pcr & 1)
             statement->pcrs.values[pcr] = BS_SPAN(boot->pcrs[pcr], crypto_hash_size(boot->bank));
-    statement->firmware_log = bs_buf_span(&boot->log);
-    statement->userspace_log = bs_buf_span(&boot->userspace_log);
+    evidence->request.firmware_log = bs_buf_span(&boot->log);
+    evidence->request.userspace_log = bs_buf_span(&boot->userspace_log);
 }
 
 /*
@@ -112,7 +113,7 @@ static enum bs_err check_evidence(const struct evidence_file *file, struct polic
     enum bs_err err = evidence_new(&evidence);
     if (err != BS_OK)
         return err;
-    state(file, &evidence->statement);
+    state(file, evidence);
     err = file->boot.mask >> file->cap_pcr & 1 ? verify_log(&config, evidence, &refusal)
                                                : refuse(&refusal, BS_REASON_QUOTE_SELECTION,
                                                         "the cap's PCR %u is not among the quoted ones", file->cap_pcr);

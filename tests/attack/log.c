@@ -197,6 +197,46 @@ static void what_ima_measured(struct scene *s)
     demand(s, 10, false);
 }
 
+/* Beside the statement lies another log than the one that was quoted. */
+
+static void leave_out(struct message_attest *request)
+{
+    request->firmware_log = BS_SPAN_NONE;
+}
+
+/* The last event's data are a claim, which no replay misses: only the hash tells. */
+static void change_a_claim(struct message_attest *request)
+{
+    static uint8_t changed[SOFTTPM_LOG_MAX];
+    assert_true(request->firmware_log.size <= sizeof(changed));
+    memcpy(changed, request->firmware_log.data, request->firmware_log.size);
+    changed[request->firmware_log.size - 1] ^= 1;
+    request->firmware_log.data = changed;
+}
+
+static void state_none(struct message_statement *statement)
+{
+    statement->firmware_log_sha256 = BS_SPAN_NONE;
+}
+
+static void a_log_that_is_quoted_and_not_sent(struct scene *s)
+{
+    s->request.bend.request = leave_out;
+    scene_enroll(s, &s->tpm);
+}
+
+static void another_log_than_quoted(struct scene *s)
+{
+    s->request.bend.request = change_a_claim;
+    scene_enroll(s, &s->tpm);
+}
+
+static void a_log_that_is_sent_and_not_quoted(struct scene *s)
+{
+    s->request.bend.statement = state_none;
+    scene_enroll(s, &s->tpm);
+}
+
 static void no_log(struct scene *s)
 {
     scene_show_log(s, BS_SPAN_NONE);
@@ -345,6 +385,9 @@ LOG(a_measured_event_taken_away_in_truth, scene_boot, p.at[CMDLINE].size = 0; AL
 LOG(measurements_in_another_order, scene_boot, swap(&p, CALLING, KERNEL); ALL)
 
 static const struct attack attacks[] = {
+    ATTACK(a_log_that_is_quoted_and_not_sent, BS_REASON_LOG_HASH),
+    ATTACK(another_log_than_quoted, BS_REASON_LOG_HASH),
+    ATTACK(a_log_that_is_sent_and_not_quoted, BS_REASON_LOG_HASH),
     ATTACK(no_log, BS_REASON_LOG_MISSING),
     ATTACK(a_log_that_is_none, BS_REASON_LOG_MALFORMED),
     ATTACK(a_log_without_its_header, BS_REASON_LOG_MALFORMED),

@@ -155,7 +155,9 @@ EDIT(no_pcrs, play_statement, edit_replace(document, EDIT_PATH(12, 2), BYTES(0xa
 EDIT(an_unknown_bank, play_statement, edit_replace(document, EDIT_PATH(12, 1), BYTES(0x0e), out))
 EDIT(a_tpm_structure_over_its_limit, play_statement, put_large(document, out, EDIT_PATH(6), BS_TPM_MAX + 1))
 EDIT(a_csr_over_its_limit, play_statement, put_large(document, out, EDIT_PATH(10), BS_CERT_MAX + 1))
-EDIT(a_log_over_its_limit, play_statement, put_large(document, out, EDIT_PATH(13), BS_EVENTLOG_MAX + 1))
+EDIT(a_hash_of_a_log_of_31_bytes, play_statement, put_large(document, out, EDIT_PATH(13), 31))
+EDIT(a_log_over_its_limit, play_request, put_large(document, out, EDIT_PATH(4), BS_EVENTLOG_MAX + 1))
+EDIT(an_empty_log, play_request, put_large(document, out, EDIT_PATH(4), 0))
 EDIT(a_map_of_2_to_the_32, play_statement, edit_put_head(out, 5, UINT64_C(1) << 32, 8);
      append(out, BS_SPAN(document.data + 1, document.size - 1)))
 EDIT(bytes_after_a_statement, play_statement, append(out, document); append(out, BYTES(0)))
@@ -293,6 +295,8 @@ static const struct attack attacks[] = {
     MALFORMED(an_unknown_bank),
     MALFORMED(a_tpm_structure_over_its_limit),
     MALFORMED(a_csr_over_its_limit),
+    ATTACK(a_hash_of_a_log_of_31_bytes, BS_REASON_MALFORMED),
+    ATTACK(an_empty_log, BS_REASON_MALFORMED),
     ATTACK(a_log_over_its_limit, BS_REASON_LOG_TOO_LARGE),
     MALFORMED(a_map_of_2_to_the_32),
     MALFORMED(bytes_after_a_statement),

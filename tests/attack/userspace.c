@@ -11,9 +11,13 @@
 static struct bs_buf records = BS_BUF(SOFTTPM_LOG_MAX);
 static bool is_left_out; /* says the statement */
 
+static void bend_logs(struct message_attest *request)
+{
+    request->userspace_log = bs_buf_span(&records);
+}
+
 static void bend(struct message_statement *st)
 {
-    st->userspace_log = bs_buf_span(&records);
     if (is_left_out)
         st->notes[st->note_count++] = bs_span_of_string(BS_NOTE_USERSPACE_LOG_TOO_LARGE);
 }
@@ -41,8 +45,9 @@ static void measure(struct scene *s, uint32_t pcr, const char *text)
     {                                     \
         bs_buf_reset(&records);           \
         is_left_out = false;              \
-        change;                           \
+        s->request.bend.logs = bend_logs; \
         s->request.bend.statement = bend; \
+        change;                           \
         scene_enroll(s, &s->tpm);         \
     }
 
@@ -103,25 +108,42 @@ static void boot_without_separator(struct scene *s)
 USERSPACE(the_only_separator_by_userspace, boot_without_separator(s); measure_separator(s, BS_SPAN("\0\0\0\0", 4)))
 USERSPACE(a_phase_more_than_approved, measure(s, 11, "enter-initrd"); measure(s, 11, "leave-initrd"))
 
-static void large_log(struct bs_buf *statement)
+/* Beside the statement lies another log than the one that was quoted. */
+
+static void leave_out(struct message_attest *request)
+{
+    request->userspace_log = BS_SPAN_NONE;
+}
+
+static void shorten(struct message_attest *request)
+{
+    request->userspace_log.size--;
+}
+
+static void state_none(struct message_statement *st)
+{
+    st->userspace_log_sha256 = BS_SPAN_NONE;
+}
+USERSPACE(a_userspace_log_that_is_quoted_and_not_sent, record(15, "not quoted"); s->request.bend.request = leave_out)
+USERSPACE(another_userspace_log_than_quoted, record(15, "not quoted"); put("\n"); s->request.bend.request = shorten)
+USERSPACE(a_userspace_log_that_is_sent_and_not_quoted, record(15, "not quoted"); s->request.bend.statement = state_none)
+
+static void a_userspace_log_over_its_limit(struct scene *s)
 {
     static const uint8_t zeros[BS_USERSPACE_LOG_MAX + 1];
     BS_SCOPED_BUF struct bs_buf before = BS_BUF(BS_REQUEST_MAX);
     BS_SCOPED_BUF struct bs_buf member = BS_BUF(BS_REQUEST_MAX);
-    MUST(bs_buf_append(&before, statement->data, statement->size));
-    bs_buf_reset(statement);
-    edit_put_head(&member, 2, sizeof(zeros), sizeof(zeros) > UINT16_MAX ? 4 : 2);
-    MUST(bs_buf_append(&member, zeros, sizeof(zeros)));
-    edit_replace(bs_buf_span(&before), EDIT_PATH(21), bs_buf_span(&member), statement);
-}
-
-static void a_userspace_log_over_its_limit(struct scene *s)
-{
     bs_buf_reset(&records);
     record(15, "not quoted");
-    s->request.bend.statement = bend;
-    s->request.bend.statement_bytes = large_log;
-    scene_enroll(s, &s->tpm);
+    s->request.bend.logs = bend_logs;
+    scene_write(s, &s->tpm);
+    MUST(bs_buf_append(&before, s->talk.body.data, s->talk.body.size));
+    bs_buf_reset(&s->talk.body);
+    edit_put_head(&member, 2, sizeof(zeros), sizeof(zeros) > UINT16_MAX ? 4 : 2);
+    MUST(bs_buf_append(&member, zeros, sizeof(zeros)));
+    edit_replace(bs_buf_span(&before), EDIT_PATH(5), bs_buf_span(&member), &s->talk.body);
+    talk_send_attest(&s->talk);
+    scene_note(s);
 }
 
 /* Records of what is not quoted, and of NV indices, change nothing. */
@@ -131,7 +153,7 @@ static void good(struct scene *s)
     is_left_out = false;
     record(15, "not quoted");
     record(-1, "no PCR");
-    s->request.bend.statement = bend;
+    s->request.bend.logs = bend_logs;
     scene_enroll(s, &s->tpm);
 }
 
@@ -150,6 +172,9 @@ static const struct attack attacks[] = {
     ATTACK(a_record_with_a_digest_of_another_size, BS_REASON_LOG_MALFORMED),
     ATTACK(more_records_than_are_read, BS_REASON_LOG_TOO_LARGE),
     ATTACK(a_userspace_log_over_its_limit, BS_REASON_LOG_TOO_LARGE),
+    ATTACK(a_userspace_log_that_is_quoted_and_not_sent, BS_REASON_LOG_HASH),
+    ATTACK(another_userspace_log_than_quoted, BS_REASON_LOG_HASH),
+    ATTACK(a_userspace_log_that_is_sent_and_not_quoted, BS_REASON_LOG_HASH),
     ATTACK(a_log_that_was_left_out, BS_REASON_LOG_TOO_LARGE),
     ATTACK(the_cap_in_userspaces_log, BS_REASON_CAPPED),
     ATTACK(the_cap_after_userspaces_log, BS_REASON_CAPPED),

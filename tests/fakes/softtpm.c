@@ -228,6 +228,7 @@ static struct message_certified span_of(const struct certified *c)
 struct parts {
     struct bs_buf ek, ak, csr, counter;
     struct certified device, srk;
+    uint8_t firmware_log_sha256[CRYPTO_SHA256_SIZE], userspace_log_sha256[CRYPTO_SHA256_SIZE];
 };
 
 static enum bs_err make_parts(struct softtpm *tpm, const struct softtpm_request *request, struct parts *p)
@@ -245,8 +246,19 @@ static enum bs_err make_parts(struct softtpm *tpm, const struct softtpm_request 
     return err == BS_OK ? certify(tpm, request, &tpm->srk, &p->srk) : err;
 }
 
-static void fill_statement(struct softtpm *tpm, const struct softtpm_request *request, const struct parts *p,
-                           struct message_statement *s)
+static struct bs_span hash_span(struct bs_span log, const uint8_t sha256[CRYPTO_SHA256_SIZE])
+{
+    return log.size > 0 ? BS_SPAN(sha256, CRYPTO_SHA256_SIZE) : BS_SPAN_NONE;
+}
+
+static enum bs_err hash_logs(const struct message_attest *message, struct parts *p)
+{
+    enum bs_err err = crypto_sha256(&message->firmware_log, 1, p->firmware_log_sha256);
+    return err == BS_OK ? crypto_sha256(&message->userspace_log, 1, p->userspace_log_sha256) : err;
+}
+
+static void fill_statement(struct softtpm *tpm, const struct softtpm_request *request,
+                           const struct message_attest *message, const struct parts *p, struct message_statement *s)
 {
     *s = (struct message_statement){ .channel_kind = MESSAGE_CHANNEL_TLS_EXPORTER,
                                      .channel = BS_SPAN(request->channel, BS_CHANNEL_SIZE),
@@ -259,7 +271,8 @@ static void fill_statement(struct softtpm *tpm, const struct softtpm_request *re
                                      .device_csr = bs_buf_span(&p->csr),
                                      .srk = span_of(&p->srk),
                                      .pcrs = { .bank = tpm->bank, .mask = tpm->mask },
-                                     .firmware_log = bs_buf_span(&tpm->log),
+                                     .firmware_log_sha256 = hash_span(message->firmware_log, p->firmware_log_sha256),
+                                     .userspace_log_sha256 = hash_span(message->userspace_log, p->userspace_log_sha256),
                                      .facts = { .serial = bs_span_of_string("SN-4711"),
                                                 .product = bs_span_of_string("Soft board") },
                                      .counter_public = bs_buf_span(&p->counter),
@@ -310,20 +323,34 @@ enum bs_err softtpm_attest(struct softtpm *tpm, const struct softtpm_request *re
                            struct bs_buf *ret_statement)
 {
 #define SMALL BS_BUF(4096)
-    struct parts p = { SMALL, SMALL, SMALL, SMALL, { SMALL, SMALL, SMALL }, { SMALL, SMALL, SMALL } };
+    struct parts p = { .ek = SMALL,
+                       .ak = SMALL,
+                       .csr = SMALL,
+                       .counter = SMALL,
+                       .device = { SMALL, SMALL, SMALL },
+                       .srk = { SMALL, SMALL, SMALL } };
     BS_SCOPED_BUF struct bs_buf attest = SMALL;
     BS_SCOPED_BUF struct bs_buf signature = SMALL;
     struct message_statement statement;
+    struct message_attest message = { .firmware_log = bs_buf_span(&tpm->log) };
+    if (request->bend.logs)
+        request->bend.logs(&message);
     enum bs_err err = make_parts(tpm, request, &p);
+    if (err == BS_OK)
+        err = hash_logs(&message, &p);
     if (err == BS_OK) {
-        fill_statement(tpm, request, &p, &statement);
+        fill_statement(tpm, request, &message, &p, &statement);
         err = message_statement_encode(&statement, ret_statement);
     }
     if (err == BS_OK && request->bend.statement_bytes)
         request->bend.statement_bytes(ret_statement);
     if (err == BS_OK)
         err = quote(tpm, request, bs_buf_span(ret_statement), &attest, &signature);
-    struct message_attest message = { bs_buf_span(ret_statement), bs_buf_span(&attest), bs_buf_span(&signature) };
+    message.statement = bs_buf_span(ret_statement);
+    message.quote = bs_buf_span(&attest);
+    message.signature = bs_buf_span(&signature);
+    if (request->bend.request)
+        request->bend.request(&message);
     if (err == BS_OK)
         err = message_attest_encode(&message, out);
     bs_buf_free(&p.ek);

@@ -77,6 +77,7 @@ struct softtpm_attest {
 struct softtpm_bend {
     void (*certify_device)(struct softtpm_attest *attest);
     void (*certify_srk)(struct softtpm_attest *attest);
+    void (*logs)(struct message_attest *request); /* before their hashes stand in the statement */
     void (*statement)(struct message_statement *statement);
     void (*quote)(struct softtpm_attest *attest);
     struct crypto_key *certify_key; /* signs the certifications instead of the AK */
@@ -87,6 +88,7 @@ struct softtpm_bend {
     void (*device_bytes)(struct bs_buf *attest);
     void (*quote_bytes)(struct bs_buf *attest);
     void (*quote_signature)(struct bs_buf *signature);
+    void (*request)(struct message_attest *request); /* when everything is signed */
 };
 
 struct softtpm_request {

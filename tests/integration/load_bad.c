@@ -72,7 +72,9 @@ static void trailing(struct scene *s)
 static void version(struct scene *s)
 {
     static const uint8_t statement[] = { 0xa1, 0x01, 0x02 }; /* {1: 2} */
-    struct message_attest message = { BS_SPAN(statement, 3), BS_SPAN("q", 1), BS_SPAN("s", 1) };
+    struct message_attest message = { .statement = BS_SPAN(statement, 3),
+                                      .quote = BS_SPAN("q", 1),
+                                      .signature = BS_SPAN("s", 1) };
     MUST(message_attest_encode(&message, &s->line.body));
     MUST(load_post(&s->line, BS_PATH_ATTEST));
 }
@@ -124,8 +126,19 @@ static const uint8_t zeros[32];
 BEND_STATEMENT(channel_kind, st->channel_kind = MESSAGE_CHANNEL_CHALLENGE)
 BEND_STATEMENT(server_cert, st->server_cert_sha256 = BS_SPAN(zeros, 32))
 BEND_STATEMENT(ek_cert_garbage, st->ek_certs[0] = BS_SPAN("garbage", 7))
-BEND_STATEMENT(log_missing, st->firmware_log = BS_SPAN_NONE)
-BEND_STATEMENT(log_cut, st->firmware_log.size -= 3)
+
+#define BEND_LOGS(name, change)                             \
+    static void bend_##name(struct message_attest *request) \
+    {                                                       \
+        change;                                             \
+    }                                                       \
+    static void name(struct scene *s)                       \
+    {                                                       \
+        s->request.bend.logs = bend_##name;                 \
+        enroll(s);                                          \
+    }
+BEND_LOGS(log_missing, request->firmware_log = BS_SPAN_NONE)
+BEND_LOGS(log_cut, request->firmware_log.size -= 3)
 
 /* The TPM and its keys */
 

@@ -54,7 +54,10 @@ static struct message_statement statement_full(void)
     s.pcrs.mask = 0x801aff;
     for (uint8_t n = 0; n < MESSAGE_PCRS; n++)
         s.pcrs.values[n] = s.pcrs.mask & (1u << n) ? fill(n, 32) : BS_SPAN_NONE;
-    s.firmware_log = fill(0x90, 300);
+    static uint8_t digest[CRYPTO_SHA256_SIZE];
+    const struct bs_span log = fill(0x90, 300);
+    assert_ok(crypto_sha256(&log, 1, digest));
+    s.firmware_log_sha256 = BS_SPAN(digest, sizeof(digest));
     s.facts.serial = bs_span_of_string("BS-0001");
     s.facts.product = bs_span_of_string("Ger\xc3\xa4t 7");
     s.facts.firmware = bs_span_of_string("1.2.3");
@@ -88,11 +91,16 @@ static struct message_statement statement_keys(void)
     return s;
 }
 
+#define USERSPACE_LOG                                                           \
+    "\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"00\"}]," \
+    "\"content_type\":\"systemd\",\"content\":{\"string\":\"enter-initrd\"}}\n"
 static struct message_statement statement_userspace(void)
 {
     struct message_statement s = statement_minimal();
-    s.userspace_log = bs_span_of_string("\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"00\"}],"
-                                        "\"content_type\":\"systemd\",\"content\":{\"string\":\"enter-initrd\"}}\n");
+    static uint8_t digest[CRYPTO_SHA256_SIZE];
+    const struct bs_span log = bs_span_of_string(USERSPACE_LOG);
+    assert_ok(crypto_sha256(&log, 1, digest));
+    s.userspace_log_sha256 = BS_SPAN(digest, sizeof(digest));
     s.command_line = bs_span_of_string("root=/dev/vda2 ro quiet");
     return s;
 }
@@ -158,7 +166,17 @@ static void every_message_is_encoded_as_its_golden_vector(void **state)
     BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
     vector_read("messages/statement-full.cbor", &statement);
     CHECK_GOLDEN(attest, "attest",
-                 ((struct message_attest){ bs_buf_span(&statement), fill(0x91, 140), fill(0x92, 72) }));
+                 ((struct message_attest){ .statement = bs_buf_span(&statement),
+                                           .quote = fill(0x91, 140),
+                                           .signature = fill(0x92, 72),
+                                           .firmware_log = fill(0x90, 300) }));
+    bs_buf_reset(&statement);
+    vector_read("messages/statement-userspace.cbor", &statement);
+    CHECK_GOLDEN(attest, "attest-userspace",
+                 ((struct message_attest){ .statement = bs_buf_span(&statement),
+                                           .quote = fill(0x91, 140),
+                                           .signature = fill(0x92, 72),
+                                           .userspace_log = bs_span_of_string(USERSPACE_LOG) }));
     CHECK_GOLDEN(answer, "answer-prove", answer_of(MESSAGE_PROVE));
     CHECK_GOLDEN(answer, "answer-pending", answer_of(MESSAGE_PENDING));
     CHECK_GOLDEN(answer, "answer-refused", answer_of(MESSAGE_REFUSED));
@@ -258,14 +276,17 @@ static void the_largest_request_fits(void **state)
     s.shares[0] = UINT64_MAX - 1;
     s.shares[1] = UINT64_MAX;
     s.share_count = 2;
-    s.firmware_log = BS_SPAN(large, BS_EVENTLOG_MAX);
-    s.userspace_log = BS_SPAN(large, BS_LOGS_MAX - BS_EVENTLOG_MAX);
+    s.firmware_log_sha256 = s.userspace_log_sha256 = BS_SPAN(large, CRYPTO_SHA256_SIZE);
     s.command_line = BS_SPAN(large, BS_COMMAND_LINE_MAX);
 
     BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
     BS_SCOPED_BUF struct bs_buf request = BS_BUF(BS_REQUEST_MAX);
     assert_ok(message_statement_encode(&s, &statement));
-    const struct message_attest attest = { bs_buf_span(&statement), tpm_structure, tpm_structure };
+    const struct message_attest attest = { .statement = bs_buf_span(&statement),
+                                           .quote = tpm_structure,
+                                           .signature = tpm_structure,
+                                           .firmware_log = BS_SPAN(large, BS_EVENTLOG_MAX),
+                                           .userspace_log = BS_SPAN(large, BS_LOGS_MAX - BS_EVENTLOG_MAX) };
     assert_ok(message_attest_encode(&attest, &request));
 }
 
@@ -276,7 +297,7 @@ static void what_userspace_says_comes_back(void **state)
     struct message_statement s;
     vector_read("messages/statement-userspace.cbor", &in);
     assert_ok(message_statement_decode(bs_buf_span(&in), &s));
-    assert_true(bs_span_equal(s.userspace_log, statement_userspace().userspace_log));
+    assert_true(bs_span_equal(s.userspace_log_sha256, statement_userspace().userspace_log_sha256));
     assert_span_text(s.command_line, "root=/dev/vda2 ro quiet");
 }
 

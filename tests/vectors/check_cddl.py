@@ -182,7 +182,7 @@ class Checker:
 
 # Members at the top that may be missing; every other one must make a difference.
 OPTIONAL = {
-    "statement": {7, 13, 17, 18, 20, 21, 22, 23, 24}, "bundle": {6, 9, 10, 11, 12, 13}, "answer": {9, 10}, "attest": set(), "prove": set(),
+    "statement": {7, 13, 17, 18, 20, 21, 22, 23, 24}, "bundle": {6, 9, 10, 11, 12, 13}, "answer": {9, 10}, "attest": {4, 5}, "prove": set(),
     "confirm": {4}, "approvals": set(), "wipe": set(),
 }
 

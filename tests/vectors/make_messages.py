@@ -55,9 +55,10 @@ NESTED = {
     "policy": ["cert", "epoch", "approvals"], "approvals": ["release", "pcrs", "policy_ref", "signature"],
 }
 STATEMENT = ["version", "role", "channel_kind", "channel", "server_cert_sha256", "ek_public", "ek_certs", "ak_public",
-             "device_key", "device_csr", "srk", "pcrs", "firmware_log", "facts", "counter_public", "counter_value",
-             "token", "held_serial", "device_time", "notes", "userspace_log", "keys", "wanted_shares",
+             "device_key", "device_csr", "srk", "pcrs", "firmware_log_sha256", "facts", "counter_public", "counter_value",
+             "token", "held_serial", "device_time", "notes", "userspace_log_sha256", "keys", "wanted_shares",
              "command_line"]
+ATTEST = ["statement", "quote", "signature", "firmware_log", "userspace_log"]
 CONFIRM = ["device", "serial", "mac", "keys"]
 ANSWER = ["kind", "time", "id_object", "encrypted_secret", "bundle", "retry_after", "reason", "text", "device", "findings",
           "order"]
@@ -78,16 +79,18 @@ MINIMAL = {
     "srk": certified(0x60), "pcrs": {"bank": 0x0B, "values": {7: fill(0x77, 32)}}, "facts": {},
     "counter_public": fill(0x70, 46), "counter_value": 0, "device_time": 0,
 }
+FIRMWARE_LOG = fill(0x90, 300)
 FULL = {
     **MINIMAL, "channel_kind": "tls-exporter", "channel": CHANNEL, "ek_certs": [fill(0x80, 300), fill(0x81, 260)],
     "pcrs": {"bank": 0x0B, "values": {n: fill(n, 32) for n in (0, 1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 23)}},
-    "firmware_log": fill(0x90, 300),
+    "firmware_log_sha256": sha256(FIRMWARE_LOG),
     "facts": {"serial": "BS-0001", "product": "Gerät 7", "firmware": "1.2.3", "kernel": "6.12.0-test", "agent": "0.1.0"},
     "counter_value": 4294967296, "token": "token-0123456789abcdef", "held_serial": 41, "device_time": TIME,
     "notes": ["clock-unknown", "vault-boot-changed"],
 }
 USERSPACE_LOG = b'\x1e{"pcr":11,"digests":[{"hashAlg":"sha256","digest":"00"}],"content_type":"systemd","content":{"string":"enter-initrd"}}\n'
 COMMAND_LINE = b"root=/dev/vda2 ro quiet"
+USERSPACE = {**MINIMAL, "userspace_log_sha256": sha256(USERSPACE_LOG), "command_line": COMMAND_LINE}
 CREDENTIAL = {"id_object": fill(0xB0, 70), "encrypted_secret": fill(0xB8, 70)}
 KEYS = [
     {"name": "wg0.key", "kind": 2, "generation": 1, "public_half": fill(0xA1, 32)},
@@ -200,9 +203,10 @@ def main():
             {**MINIMAL, "channel_kind": "challenge", "channel": CHANNEL,
              "pcrs": {"bank": 0x0C, "values": {n: fill(n, 48) for n in range(24)}}})
     message("statement-keys", "statement", STATEMENT, {**MINIMAL, "keys": KEYS, "wanted_shares": [40, 41]})
-    message("statement-userspace", "statement", STATEMENT, {**MINIMAL, "userspace_log": USERSPACE_LOG, "command_line": COMMAND_LINE})
-    message("attest", "attest", ["statement", "quote", "signature"],
-            {"statement": statement, "quote": fill(0x91, 140), "signature": fill(0x92, 72)})
+    userspace = message("statement-userspace", "statement", STATEMENT, USERSPACE)
+    attest = {"quote": fill(0x91, 140), "signature": fill(0x92, 72)}
+    message("attest", "attest", ATTEST, {"statement": statement, **attest, "firmware_log": FIRMWARE_LOG})
+    message("attest-userspace", "attest", ATTEST, {"statement": userspace, **attest, "userspace_log": USERSPACE_LOG})
 
     prove = mac(SECRET, b"bootseal prove v1\0", CHANNEL, sha256(statement))
     message("prove", "prove", ["mac"], {"mac": prove})

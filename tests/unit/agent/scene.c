@@ -85,6 +85,7 @@ void scene_sign_bundle(struct crypto_key *key, struct bs_span cert, struct bs_bu
 static uint8_t id_object[34] = { 0, 32 };
 static uint8_t encrypted_secret[4] = { 0, 2, 1, 1 };
 static struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
+static struct bs_buf attest = BS_BUF(BS_REQUEST_MAX);
 static struct bs_buf confirmation = BS_BUF(BS_REQUEST_MAX);
 
 static void challenge(uint8_t seed, struct message_answer *answer, uint8_t ret_secret[32])
@@ -205,6 +206,13 @@ static void decide(struct message_answer *answer, struct bs_buf *encrypted)
     }
 }
 
+static void assert_hash(struct bs_span log, struct bs_span sha256)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    assert_ok(crypto_sha256(&log, 1, digest));
+    assert_true(bs_span_equal(sha256, log.size > 0 ? BS_SPAN(digest, sizeof(digest)) : BS_SPAN_NONE));
+}
+
 static void take_statement(struct bs_span body)
 {
     struct message_attest m;
@@ -218,6 +226,11 @@ static void take_statement(struct bs_span body)
     if (s.held_serial == scene.serial)
         scene.confirmed_serial = scene.serial;
     assert_ok(message_statement_decode(bs_buf_span(&statement), &scene.said));
+    bs_buf_reset(&attest);
+    assert_ok(bs_buf_append(&attest, body.data, body.size));
+    assert_ok(message_attest_decode(bs_buf_span(&attest), &scene.sent));
+    assert_hash(scene.sent.firmware_log, scene.said.firmware_log_sha256);
+    assert_hash(scene.sent.userspace_log, scene.said.userspace_log_sha256);
 }
 
 /* Made with the key of the bundle that was sent on this connection. */
@@ -325,6 +338,7 @@ int scene_teardown(void **state)
     bs_buf_free(&scene.bundle_cert);
     bs_buf_free(&scene.device_ca);
     bs_buf_free(&statement);
+    bs_buf_free(&attest);
     bs_buf_free(&confirmation);
     bs_buf_free(&scene.last_order);
     conf_free(scene.conf);

@@ -39,6 +39,7 @@ struct scene {
     uint64_t held_serial;          /* of the last statement */
     uint64_t confirmed_serial;     /* the server knows that the device has this bundle */
     struct message_statement said; /* the last statement */
+    struct message_attest sent;    /* and the request that it came in */
     struct message_confirm kept;   /* the last confirmation */
     const char *refuse_reason;     /* NULL: boot-not-approved */
 };

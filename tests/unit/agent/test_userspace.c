@@ -24,7 +24,7 @@ static void put_text(const char *path, const char *text)
 
 static void assert_said(const char *log, const char *command_line)
 {
-    assert_true(bs_span_equal(scene.said.userspace_log, bs_span_of_string(log)));
+    assert_true(bs_span_equal(scene.sent.userspace_log, bs_span_of_string(log)));
     assert_true(bs_span_equal(scene.said.command_line, bs_span_of_string(command_line)));
 }
 
@@ -86,7 +86,7 @@ static void what_just_fits_is_sent(void **state)
     large[BS_COMMAND_LINE_MAX] = '\n';
     put(CMDLINE, BS_SPAN(large, BS_COMMAND_LINE_MAX + 1));
     assert_ok(scene_boot());
-    assert_int_equal(scene.said.userspace_log.size, BS_USERSPACE_LOG_MAX);
+    assert_int_equal(scene.sent.userspace_log.size, BS_USERSPACE_LOG_MAX);
     assert_int_equal(scene.said.command_line.size, BS_COMMAND_LINE_MAX);
     assert_int_equal(scene.statement_notes, 0);
 }
@@ -100,14 +100,14 @@ static void both_logs_share_a_limit(void **state)
     fake_device.eventlog_size = BS_EVENTLOG_MAX;
     put(LOG, BS_SPAN(large, BS_LOGS_MAX - BS_EVENTLOG_MAX));
     assert_ok(scene_boot());
-    assert_int_equal(scene.said.userspace_log.size, BS_LOGS_MAX - BS_EVENTLOG_MAX);
+    assert_int_equal(scene.sent.userspace_log.size, BS_LOGS_MAX - BS_EVENTLOG_MAX);
     scene_reboot(1);
     fake_device.eventlog = (const char *)large;
     fake_device.eventlog_size = BS_EVENTLOG_MAX;
     put(LOG, BS_SPAN(large, BS_LOGS_MAX - BS_EVENTLOG_MAX + 1));
     assert_ok(scene_boot());
-    assert_int_equal(scene.said.firmware_log.size, BS_EVENTLOG_MAX);
-    assert_int_equal(scene.said.userspace_log.size, 0);
+    assert_int_equal(scene.sent.firmware_log.size, BS_EVENTLOG_MAX);
+    assert_int_equal(scene.sent.userspace_log.size, 0);
     assert_true(scene_has_note(BS_NOTE_USERSPACE_LOG_TOO_LARGE));
 }
 

@@ -347,7 +347,9 @@ static void garbage_and_other_versions_are_told_apart(void **state)
     assert_int_equal(garbage.result.status, 400);
     TALK(version, lab);
     static const uint8_t statement[] = { 0xa1, 0x01, 0x02 }; /* {1: 2} */
-    struct message_attest message = { BS_SPAN(statement, 3), BS_SPAN("q", 1), BS_SPAN("s", 1) };
+    struct message_attest message = { .statement = BS_SPAN(statement, 3),
+                                      .quote = BS_SPAN("q", 1),
+                                      .signature = BS_SPAN("s", 1) };
     assert_ok(message_attest_encode(&message, &version.body));
     talk_send_attest(&version);
     assert_reason(&version, MESSAGE_REFUSED, BS_REASON_VERSION);

@@ -21,9 +21,13 @@ static size_t userspace_size;
 static const char *command_line;
 static const char *note;
 
+static void bend_logs(struct message_attest *m)
+{
+    m->userspace_log = BS_SPAN(userspace, userspace_size);
+}
+
 static void bend(struct message_statement *s)
 {
-    s->userspace_log = BS_SPAN(userspace, userspace_size);
     s->command_line = command_line ? bs_span_of_string(command_line) : BS_SPAN_NONE;
     if (note)
         s->notes[s->note_count++] = bs_span_of_string(note);
@@ -34,7 +38,7 @@ static int setup(void **state)
     if (lab_setup(state) != 0)
         return -1;
     lab_approved_device(*state, &tpm);
-    request = (struct softtpm_request){ .bend.statement = bend };
+    request = (struct softtpm_request){ .bend = { .logs = bend_logs, .statement = bend } };
     userspace_size = 0;
     command_line = note = NULL;
     return 0;
@@ -450,22 +454,19 @@ static void a_log_with_too_many_events_is_refused(void **state)
     expect(state, BS_REASON_LOG_TOO_LARGE, "too many events");
 }
 
-/* A statement with so many bytes as its member `key`. What comes after the decoding finds no quote. */
+/* A request with so many bytes as its member `key`, zeros, which are not the log that was quoted. */
 static void expect_member(void **state, int key, size_t size, const char *reason)
 {
     static uint8_t zeros[BS_EVENTLOG_MAX + 1];
-    BS_SCOPED_BUF struct bs_buf unused = BS_BUF(BS_REQUEST_MAX);
+    BS_SCOPED_BUF struct bs_buf sent = BS_BUF(BS_REQUEST_MAX);
     BS_SCOPED_BUF struct bs_buf member = BS_BUF(BS_REQUEST_MAX);
-    BS_SCOPED_BUF struct bs_buf statement = BS_BUF(BS_REQUEST_MAX);
     TALK(talk, *state);
     request.channel = talk.channel;
     request.server_cert = talk.server_cert;
-    assert_ok(softtpm_attest(&tpm, &request, &unused, &talk.statement));
+    assert_ok(softtpm_attest(&tpm, &request, &sent, &talk.statement));
     edit_put_head(&member, 2, size, size > UINT16_MAX ? 4 : 2);
     put_bytes(&member, zeros, size);
-    edit_replace(bs_buf_span(&talk.statement), EDIT_PATH(key), bs_buf_span(&member), &statement);
-    const struct message_attest attest = { bs_buf_span(&statement), BS_SPAN(zeros, 9), BS_SPAN(zeros, 9) };
-    assert_ok(message_attest_encode(&attest, &talk.body));
+    edit_replace(bs_buf_span(&sent), EDIT_PATH(key), bs_buf_span(&member), &talk.body);
     talk_send_attest(&talk);
     assert_reason(&talk, MESSAGE_REFUSED, reason);
 }
@@ -473,12 +474,62 @@ static void expect_member(void **state, int key, size_t size, const char *reason
 static void a_log_over_its_limit_is_told_as_one(void **state)
 {
     put_record(9, NULL, "a record");
-    command_line = "quiet";
-    expect_member(state, 13, BS_EVENTLOG_MAX, BS_REASON_QUOTE_SIGNATURE);
-    expect_member(state, 13, BS_EVENTLOG_MAX + 1, BS_REASON_LOG_TOO_LARGE);
-    expect_member(state, 21, BS_USERSPACE_LOG_MAX, BS_REASON_QUOTE_SIGNATURE);
-    expect_member(state, 21, BS_USERSPACE_LOG_MAX + 1, BS_REASON_LOG_TOO_LARGE);
-    expect_member(state, 24, BS_COMMAND_LINE_MAX + 1, BS_REASON_MALFORMED);
+    expect_member(state, 4, BS_EVENTLOG_MAX, BS_REASON_LOG_HASH);
+    expect_member(state, 4, BS_EVENTLOG_MAX + 1, BS_REASON_LOG_TOO_LARGE);
+    expect_member(state, 5, BS_USERSPACE_LOG_MAX - 1, BS_REASON_LOG_HASH);
+    expect_member(state, 5, BS_USERSPACE_LOG_MAX + 1, BS_REASON_LOG_TOO_LARGE);
+    expect_member(state, 3, BS_TPM_MAX + 1, BS_REASON_MALFORMED);
+}
+
+/* The logs lie beside the statement: it has their hashes, and the quote has its own. */
+
+static void another_firmware_log(struct message_attest *m)
+{
+    static uint8_t changed[SOFTTPM_LOG_MAX];
+    memcpy(changed, m->firmware_log.data, m->firmware_log.size);
+    changed[m->firmware_log.size - 1] ^= 1;
+    m->firmware_log.data = changed;
+}
+
+static void no_firmware_log(struct message_attest *m)
+{
+    m->firmware_log = BS_SPAN_NONE;
+}
+
+static void another_userspace_log(struct message_attest *m)
+{
+    m->userspace_log.size--;
+}
+
+static void no_userspace_log(struct message_attest *m)
+{
+    m->userspace_log = BS_SPAN_NONE;
+}
+
+static void a_log_that_is_not_stated(struct message_statement *s)
+{
+    s->firmware_log_sha256 = BS_SPAN_NONE;
+}
+
+static void a_userspace_log_that_is_not_stated(struct message_statement *s)
+{
+    s->userspace_log_sha256 = BS_SPAN_NONE;
+}
+
+static void a_log_other_than_the_quoted_one_is_refused(void **state)
+{
+    put_record(-1, NULL, "of no PCR"); /* changes nothing that a replay could see */
+    static void (*const requests[])(struct message_attest * m) = { another_firmware_log, no_firmware_log,
+                                                                   another_userspace_log, no_userspace_log };
+    for (size_t i = 0; i < COUNT(requests); i++) {
+        request.bend.request = requests[i];
+        expect(state, BS_REASON_LOG_HASH, i < 2 ? "the firmware's" : "userspace's");
+    }
+    request.bend.request = NULL;
+    request.bend.statement = a_log_that_is_not_stated;
+    expect(state, BS_REASON_LOG_HASH, "the firmware's");
+    request.bend.statement = a_userspace_log_that_is_not_stated;
+    expect(state, BS_REASON_LOG_HASH, "userspace's");
 }
 
 /* What is kept, and asked */
@@ -568,6 +619,7 @@ int main(void)
         TEST(other_logs_are_told_by_what_they_are),
         TEST(a_log_with_too_many_events_is_refused),
         TEST(a_log_over_its_limit_is_told_as_one),
+        TEST(a_log_other_than_the_quoted_one_is_refused),
         TEST(logs_and_command_line_are_kept_as_sent),
         TEST(the_question_has_what_is_proven_of_userspace_and_the_command_line),
     };
