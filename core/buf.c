@@ -26,7 +26,8 @@ static enum bs_err grow(struct bs_buf *buf, size_t needed)
     if (needed <= buf->capacity)
         return BS_OK;
 
-    size_t capacity = buf->capacity < 64 ? 64 : buf->capacity;
+    /* What comes at once gets what it needs: nothing is wiped that was not used. */
+    size_t capacity = buf->capacity > 0 ? buf->capacity : needed < 64 ? 64 : needed;
     while (capacity < needed)
         capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
 
@@ -131,7 +132,16 @@ bool bs_read_bytes(struct bs_reader *r, size_t size, struct bs_span *ret_span)
     return true;
 }
 
-/* These two are what event logs are made of: without the loop. */
+/* These three are what event logs and certificates are made of: without the loop. */
+
+bool bs_read_u8(struct bs_reader *r, uint8_t *ret_value)
+{
+    if (r->left < 1)
+        return false;
+    *ret_value = *r->at++;
+    r->left--;
+    return true;
+}
 
 bool bs_read_le16(struct bs_reader *r, uint16_t *ret_value)
 {
@@ -176,15 +186,6 @@ static bool read_be(struct bs_reader *r, size_t size, uint64_t *ret_value)
     for (size_t i = 0; i < size; i++)
         value = value << 8 | bytes.data[i];
     *ret_value = value;
-    return true;
-}
-
-bool bs_read_u8(struct bs_reader *r, uint8_t *ret_value)
-{
-    uint64_t value;
-    if (!read_le(r, 1, &value))
-        return false;
-    *ret_value = (uint8_t)value;
     return true;
 }
 

@@ -173,10 +173,29 @@ bool der_oid_text(struct bs_span oid, char *ret_text, size_t size)
     return true;
 }
 
+/* The number that `at` begins with; `at` is left behind it and the dot that follows. */
+static uint64_t take_number(const char **at)
+{
+    uint64_t number = 0;
+    for (; **at >= '0' && **at <= '9'; (*at)++)
+        number = number * 10 + (uint64_t)(**at - '0');
+    if (**at == '.')
+        (*at)++;
+    return number;
+}
+
+/* Arc by arc, without making a text of it: reading a certificate is mostly this. */
 bool der_oid_is(struct bs_span oid, const char *dotted)
 {
-    char text[64];
-    return der_oid_text(oid, text, sizeof(text)) && strcmp(text, dotted) == 0;
+    struct bs_reader r = BS_READER(oid);
+    uint64_t arc, wanted = 40 * take_number(&dotted);
+    wanted += take_number(&dotted);
+    while (read_arc(&r, &arc) && arc == wanted) {
+        if (r.left == 0 || *dotted == '\0')
+            return r.left == 0 && *dotted == '\0';
+        wanted = take_number(&dotted);
+    }
+    return false;
 }
 
 void der_write_begin(struct der_writer *w, struct bs_buf *out)
