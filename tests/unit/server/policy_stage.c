@@ -88,16 +88,3 @@ void extend_words(struct scene_boot *b, const char *words)
     assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string(words), both + 32));
     assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(both, 64), b->pcrs[11]));
 }
-
-void put_record(struct bs_buf *userspace, uint32_t pcr, const uint8_t digest[CRYPTO_SHA256_SIZE], const char *content)
-{
-    char hex[65], text[512];
-    bs_hex(BS_SPAN(digest, CRYPTO_SHA256_SIZE), hex);
-    int size = snprintf(
-        text, sizeof(text),
-        "\x1e{\"pcr\":%u,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],\"content_type\":\"systemd\","
-        "\"content\":{%s}}\n",
-        pcr, hex, content);
-    assert_true(size > 0 && (size_t)size < sizeof(text));
-    put_bytes(userspace, text, (size_t)size);
-}

@@ -42,6 +42,3 @@ const char *base_sections(void);
 
 /* Into PCR 11, without an event: as systemd-pcrphase does. */
 void extend_words(struct scene_boot *b, const char *words);
-
-/* A record of the userspace log, with this content; not yet in the PCRs. */
-void put_record(struct bs_buf *userspace, uint32_t pcr, const uint8_t digest[CRYPTO_SHA256_SIZE], const char *content);

@@ -256,18 +256,23 @@ static void each_text_that_was_measured_keeps_the_rule(void **state)
 static void a_running_system_proves_no_command_line(void **state)
 {
     (void)state;
-    put_record(&boot.userspace, 12, log_find(&table, "options")->digest, "\"string\":\"x\"");
+    put_userspace_record(&boot.userspace, 12, log_wide(&table, LOG_COMMAND_LINE), "x");
     refused(P(12), "command_line: { exact = [\"ro quiet\"]; };", "command_line", "no event with its digest");
 }
 
 static void a_running_system_proves_no_initrd(void **state)
 {
     (void)state;
+    struct bs_span initrd = bs_span_of_string("an initrd");
+    char rules[256];
     log_remove(&table, "initrd");
-    uint8_t digest[CRYPTO_SHA256_SIZE];
-    memset(digest, 0x41, sizeof(digest));
-    put_record(&boot.userspace, 9, digest, "\"string\":\"x\"");
-    refused(P(9), EXACT, "initrd", "none of the initrds");
+    log_measured(&table, "another", 9, EVENTLOG_EVENT_TAG, initrd);
+    snprintf(rules, sizeof(rules), "initrd = [\"%s\"]; command_line: { exact = [\"ro quiet\"]; };",
+             log_digest(&table, "another"));
+    good(P(9), rules);
+    log_remove(&table, "another");
+    put_userspace_record(&boot.userspace, 9, initrd, "x");
+    refused(P(9), rules, "initrd", "none of the initrds");
 }
 
 static void an_initrd_is_one_of_the_list(void **state)
