@@ -16,8 +16,8 @@ struct bs_span {
 #define BS_SPAN(d, n) ((struct bs_span){ (const uint8_t *)(d), (n) })
 #define BS_SPAN_NONE ((struct bs_span){ NULL, 0 })
 
-/* What a file or a digest is filled up with: one block for all, for it lies in the program as it is here. */
-#define BS_ZEROS_SIZE 4096
+/* What a digest is filled up with. It lies in the program as it is here, so it is short. */
+#define BS_ZEROS_SIZE 512
 extern const uint8_t bs_zeros[BS_ZEROS_SIZE];
 
 bool bs_span_equal(struct bs_span a, struct bs_span b);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define READ_CHUNK 4096
+#define ERASE_BLOCK 4096
 
 static bool has_dotdot(const char *path)
 {
@@ -246,14 +247,15 @@ enum bs_err bs_file_write_at(int dir_fd, const char *name, struct bs_span data, 
 /* Best effort: what cannot be opened as a file is removed all the same. */
 static void overwrite(int dir_fd, const char *name, size_t max)
 {
+    const uint8_t zeros[ERASE_BLOCK] = { 0 };
     struct stat st;
     BS_OWN_FD int fd = openat(dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return;
     size_t left = (uint64_t)st.st_size < max ? (size_t)st.st_size : max;
     while (left > 0) {
-        size_t size = left < BS_ZEROS_SIZE ? left : BS_ZEROS_SIZE;
-        if (write_all(fd, BS_SPAN(bs_zeros, size)) != BS_OK)
+        size_t size = left < sizeof(zeros) ? left : sizeof(zeros);
+        if (write_all(fd, BS_SPAN(zeros, size)) != BS_OK)
             return;
         left -= size;
     }

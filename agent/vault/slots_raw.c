@@ -1,6 +1,5 @@
 #include "agent/vault/slots_raw.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,13 +152,13 @@ enum bs_err raw_write(int fd, size_t index, struct bs_span bytes)
 
 enum bs_err raw_erase(int fd, size_t index)
 {
-    static_assert(RAW_BLOCK <= BS_ZEROS_SIZE, "one write for each block");
+    const uint8_t zeros[RAW_BLOCK] = { 0 };
     enum belonging belonging;
     enum bs_err err = belongs(fd, &belonging);
     if (err != BS_OK || belonging != OURS)
         return err;
     err = put_head(fd, index, 0);
     for (off_t at = RAW_BLOCK; err == BS_OK && at < RAW_REGION; at += RAW_BLOCK)
-        err = write_at(fd, offset_of(index) + at, bs_zeros, RAW_BLOCK);
+        err = write_at(fd, offset_of(index) + at, zeros, RAW_BLOCK);
     return err == BS_OK ? settle(fd) : err;
 }
