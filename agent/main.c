@@ -18,7 +18,7 @@ static const struct {
     { "forget", cmd_forget, false, "shut the vault for good and erase it: nothing that was sealed opens any more" },
     { "predict", cmd_predict, true,
       "whether the vault opens in the boot of FILE, a unified kernel image, before it ran" },
-    { "eventlog", cmd_eventlog, true, "the firmware's event log, or the one in FILE, and the PCRs it leads to" },
+    { "eventlog", cmd_eventlog, true, "the firmware's event log, or any log in FILE, and the PCRs that it leads to" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -30,10 +30,11 @@ static int help(void)
         printf("  %-9s %-6s %s\n", verbs[i].name, verbs[i].takes_file ? "[FILE]" : "", verbs[i].help);
     puts(
         "\n"
-        "  --config=FILE  instead of " CONFIG_PATH_ETC " or " CONFIG_PATH_USR "\n"
-        "  --root=DIR     before every path that the configuration names, but not device nodes\n"
-        "  --json         for programs (not boot: that writes /run/bootseal/report.json)\n"
-        "  --act          boot: restart or halt after a failure, instead of leaving that to the caller\n"
+        "  --config=FILE     instead of " CONFIG_PATH_ETC " or " CONFIG_PATH_USR "\n"
+        "  --root=DIR        before every path that the configuration names, but not device nodes\n"
+        "  --json            for programs (not boot: that writes /run/bootseal/report.json)\n"
+        "  --userspace=FILE  eventlog: the log of systemd (tpm2-measure.log) that goes on where the firmware's ends\n"
+        "  --act             boot: restart or halt after a failure, instead of leaving that to the caller\n"
         "  --help, --version\n\n"
         "Exit codes: 0 done, 2 usage, 3 configuration, 4 input, 10 not now, 20 refused, 30 untrusted, 40 this machine.");
     return BS_EXIT_DONE;
@@ -69,6 +70,8 @@ int main(int argc, char **argv)
             continue;
         if (options.argument && !verbs[i].takes_file)
             return usage("only predict and eventlog take a FILE; see bootseal --help");
+        if (options.userspace && verbs[i].run != cmd_eventlog)
+            return usage("only eventlog takes --userspace; see bootseal --help");
         return verbs[i].run(&options);
     }
     snprintf(problem, sizeof(problem), "unknown verb %.80s; see bootseal --help", options.verb);

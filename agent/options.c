@@ -14,6 +14,7 @@ static const struct {
 } known[] = {
     { "--config", VALUE, offsetof(struct options, config), OPTIONS_RUN },
     { "--root", VALUE, offsetof(struct options, root), OPTIONS_RUN },
+    { "--userspace", VALUE, offsetof(struct options, userspace), OPTIONS_RUN },
     { "--json", FLAG, offsetof(struct options, json), OPTIONS_RUN },
     { "--act", FLAG, offsetof(struct options, act), OPTIONS_RUN },
     { "--help", MODE, 0, OPTIONS_HELP },
@@ -65,7 +66,7 @@ bool options_parse(int argc, char *const *argv, struct options *ret_options, cha
 {
     struct options options = { 0 };
     for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-') {
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
             if (!take_option(argc, argv, &i, &options, ret_problem))
                 return false;
         } else if (!options.verb) {

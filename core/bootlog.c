@@ -40,19 +40,19 @@ static enum bs_err open_firmware(struct bs_span bytes, struct bootlog *log, char
     return err;
 }
 
-enum bs_err bootlog_open(struct bs_span file, struct bs_span userspace, struct bootlog *ret_log,
+enum bs_err bootlog_open(struct bs_span file, const struct bs_span *userspace, struct bootlog *ret_log,
                          char ret_why[BOOTLOG_WHY_MAX])
 {
     struct bootlog log = { .has_firmware = false };
     enum bs_err err;
 
-    if (is_json(file) && !userspace.data)
+    if (is_json(file) && !userspace)
         err = open_userspace(file, &log, ret_why);
     else
         err = open_firmware(file, &log, ret_why);
-    if (err == BS_OK && userspace.data) {
+    if (err == BS_OK && userspace) {
         char why[BOOTLOG_WHY_MAX];
-        err = open_userspace(userspace, &log, why);
+        err = open_userspace(*userspace, &log, why);
         if (err != BS_OK)
             snprintf(ret_why, BOOTLOG_WHY_MAX, "the userspace's log: %.200s", why);
     }

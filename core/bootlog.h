@@ -1,5 +1,6 @@
 /*
- * A boot's logs as files: the firmware's, the userspace's, or both, one behind the other; shown and replayed for `bootsealctl eventlog`.
+ * A boot's logs as files: the firmware's, the userspace's, or both, one behind the other; shown and replayed for `bootsealctl eventlog` and
+ * `bootseal eventlog`.
  * It tries hard to make something of other people's logs, and says what it made: nothing here decides about a device.
  */
 #pragma once
@@ -7,6 +8,7 @@
 #include "core/userlog.h"
 
 #define BOOTLOG_WHY_MAX 256
+#define BOOTLOG_SHOWN_MAX (64u * 1024 * 1024) /* room for whatever can be said of two logs of the largest size */
 
 struct bootlog {
     bool has_firmware;
@@ -16,10 +18,16 @@ struct bootlog {
 };
 
 /*
- * `file` is a firmware's log, or one of the userspace alone; `userspace` (data NULL: none) is what follows a firmware's. INPUT with a
- * sentence in *ret_why.
+ * Appends the file at a path that a person typed: links are followed, pipes read, and "-" is the standard input. INPUT with a sentence in
+ * *ret_why for one that cannot be read, or is larger than the buffer may be.
  */
-enum bs_err bootlog_open(struct bs_span file, struct bs_span userspace, struct bootlog *ret_log,
+enum bs_err bootlog_read(const char *path, struct bs_buf *out, char ret_why[BOOTLOG_WHY_MAX]) BS_MUST_USE;
+
+/*
+ * `file` is a firmware's log, or one of the userspace alone; `userspace` (NULL: none) is what follows a firmware's. Both must outlive the log.
+ * INPUT with a sentence in *ret_why.
+ */
+enum bs_err bootlog_open(struct bs_span file, const struct bs_span *userspace, struct bootlog *ret_log,
                          char ret_why[BOOTLOG_WHY_MAX]) BS_MUST_USE;
 
 /* What somebody should know who reads a replay. */

@@ -90,7 +90,7 @@ struct eventlog_fault {
  */
 enum bs_err eventlog_open(struct bs_span bytes, struct eventlog *ret_log, struct eventlog_fault *ret_fault) BS_MUST_USE;
 
-/* As eventlog_open(), but knows nothing of other files: no CCEL, BIG_ENDIAN, FOREIGN_FORM. For the agent, where every page counts. */
+/* As eventlog_open(), but knows nothing of other files: no CCEL, BIG_ENDIAN, FOREIGN_FORM. For who only asks whether it is a log. */
 enum bs_err eventlog_open_plain(struct bs_span bytes, struct eventlog *ret_log,
                                 struct eventlog_fault *ret_fault) BS_MUST_USE;
 
@@ -168,6 +168,3 @@ const char *eventlog_type_name(uint32_t type);
 /* What the event is in a few words for a person, without control characters; appends. Says only what the data claim. */
 #define EVENTLOG_DESCRIPTION_MAX 512
 enum bs_err eventlog_describe(const struct eventlog_event *event, struct bs_buf *out) BS_MUST_USE;
-
-/* The same in fewer words: signature lists, GRUB, shim, Windows and the kinds of EV_NO_ACTION are not looked into. For the agent. */
-enum bs_err eventlog_describe_plain(const struct eventlog_event *event, struct bs_buf *out) BS_MUST_USE;

@@ -343,7 +343,7 @@ static void say_tables(struct bs_buf *out, struct bs_span data)
     say(out, "\", %zu bytes", r.left);
 }
 
-static void say_event(struct bs_buf *out, const struct eventlog_event *event)
+void say_plain(struct bs_buf *out, const struct eventlog_event *event)
 {
     switch (event->type) {
     case EVENTLOG_NO_ACTION:
@@ -395,11 +395,4 @@ static void say_event(struct bs_buf *out, const struct eventlog_event *event)
     default:
         say_data(out, event->data);
     }
-}
-
-enum bs_err eventlog_describe_plain(const struct eventlog_event *event, struct bs_buf *out)
-{
-    BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
-    say_event(&text, event);
-    return bs_buf_append(out, text.data, text.size);
 }

@@ -1,4 +1,4 @@
-/* eventlog_describe(): what only the server's programs have room for, in front of the plain description. */
+/* eventlog_describe(): what events of a few kinds say of themselves, in front of the plain description. */
 #include "core/eventlog_say.h"
 #include "core/eventlog_secureboot.h"
 
@@ -231,5 +231,9 @@ static bool say_event(struct bs_buf *out, const struct eventlog_event *event)
 enum bs_err eventlog_describe(const struct eventlog_event *event, struct bs_buf *out)
 {
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
-    return say_event(&text, event) ? bs_buf_append(out, text.data, text.size) : eventlog_describe_plain(event, out);
+    if (!say_event(&text, event)) {
+        bs_buf_reset(&text);
+        say_plain(&text, event);
+    }
+    return bs_buf_append(out, text.data, text.size);
 }

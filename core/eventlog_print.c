@@ -1,12 +1,12 @@
 #include "core/eventlog_print.h"
 
+#include "core/eventlog_detail.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TYPE_WIDTH 32 /* of the longest name */
-
-static const struct eventlog_style plain = { .describe = eventlog_describe_plain };
 
 struct eventlog_bank_name eventlog_bank_name(uint16_t alg)
 {
@@ -24,25 +24,42 @@ static const char *format_name(enum eventlog_format format)
     return format == EVENTLOG_SHA1 ? "sha1" : "crypto-agile";
 }
 
-static char mark_of(const struct eventlog_event *event, const struct eventlog_style *style)
+struct eventlog_mark eventlog_mark(enum eventlog_measured measured)
 {
-    enum eventlog_measured measured;
-    if (!style->mark(event, &measured))
-        return ' ';
-    switch (measured) {
-    case EVENTLOG_DATA_MEASURED:
-        return '=';
-    case EVENTLOG_DATA_WRONG:
-        return '!';
-    case EVENTLOG_DATA_NOT_MEASURED:
-        break;
-    }
-    return '?';
+    static const struct eventlog_mark marks[] = {
+        [EVENTLOG_DATA_NOT_MEASURED] = { '?', "claim" },
+        [EVENTLOG_DATA_MEASURED] = { '=', "measured" },
+        [EVENTLOG_DATA_WRONG] = { '!', "wrong" },
+    };
+    return marks[measured];
 }
 
-static enum bs_err print_event(const struct eventlog_event *event, const struct eventlog_style *style,
-                               struct bs_buf *out)
+/* What a mark says of the event; false where it has none. */
+static bool is_marked(const struct eventlog_event *event, enum eventlog_measured *ret_measured)
 {
+    size_t good = 0, known = 0;
+    bool is_wrong = false;
+
+    if (!eventlog_extends(event))
+        return false;
+    for (size_t i = 0; i < event->digest_count; i++) {
+        uint16_t alg = event->digests[i].alg;
+        if (crypto_hash_size(alg) == 0)
+            continue;
+        enum eventlog_measured measured = eventlog_measured(event, alg, NULL);
+        known++;
+        good += measured == EVENTLOG_DATA_MEASURED;
+        is_wrong = is_wrong || measured == EVENTLOG_DATA_WRONG;
+    }
+    /* One bank that agrees and one that does not is worse than none. */
+    is_wrong = is_wrong || (good > 0 && good < known);
+    *ret_measured = is_wrong ? EVENTLOG_DATA_WRONG : good > 0 ? EVENTLOG_DATA_MEASURED : EVENTLOG_DATA_NOT_MEASURED;
+    return true;
+}
+
+static enum bs_err print_event(const struct eventlog_event *event, struct bs_buf *out)
+{
+    enum eventlog_measured measured;
     char number[16] = "-";
     if (eventlog_extends(event))
         snprintf(number, sizeof(number), "%" PRIu32, event->pcr);
@@ -54,22 +71,21 @@ static enum bs_err print_event(const struct eventlog_event *event, const struct 
         type = unknown;
     }
 
-    enum bs_err err = bs_buf_printf(out, "%5zu %3s  %-*s  ", event->index, number, TYPE_WIDTH, type);
-    if (err == BS_OK && style->mark)
-        err = bs_buf_printf(out, "%c ", mark_of(event, style));
+    enum bs_err err = bs_buf_printf(out, "%5zu %3s  %-*s  %c ", event->index, number, TYPE_WIDTH, type,
+                                    is_marked(event, &measured) ? eventlog_mark(measured).sign : ' ');
     if (err == BS_OK)
-        err = style->describe(event, out);
+        err = eventlog_describe(event, out);
     if (err == BS_OK)
         err = bs_buf_append_string(out, "\n");
-    return err == BS_OK && style->add_lines ? style->add_lines(event, out) : err;
+    return err == BS_OK ? eventlog_detail(event, out) : err;
 }
 
-enum bs_err eventlog_print_events(const struct eventlog *log, const struct eventlog_style *style, struct bs_buf *out)
+enum bs_err eventlog_print_events(const struct eventlog *log, struct bs_buf *out)
 {
-    enum bs_err err = bs_buf_printf(out, "event PCR  %-*s  %swhat\n", TYPE_WIDTH, "type", style->mark ? "  " : "");
+    enum bs_err err = bs_buf_printf(out, "event PCR  %-*s    what\n", TYPE_WIDTH, "type");
     struct eventlog_event event;
     for (struct eventlog_cursor c = eventlog_first(log); err == BS_OK && eventlog_next(&c, &event);)
-        err = print_event(&event, style, out);
+        err = print_event(&event, out);
     return err;
 }
 
@@ -89,39 +105,7 @@ enum bs_err eventlog_print_pcrs(uint16_t alg, const struct eventlog_replay *repl
     return err;
 }
 
-static enum bs_err print_bank(const struct eventlog *log, uint16_t alg, struct bs_buf *out)
-{
-    struct eventlog_replay replay;
-    enum bs_err err = eventlog_replay(log, alg, &replay);
-    if (err == BS_ERR_INPUT)
-        return eventlog_print_pcrs(alg, NULL, "not every event has a digest", out);
-    if (err == BS_ERR_NOT_FOUND)
-        return eventlog_print_pcrs(alg, NULL, "this hash is not known here", out);
-    return err == BS_OK ? eventlog_print_pcrs(alg, &replay, NULL, out) : err;
-}
-
-enum bs_err eventlog_print(const struct eventlog *log, struct bs_buf *out)
-{
-    enum bs_err err = eventlog_print_events(log, &plain, out);
-    for (size_t i = 0; i < log->bank_count && err == BS_OK; i++)
-        err = print_bank(log, log->banks[i].alg, out);
-    return err;
-}
-
-static const char *data_name(enum eventlog_measured measured)
-{
-    switch (measured) {
-    case EVENTLOG_DATA_MEASURED:
-        return "measured";
-    case EVENTLOG_DATA_WRONG:
-        return "wrong";
-    case EVENTLOG_DATA_NOT_MEASURED:
-        break;
-    }
-    return "claim";
-}
-
-static void json_event(struct bs_json *json, const struct eventlog_event *event, const struct eventlog_style *style)
+static void json_event(struct bs_json *json, const struct eventlog_event *event)
 {
     bs_json_object(json, NULL);
     bs_json_u64(json, "index", event->index);
@@ -137,12 +121,11 @@ static void json_event(struct bs_json *json, const struct eventlog_event *event,
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
     enum eventlog_measured measured;
     bs_json_u64(json, "size", event->data.size);
-    if (style->mark && style->mark(event, &measured))
-        bs_json_string(json, "data", data_name(measured));
-    if (style->describe(event, &text) == BS_OK)
+    if (is_marked(event, &measured))
+        bs_json_string(json, "data", eventlog_mark(measured).name);
+    if (eventlog_describe(event, &text) == BS_OK)
         bs_json_text(json, "description", bs_buf_span(&text));
-    if (style->add_members)
-        style->add_members(event, json);
+    eventlog_detail_json(event, json);
     bs_json_close_object(json);
 }
 
@@ -162,7 +145,7 @@ void eventlog_json_pcrs(struct bs_json *json, uint16_t alg, const struct eventlo
     bs_json_close_object(json);
 }
 
-void eventlog_json_log(struct bs_json *json, const struct eventlog *log, const struct eventlog_style *style)
+void eventlog_json_log(struct bs_json *json, const struct eventlog *log)
 {
     struct eventlog_event event;
 
@@ -175,24 +158,6 @@ void eventlog_json_log(struct bs_json *json, const struct eventlog *log, const s
 
     bs_json_array(json, "events");
     for (struct eventlog_cursor c = eventlog_first(log); eventlog_next(&c, &event);)
-        json_event(json, &event, style);
+        json_event(json, &event);
     bs_json_close_array(json);
-}
-
-enum bs_err eventlog_print_json(const struct eventlog *log, struct bs_buf *out)
-{
-    struct bs_json json;
-
-    bs_json_begin(&json, out);
-    bs_json_object(&json, NULL);
-    eventlog_json_log(&json, log, &plain);
-    bs_json_object(&json, "pcrs");
-    for (size_t i = 0; i < log->bank_count; i++) {
-        struct eventlog_replay replay;
-        enum bs_err err = eventlog_replay(log, log->banks[i].alg, &replay);
-        eventlog_json_pcrs(&json, log->banks[i].alg, err == BS_OK ? &replay : NULL);
-    }
-    bs_json_close_object(&json);
-    bs_json_close_object(&json);
-    return bs_json_end(&json);
 }

@@ -1,5 +1,5 @@
 /*
- * Words for what is in an event, shared by the plain description and the full one. A description is collected in a buffer of
+ * Words for what is in an event, shared by the plain description and what stands before it. A description is collected in a buffer of
  * EVENTLOG_DESCRIPTION_MAX; running out of room ends it quietly with what fits.
  */
 #pragma once
@@ -24,3 +24,6 @@ void say_data(struct bs_buf *out, struct bs_span data);
 
 /* "variable NAME", with the vendor's GUID where it is none of those whose names everybody knows. */
 void say_variable_name(struct bs_buf *out, const struct eventlog_variable *variable);
+
+/* What any event is by its type alone, and its data as text or bytes. */
+void say_plain(struct bs_buf *out, const struct eventlog_event *event);

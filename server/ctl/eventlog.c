@@ -3,32 +3,13 @@
 #include "bootseal/exit.h"
 #include "core/bootlog.h"
 #include "core/eventlog_print.h"
-#include "core/file.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#define PRINT_MAX (64u * 1024 * 1024)
 
 static int fail(const char *path, const char *why)
 {
     (void)fprintf(stderr, "bootsealctl: %s: %s\n", path, why);
     return BS_EXIT_INPUT;
-}
-
-/* Links are followed, and pipes read: these are paths that a person typed. */
-static int read_log(const char *path, struct bs_buf *out)
-{
-    bool is_input = strcmp(path, "-") == 0;
-    BS_OWN_FD int fd = is_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return fail(path, "the file cannot be opened; is it there, and may you read it?");
-    enum bs_err err = bs_file_read_fd(fd, out);
-    if (err == BS_ERR_INPUT)
-        return fail(path, "the file is larger than any event log that is read here");
-    return err == BS_OK ? 0 : fail(path, "the file cannot be read");
 }
 
 struct files {
@@ -38,18 +19,15 @@ struct files {
 
 static int open_logs(const struct ctl_eventlog *request, struct files *files, struct bootlog *ret_log)
 {
-    static const uint8_t nothing[1];
-    char why[BOOTLOG_WHY_MAX] = "";
-    struct bs_span userspace = BS_SPAN_NONE;
+    char why[BOOTLOG_WHY_MAX];
+    const char *userspace = request->userspace_path;
 
-    int code = read_log(request->path, &files->log);
-    if (code == 0 && request->userspace_path)
-        code = read_log(request->userspace_path, &files->userspace);
-    if (code != 0)
-        return code;
-    if (request->userspace_path)
-        userspace = files->userspace.size > 0 ? bs_buf_span(&files->userspace) : BS_SPAN(nothing, 0);
-    if (bootlog_open(bs_buf_span(&files->log), userspace, ret_log, why) != BS_OK)
+    if (bootlog_read(request->path, &files->log, why) != BS_OK)
+        return fail(request->path, why);
+    if (userspace && bootlog_read(userspace, &files->userspace, why) != BS_OK)
+        return fail(userspace, why);
+    struct bs_span records = bs_buf_span(&files->userspace);
+    if (bootlog_open(bs_buf_span(&files->log), userspace ? &records : NULL, ret_log, why) != BS_OK)
         return fail(request->path, why);
     return 0;
 }
@@ -72,7 +50,7 @@ static int print(enum bs_err err, const struct bs_buf *out)
 
 static int show(const struct ctl_eventlog *request, struct files *files)
 {
-    BS_SCOPED_BUF struct bs_buf out = BS_BUF(PRINT_MAX);
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(BOOTLOG_SHOWN_MAX);
     struct bootlog log;
     int code = open_logs(request, files, &log);
     if (code != 0)
@@ -126,7 +104,7 @@ static int fail_bank(const struct ctl_eventlog *request, const struct bootlog *l
 /* One bank: the one that was asked for, or the log's main one. */
 static int replay_bank(const struct ctl_eventlog *request, const struct bootlog *log, uint16_t bank)
 {
-    BS_SCOPED_BUF struct bs_buf out = BS_BUF(PRINT_MAX);
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(BOOTLOG_SHOWN_MAX);
     struct eventlog_replay replay;
     struct bootlog_missing missing;
 
@@ -139,7 +117,7 @@ static int replay_bank(const struct ctl_eventlog *request, const struct bootlog 
 
 static int replay_all(const struct bootlog *log)
 {
-    BS_SCOPED_BUF struct bs_buf out = BS_BUF(PRINT_MAX);
+    BS_SCOPED_BUF struct bs_buf out = BS_BUF(BOOTLOG_SHOWN_MAX);
     uint16_t banks[BOOTLOG_BANKS_MAX];
     struct eventlog_replay replay;
     struct bootlog_missing missing;

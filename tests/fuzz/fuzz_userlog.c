@@ -23,13 +23,13 @@ static void walk(const struct userlog *log)
     FUZZ_CLAIM(count == log->record_count && count <= USERLOG_RECORDS_MAX);
 }
 
-/* As bootsealctl does it, where the file is told from a firmware's log by how it begins. */
+/* As both programs do it, where the file is told from a firmware's log by how it begins. */
 static void show(struct bs_span bytes)
 {
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(8u << 20);
     char why[BOOTLOG_WHY_MAX];
     struct bootlog log;
-    if (bootlog_open(bytes, BS_SPAN_NONE, &log, why) != BS_OK)
+    if (bootlog_open(bytes, NULL, &log, why) != BS_OK)
         return;
     FUZZ_CLAIM(bootlog_show(&log, &text) == BS_OK);
     FUZZ_CLAIM_TEXT(bs_buf_span(&text));

@@ -1,5 +1,6 @@
 """`bootsealctl eventlog` and `bootseal eventlog` as somebody uses them who has a log in a file, and nothing else."""
 
+import base64
 import hashlib
 import json
 import os
@@ -13,17 +14,42 @@ import eventlog
 import lab
 from bootlab.vm import wait_until
 
-CTL = lab.BUILD / "bootsealctl"
 VECTORS = sorted(lab.LOGS.glob("*.bin"))
+BOOTS = sorted((lab.LOGS.parent / "boots").glob("*.json"))
 
 
-def ctl(*words, code=0, data=b""):
-    """bootsealctl eventlog, without a server: (output, complaint)."""
-    done = subprocess.run([CTL, "--dir=/nonexistent", "eventlog", *map(str, words)], input=data, capture_output=True,
-                          check=False)
+def run(program, *words, code=0, data=b"", **options):
+    """(output, complaint)."""
+    done = subprocess.run([lab.BUILD / program, *map(str, words)], input=data, capture_output=True, check=False, **options)
     assert done.returncode == code, done.stderr
     assert code == 0 or done.stdout == b""
     return done.stdout.decode(), done.stderr.decode()
+
+
+def ctl(*words, **options):
+    """bootsealctl eventlog, without a server."""
+    return run("bootsealctl", "--dir=/nonexistent", "eventlog", *words, **options)
+
+
+def agent(*words, **options):
+    """bootseal eventlog, without a TPM; what it shows is what `bootsealctl eventlog show` shows."""
+    return run("bootseal", "--config=/nonexistent", "eventlog", *words, **options)
+
+
+def ctl_show(*words, **options):
+    """The same."""
+    return ctl("show", *words, **options)
+
+
+SHOW = pytest.mark.parametrize("show", [agent, ctl_show])
+
+
+def logs_of_boots(folder):
+    """The firmware's logs of evidence files."""
+    for boot in BOOTS:
+        path = folder / f"{boot.stem}.bin"
+        path.write_bytes(base64.b64decode(json.loads(boot.read_text())["firmware_log"]))
+        yield path
 
 
 def true_values(log):
@@ -48,6 +74,33 @@ def test_every_real_log_leads_to_what_the_tpm_held():
         assert not [event for event in shown["events"] if event.get("data") == "wrong"], log.name
 
 
+def test_both_programs_say_the_same_of_every_log(tmp_path):
+    userspace = tmp_path / "tpm2-measure.log"
+    userspace.write_text(bootlogs.record(11, "enter-initrd") + bootlogs.record(12, "", kind="volume-key"))
+    logs = [*VECTORS, *logs_of_boots(tmp_path), userspace]
+    assert len(logs) == 22
+    for log in logs:
+        behind = [] if log == userspace else [f"--userspace={userspace}"]
+        for words in ([log], [log, "--json"], [log, *behind], [log, *behind, "--json"]):
+            out, complaint = agent(*words)
+            assert complaint == "" and len(out) > 300 and out == ctl_show(*words)[0], (log.name, words)
+
+
+def test_the_log_of_this_boot_is_shown_without_a_file(tmp_path):
+    log = lab.LOGS / "ovmf4M-uki-full.bin"
+    (tmp_path / "log").write_bytes(log.read_bytes())
+    (tmp_path / "conf").write_text('tpm: { eventlog = "/log"; };')
+    userspace = tmp_path / "tpm2-measure.log"
+    userspace.write_text(bootlogs.record(11, "enter-initrd"))
+    own = (f"--config={tmp_path}/conf", f"--root={tmp_path}", "eventlog", "--userspace", userspace)
+    assert run("bootseal", *own)[0] == agent(log, f"--userspace={userspace}")[0]
+    (tmp_path / "log").write_bytes(b"")
+    assert "the event log of this boot: the log is empty" in run("bootseal", *own, code=4)[1]
+    (tmp_path / "log").unlink()
+    assert "is securityfs mounted" in run("bootseal", *own, code=4)[1]
+    assert "only eventlog takes --userspace" in run("bootseal", "status", f"--userspace={userspace}", code=2)[1]
+
+
 def test_banks_are_chosen_by_name():
     log = lab.LOGS / "ovmf2M-uki-cloud-allbanks.bin"
     banks = json.loads(ctl("replay", log, "--json")[0])
@@ -70,27 +123,33 @@ def test_userspace_goes_on_where_the_firmware_ended(tmp_path):
     assert after == before | {"11": extend(before["11"], "enter-initrd"), "15": extend("00" * 32, "machine-id:0b")}
     alone = dict(line.split("\t") for line in ctl("replay", userspace)[0].splitlines())
     assert alone == {"11": extend("00" * 32, "enter-initrd"), "15": after["15"]}
-    shown = json.loads(ctl("show", log, f"--userspace={userspace}", "--json")[0])
-    assert shown["pcrs"]["sha256"] == after
-    assert [record["data"] for record in shown["userspace"]] == ["measured", "measured"]
-    assert '= "enter-initrd"' in ctl("show", log, f"--userspace={userspace}")[0]
+    for show in (agent, ctl_show):
+        shown = json.loads(show(log, f"--userspace={userspace}", "--json")[0])
+        assert shown["pcrs"]["sha256"] == after
+        assert [record["data"] for record in shown["userspace"]] == ["measured", "measured"]
+        assert '= "enter-initrd"' in show(log, f"--userspace={userspace}")[0]
+        assert json.loads(show(userspace, "--json")[0])["pcrs"] == {"sha256": alone}
+    userspace.write_text("")
+    assert dict(line.split("\t") for line in ctl("replay", log, f"--userspace={userspace}")[0].splitlines()) == before
     userspace.write_text("{")
-    assert "the userspace's log: " in ctl("replay", log, f"--userspace={userspace}", code=4)[1]
+    for show in (agent, ctl_show):
+        assert "the userspace's log: " in show(log, f"--userspace={userspace}", code=4)[1]
+        assert "tpm2-measure.log.none: the file cannot be opened" in show(log, f"--userspace={userspace}.none", code=4)[1]
 
 
-def test_the_standard_input_links_and_pipes_are_files_too(tmp_path):
+@SHOW
+def test_the_standard_input_links_and_pipes_are_files_too(show, tmp_path):
     log = lab.LOGS / "ovmf4M-uki-full.bin"
-    expected = ctl("replay", log)[0]
-    assert ctl("replay", "-", data=log.read_bytes())[0] == expected
+    expected = show(log)[0]
+    assert show("-", data=log.read_bytes())[0] == expected
     link = tmp_path / "link"
     link.symlink_to(log)
-    assert ctl("replay", link)[0] == expected
+    assert show(link)[0] == expected
     read, write = os.pipe()
     with os.fdopen(write, "wb") as pipe:
         pipe.write(log.read_bytes())
-    done = subprocess.run([CTL, "eventlog", "replay", f"/dev/fd/{read}"], pass_fds=[read], capture_output=True, check=True)
+    assert show(f"/dev/fd/{read}", pass_fds=[read])[0] == expected
     os.close(read)
-    assert done.stdout.decode() == expected
 
 
 def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
@@ -113,10 +172,10 @@ def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
         for words in (("replay", path), ("show", path), ("replay", path, "--json")):
             complaint = ctl(*words, code=4)[1]
             assert sentence in complaint and complaint.count("\n") == 1, (name, complaint)
-        done = subprocess.run([lab.BUILD / "bootseal", "eventlog", path], capture_output=True, text=True, check=False)
-        assert done.returncode == 4 and done.stdout == "" and done.stderr.count("\n") == 1, (name, done)
+        assert agent(path, code=4)[1] == complaint.replace("bootsealctl: ", "bootseal: "), name
     for path in (tmp_path, tmp_path / "missing"):
-        assert "the file cannot be" in ctl("show", path, code=4)[1]
+        for show in (agent, ctl_show):
+            assert "the file cannot be" in show(path, code=4)[1]
 
 
 def test_a_bank_that_events_leave_out_is_replayed_of_the_others(tmp_path):
@@ -155,14 +214,11 @@ def test_what_hardware_measured_before_the_start_is_in_pcr_0(tmp_path):
         assert ctl("replay", tmp_path / "log")[0] == f"0\t{true}\n"
 
 
-@pytest.mark.parametrize("program", ["bootseal", "bootsealctl"])
-def test_a_table_for_a_person(program):
-    log = lab.LOGS / "ovmf4Msecboot-signed-uki.bin"
-    words = [lab.BUILD / "bootseal", "eventlog", log] if program == "bootseal" else [CTL, "eventlog", "show", log]
-    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+@SHOW
+def test_a_table_for_a_person(show):
+    out, _ = show(lab.LOGS / "ovmf4Msecboot-signed-uki.bin")
     assert "variable SecureBoot = 1" in out and "name of UKI section .cmdline" in out
     assert "        7  02a4f904010ebddfb1ce765622af8d48ac2408422e220ad4eed1e1856407f704" in out
-    if program == "bootsealctl":
-        assert "certificate C=US, ST=Colorado, L=Fort Collins, O=SnakeOil" in out
-        assert "Authenticode sha256 7f39005edf61b4f7ac6256325a3b023817d388e9e75d44ee8b39b439ece62e16" in out
-        assert "= variable SecureBoot" in out and "? boot application \\EFI\\BOOT\\BOOTX64.EFI" in out
+    assert "certificate C=US, ST=Colorado, L=Fort Collins, O=SnakeOil" in out
+    assert "Authenticode sha256 7f39005edf61b4f7ac6256325a3b023817d388e9e75d44ee8b39b439ece62e16" in out
+    assert "= variable SecureBoot" in out and "? boot application \\EFI\\BOOT\\BOOTX64.EFI" in out

@@ -319,7 +319,7 @@ static void what_is_missing_in_a_bank_did_not_extend_it(void **state)
     put_header(&bytes, banks);
     put_with_hashes(&bytes, 0, EVENTLOG_SEPARATOR, both, TEXT("\0\0\0\0"));
     put_with_hashes(&bytes, 1, EVENTLOG_SEPARATOR, one, TEXT("\0\0\0\0"));
-    assert_ok(bootlog_open(bs_buf_span(&bytes), BS_SPAN_NONE, &log, why));
+    assert_ok(bootlog_open(bs_buf_span(&bytes), NULL, &log, why));
     assert_int_equal(bootlog_banks(&log, found), 3);
     assert_int_equal(bootlog_main_bank(&log), CRYPTO_SHA256);
     assert_ok(bootlog_replay(&log, CRYPTO_SHA1, &replay, &missing));
@@ -333,12 +333,12 @@ static void what_is_missing_in_a_bank_did_not_extend_it(void **state)
     struct bootlog other;
     BS_SCOPED_BUF struct bs_buf header = BS_BUF(2000);
     put_header(&header, unused);
-    assert_ok(bootlog_open(bs_buf_span(&header), BS_SPAN_NONE, &other, why));
+    assert_ok(bootlog_open(bs_buf_span(&header), NULL, &other, why));
     assert_ok(bootlog_replay(&other, CRYPTO_SHA1, &replay, &missing));
     assert_int_equal(replay.mask, 0);
     assert_err(bootlog_replay(&other, CRYPTO_SHA384, &replay, &missing), BS_ERR_NOT_FOUND);
     put_with_hashes(&header, 1, EVENTLOG_SEPARATOR, sha1, TEXT("\0\0\0\0"));
-    assert_ok(bootlog_open(bs_buf_span(&header), BS_SPAN_NONE, &other, why));
+    assert_ok(bootlog_open(bs_buf_span(&header), NULL, &other, why));
     assert_err(bootlog_replay(&other, CRYPTO_SHA256, &replay, &missing), BS_ERR_NOT_FOUND);
     assert_int_equal(bootlog_main_bank(&other), CRYPTO_SHA1);
     /* Who decides about a device is not that kind. */
@@ -354,7 +354,7 @@ static void banks_of_userspace_are_each_named_once(void **state)
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(2000);
     put_userspace_record(&text, 11, TEXT("x"), "x");
     put_userspace_record(&text, 12, TEXT("y"), "y");
-    assert_ok(bootlog_open(bs_buf_span(&text), BS_SPAN_NONE, &log, why));
+    assert_ok(bootlog_open(bs_buf_span(&text), NULL, &log, why));
     assert_int_equal(bootlog_banks(&log, found), 1);
     assert_int_equal(found[0], CRYPTO_SHA256);
 }

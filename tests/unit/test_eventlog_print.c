@@ -2,7 +2,6 @@
 
 #include "core/bootlog.h"
 #include "core/eventlog_decode.h"
-#include "core/eventlog_print.h"
 #include "logmaker.h"
 
 #define TEXT(t) BS_SPAN(t, sizeof(t) - 1)
@@ -302,6 +301,10 @@ static void a_description_never_exceeds_its_maximum(void **state)
     assert_true(text.size > 400 && text.size <= EVENTLOG_DESCRIPTION_MAX);
 }
 
+#define LEGEND                                                                                            \
+    "\n= these data are what was measured   ? the digest is one of something else, and the words a claim" \
+    "\n! these data should be what was measured, and are not\n"
+
 static void put_small_log(struct bs_buf *bytes)
 {
     static const uint16_t banks[] = { CRYPTO_SHA256, 32, 0x0012, 32, 0 };
@@ -310,19 +313,24 @@ static void put_small_log(struct bs_buf *bytes)
     put_event(bytes, 5, 0x80001234, 0x22, BS_SPAN("\x80", 1));
 }
 
+static void open_small_log(struct bs_buf *bytes, struct bootlog *ret_log)
+{
+    char why[BOOTLOG_WHY_MAX];
+    put_small_log(bytes);
+    assert_ok(bootlog_open(bs_buf_span(bytes), NULL, ret_log, why));
+}
+
 static void the_table_is_for_a_person(void **state)
 {
     (void)state;
-    struct eventlog log;
+    struct bootlog log;
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX), out = BS_BUF(100000);
-    put_small_log(&bytes);
-    assert_ok(eventlog_open(bs_buf_span(&bytes), &log, NULL));
-    assert_ok(eventlog_print(&log, &out));
-    assert_span_text(bs_buf_span(&out), "event PCR  type                              what\n"
-                                        "    0   -  EV_NO_ACTION                      header of a crypto-agile log\n"
-                                        "    1   4  EV_EFI_ACTION                     \"say \"x\"\"\n"
-                                        "    2   5  0x80001234                        80 (1 bytes)\n"
-                                        "\n"
+    open_small_log(&bytes, &log);
+    assert_ok(bootlog_show(&log, &out));
+    assert_span_text(bs_buf_span(&out), "event PCR  type                                what\n"
+                                        "    0   -  EV_NO_ACTION                        header of a crypto-agile log\n"
+                                        "    1   4  EV_EFI_ACTION                     ! \"say \"x\"\"\n"
+                                        "    2   5  0x80001234                        ? 80 (1 bytes)\n" LEGEND "\n"
                                         "PCRs of bank sha256, by these events\n"
                                         "        4  8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\n"
                                         "        5  ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\n"
@@ -333,11 +341,10 @@ static void the_table_is_for_a_person(void **state)
 static void the_json_is_for_a_program(void **state)
 {
     (void)state;
-    struct eventlog log;
+    struct bootlog log;
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX), out = BS_BUF(100000);
-    put_small_log(&bytes);
-    assert_ok(eventlog_open(bs_buf_span(&bytes), &log, NULL));
-    assert_ok(eventlog_print_json(&log, &out));
+    open_small_log(&bytes, &log);
+    assert_ok(bootlog_show_json(&log, &out));
     assert_span_text(
         bs_buf_span(&out),
         "{\"format\":\"crypto-agile\",\"startup_locality\":0,\"banks\":[\"sha256\",\"0x0012\"],\"events\":["
@@ -346,10 +353,10 @@ static void the_json_is_for_a_program(void **state)
         "\"description\":\"header of a crypto-agile log\"},"
         "{\"index\":1,\"pcr\":4,\"type\":2147483655,\"type_name\":\"EV_EFI_ACTION\",\"digests\":"
         "{\"sha256\":\"1111111111111111111111111111111111111111111111111111111111111111\"},\"size\":7,"
-        "\"description\":\"\\\"say \\\"x\\\"\\\"\"},"
+        "\"data\":\"wrong\",\"description\":\"\\\"say \\\"x\\\"\\\"\"},"
         "{\"index\":2,\"pcr\":5,\"type\":2147488308,\"type_name\":null,\"digests\":"
         "{\"sha256\":\"2222222222222222222222222222222222222222222222222222222222222222\"},\"size\":1,"
-        "\"description\":\"80 (1 bytes)\"}],\"pcrs\":{\"sha256\":{\"4\":\"8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\",\"5\":\"ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\"},\"0x0012\":null}}\n");
+        "\"data\":\"claim\",\"description\":\"80 (1 bytes)\"}],\"pcrs\":{\"sha256\":{\"4\":\"8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\",\"5\":\"ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\"},\"0x0012\":null}}\n");
 }
 
 static void the_full_table_says_what_words_are_worth(void **state)
@@ -368,26 +375,23 @@ static void the_full_table_says_what_words_are_worth(void **state)
     put_event(&bytes, 4, EVENTLOG_EFI_ACTION, 0x11, TEXT("stop"));
     put_image(&image, 7, BS_SPAN_NONE);
     put_event(&bytes, 4, EVENTLOG_BOOT_APPLICATION, 0x22, bs_buf_span(&image));
-    assert_ok(bootlog_open(bs_buf_span(&bytes), records, &log, why));
+    assert_ok(bootlog_open(bs_buf_span(&bytes), &records, &log, why));
     assert_ok(bootlog_show(&log, &out));
     put_bytes(&out, "", 1);
     const char *text = (const char *)out.data;
     const char *end = strstr(text, "\nPCRs of bank");
     assert_non_null(end);
-    assert_span_text(
-        BS_SPAN(text, (size_t)(end - text)),
-        "event PCR  type                                what\n"
-        "    0   -  EV_NO_ACTION                        header of a crypto-agile log\n"
-        "    1   4  EV_EFI_ACTION                     = \"go\"\n"
-        "    2   4  EV_EFI_ACTION                     ! \"stop\"\n"
-        "    3   4  EV_EFI_BOOT_SERVICES_APPLICATION  ? boot application, 7 bytes\n"
-        "                                              Authenticode sha256 "
-        "2222222222222222222222222222222222222222222222222222222222222222\n"
-        "after the firmware, by the userspace\n"
-        "    0  11  phase                             = \"x\"\n"
-        "    1   -  systemd                             \n"
-        "\n= these data are what was measured   ? the digest is one of something else, and the words a claim\n"
-        "! these data should be what was measured, and are not\n");
+    assert_span_text(BS_SPAN(text, (size_t)(end - text)),
+                     "event PCR  type                                what\n"
+                     "    0   -  EV_NO_ACTION                        header of a crypto-agile log\n"
+                     "    1   4  EV_EFI_ACTION                     = \"go\"\n"
+                     "    2   4  EV_EFI_ACTION                     ! \"stop\"\n"
+                     "    3   4  EV_EFI_BOOT_SERVICES_APPLICATION  ? boot application, 7 bytes\n"
+                     "                                              Authenticode sha256 "
+                     "2222222222222222222222222222222222222222222222222222222222222222\n"
+                     "after the firmware, by the userspace\n"
+                     "    0  11  phase                             = \"x\"\n"
+                     "    1   -  systemd                             \n" LEGEND);
     assert_non_null(strstr(end, "       11  "));
 }
 
@@ -398,14 +402,16 @@ static void both_logs_say_which_of_them_is_wrong(void **state)
     struct bootlog log;
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX);
     put_small_log(&bytes);
-    assert_err(bootlog_open(bs_buf_span(&bytes), TEXT("{}"), &log, why), BS_ERR_INPUT);
+    assert_err(bootlog_open(bs_buf_span(&bytes), &TEXT("{}"), &log, why), BS_ERR_INPUT);
     assert_string_equal(why, "the userspace's log: the record does not say what it extended, and with which digests");
-    assert_err(bootlog_open(TEXT("[]"), TEXT("[]"), &log, why), BS_ERR_INPUT);
+    assert_err(bootlog_open(TEXT("[]"), &TEXT("[]"), &log, why), BS_ERR_INPUT);
     assert_string_equal(why, "this is JSON, and not the firmware's event log");
+    assert_ok(bootlog_open(bs_buf_span(&bytes), &BS_SPAN_NONE, &log, why));
+    assert_true(log.has_userspace && log.userspace.record_count == 0);
     put_bytes(&bytes, "x", 1);
-    assert_err(bootlog_open(bs_buf_span(&bytes), BS_SPAN_NONE, &log, why), BS_ERR_INPUT);
+    assert_err(bootlog_open(bs_buf_span(&bytes), NULL, &log, why), BS_ERR_INPUT);
     assert_non_null(strstr(why, "event 3 at byte"));
-    assert_ok(bootlog_open(TEXT("[]"), BS_SPAN_NONE, &log, why));
+    assert_ok(bootlog_open(TEXT("[]"), NULL, &log, why));
     assert_true(log.has_userspace && !log.has_firmware);
     assert_int_equal(bootlog_main_bank(&log), 0);
 }
@@ -413,15 +419,14 @@ static void both_logs_say_which_of_them_is_wrong(void **state)
 static void running_out_of_room_is_an_error(void **state)
 {
     (void)state;
-    struct eventlog log;
+    struct bootlog log;
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX);
-    put_small_log(&bytes);
-    assert_ok(eventlog_open(bs_buf_span(&bytes), &log, NULL));
+    open_small_log(&bytes, &log);
     for (size_t limit = 0; limit < 400; limit += 7) {
         BS_SCOPED_BUF struct bs_buf out = BS_BUF(limit);
-        assert_err(eventlog_print(&log, &out), BS_ERR_NOMEM);
+        assert_err(bootlog_show(&log, &out), BS_ERR_NOMEM);
         bs_buf_reset(&out);
-        assert_err(eventlog_print_json(&log, &out), BS_ERR_NOMEM);
+        assert_err(bootlog_show_json(&log, &out), BS_ERR_NOMEM);
     }
 }
 

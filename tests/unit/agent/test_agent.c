@@ -139,6 +139,9 @@ static void options_stand_anywhere_and_once(void **state)
     assert_null(o.argument);
     assert_true(options(&o, problem, 2, "eventlog", "file"));
     assert_string_equal(o.argument, "file");
+    assert_true(options(&o, problem, 3, "eventlog", "-", "--userspace=/u"));
+    assert_string_equal(o.argument, "-");
+    assert_string_equal(o.userspace, "/u");
     assert_true(options(&o, problem, 1, "--version"));
     assert_int_equal(o.mode, OPTIONS_VERSION);
 }
