@@ -84,7 +84,9 @@ static enum bs_err give_challenge(struct exchange *x, const struct evidence *evi
 /* A challenge may stay unanswered for as long as a TPM may take: what is kept for it is counted. */
 static bool hold(struct exchange *x, const struct evidence *evidence)
 {
-    uint64_t size = sizeof(*evidence) + evidence->body.capacity + evidence->boot.log.capacity;
+    const struct store_boot *boot = &evidence->boot;
+    uint64_t size = sizeof(*evidence) + evidence->body.capacity + boot->log.capacity + boot->userspace_log.capacity +
+                    boot->command_line.capacity;
     const struct config_limits *limits = &x->server->config.limits;
     x->session->purse = (struct limit_purse){ .all = &x->server->memory,
                                               .address = x->session->peer.address_memory,

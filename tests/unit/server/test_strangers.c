@@ -238,6 +238,38 @@ static void a_wrong_answer_ends_the_challenge(void **state)
     softtpm_free(&tpm);
 }
 
+/* Blanks are a log without records: as much as a stranger can have kept for nothing. */
+static void put_blanks(struct message_attest *m)
+{
+    static uint8_t blanks[BS_USERSPACE_LOG_MAX];
+    memset(blanks, ' ', sizeof(blanks));
+    m->userspace_log = BS_SPAN(blanks, sizeof(blanks));
+}
+
+static void put_command_line(struct message_statement *s)
+{
+    static const char line[BS_COMMAND_LINE_MAX] = "quiet";
+    s->command_line = BS_SPAN(line, sizeof(line));
+}
+
+static void all_that_is_kept_for_a_challenge_is_counted_and_given_back(void **state)
+{
+    struct lab *lab = *state;
+    struct softtpm tpm;
+    const struct softtpm_request request = { .bend = { .logs = put_blanks, .statement = put_command_line } };
+    lab_device(lab, &tpm);
+    TALK(talk, lab);
+    talk_attest(&talk, &tpm, &request);
+    assert_kind(&talk, MESSAGE_PROVE);
+    /* The request, and the boot for whoever is asked about it. */
+    const size_t boot = tpm.log.size + BS_USERSPACE_LOG_MAX + BS_COMMAND_LINE_MAX;
+    assert_true(lab->server->memory.held >= sizeof(struct evidence) + talk.body.size + boot);
+    talk_prove(&talk, &tpm);
+    assert_kind(&talk, MESSAGE_PENDING);
+    assert_int_equal(lab->server->memory.held, 0);
+    softtpm_free(&tpm);
+}
+
 static void a_proof_belongs_to_its_connection(void **state)
 {
     struct lab *lab = *state;
@@ -423,6 +455,7 @@ int main(void)
         LAB_TEST(prove_without_attest_is_out_of_order),
         LAB_TEST(a_second_statement_on_one_connection_is_out_of_order),
         LAB_TEST(a_wrong_answer_ends_the_challenge),
+        LAB_TEST(all_that_is_kept_for_a_challenge_is_counted_and_given_back),
         LAB_TEST(a_proof_belongs_to_its_connection),
         LAB_TEST(confirm_is_for_what_was_issued_on_this_connection),
         LAB_TEST(confirm_for_another_device_is_refused_whoever_makes_it),
