@@ -141,6 +141,37 @@ static void malformed_oids_are_none(void **state)
         assert_false(der_oid_text(hex(wrong[i]), text, sizeof(text)));
 }
 
+/* Neighbours: an arc less, an arc more, another arc, and what a number that wraps or is padded would be. */
+static void an_oid_is_itself_and_no_other(void **state)
+{
+    static const struct {
+        const char *der, *dotted;
+        bool is;
+    } pairs[] = {
+        { "6987a184c95501", "2.25.1948329173.1", true },
+        { "6987a184c95501", "2.25.1948329173", false },
+        { "6987a184c955", "2.25.1948329173.1", false },
+        { "6987a184c955", "2.25.1948329173.0", false },
+        { "6987a184c95502", "2.25.1948329173.1", false },
+        { "6987a184c9550101", "2.25.1948329173.1", false },
+        { "6987a184c9558001", "2.25.1948329173.1", false },
+        { "6987a184c95581", "2.25.1948329173.1", false },
+        { "6987a184c9550180", "2.25.1948329173.1", false },
+        { "2a83ffffffffffffffff7f", "1.2.18446744073709551615", false }, /* its lowest 64 bits are */
+        { "806987a184c95501", "2.25.1948329173.1", false },
+        { "27", "0.39", true },
+        { "28", "1.0", true },
+        { "4f", "1.39", true },
+        { "50", "2.0", true },
+        { "50", "1.39", false },
+        { "", "0.0", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(pairs); i++)
+        if (der_oid_is(hex(pairs[i].der), pairs[i].dotted) != pairs[i].is)
+            fail_msg("%s and %s", pairs[i].der, pairs[i].dotted);
+}
+
 static void containers_get_their_lengths_when_they_are_closed(void **state)
 {
     (void)state;
@@ -227,6 +258,7 @@ int main(void)
         cmocka_unit_test(booleans_and_bit_strings_are_strict),
         cmocka_unit_test(oids_are_written_and_read),
         cmocka_unit_test(malformed_oids_are_none),
+        cmocka_unit_test(an_oid_is_itself_and_no_other),
         cmocka_unit_test(containers_get_their_lengths_when_they_are_closed),
         cmocka_unit_test(a_writer_says_in_the_end_that_there_was_no_room),
         cmocka_unit_test(unsigned_numbers_are_written_shortest),
