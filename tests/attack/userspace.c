@@ -128,6 +128,40 @@ USERSPACE(a_userspace_log_that_is_quoted_and_not_sent, record(15, "not quoted");
 USERSPACE(another_userspace_log_than_quoted, record(15, "not quoted"); put("\n"); s->request.bend.request = shorten)
 USERSPACE(a_userspace_log_that_is_sent_and_not_quoted, record(15, "not quoted"); s->request.bend.statement = state_none)
 
+/* Of nothing; which is no log, and has no hash. */
+static void state_nothing(struct message_statement *st)
+{
+    static uint8_t hash[CRYPTO_SHA256_SIZE];
+    MUST(crypto_sha256(NULL, 0, hash));
+    st->userspace_log_sha256 = BS_SPAN(hash, sizeof(hash));
+}
+USERSPACE(the_hash_of_an_empty_userspace_log, s->request.bend.statement = state_nothing)
+
+/* Each log under the member of the other, before they are quoted and after it, and one of them under both. */
+
+static void swap_logs(struct message_attest *request)
+{
+    const struct bs_span firmware = request->firmware_log;
+    request->firmware_log = bs_buf_span(&records);
+    request->userspace_log = firmware;
+}
+
+static void swap_hashes(struct message_statement *st)
+{
+    const struct bs_span firmware = st->firmware_log_sha256;
+    st->firmware_log_sha256 = st->userspace_log_sha256;
+    st->userspace_log_sha256 = firmware;
+}
+
+static void repeat_log(struct message_attest *request)
+{
+    request->userspace_log = request->firmware_log;
+}
+USERSPACE(logs_that_change_places, record(15, "not quoted"); s->request.bend.request = swap_logs)
+USERSPACE(hashes_of_logs_that_change_places, record(15, "not quoted"); s->request.bend.statement = swap_hashes)
+USERSPACE(logs_that_are_quoted_as_each_other, record(15, "not quoted"); s->request.bend.logs = swap_logs)
+USERSPACE(the_firmwares_log_as_userspaces_too, s->request.bend.logs = repeat_log)
+
 static void a_userspace_log_over_its_limit(struct scene *s)
 {
     static const uint8_t zeros[BS_USERSPACE_LOG_MAX + 1];
@@ -175,6 +209,11 @@ static const struct attack attacks[] = {
     ATTACK(a_userspace_log_that_is_quoted_and_not_sent, BS_REASON_LOG_HASH),
     ATTACK(another_userspace_log_than_quoted, BS_REASON_LOG_HASH),
     ATTACK(a_userspace_log_that_is_sent_and_not_quoted, BS_REASON_LOG_HASH),
+    ATTACK(the_hash_of_an_empty_userspace_log, BS_REASON_LOG_HASH),
+    ATTACK(logs_that_change_places, BS_REASON_LOG_HASH),
+    ATTACK(hashes_of_logs_that_change_places, BS_REASON_LOG_HASH),
+    ATTACK(logs_that_are_quoted_as_each_other, BS_REASON_LOG_KIND),
+    ATTACK(the_firmwares_log_as_userspaces_too, BS_REASON_LOG_MALFORMED),
     ATTACK(a_log_that_was_left_out, BS_REASON_LOG_TOO_LARGE),
     ATTACK(the_cap_in_userspaces_log, BS_REASON_CAPPED),
     ATTACK(the_cap_after_userspaces_log, BS_REASON_CAPPED),
