@@ -22,6 +22,8 @@
 
 /* PCRs that measure what runs now, and PCRs that can be capped: not resettable, not IMA's (TCG PC Client PFP 1.06 §3.3.4). */
 #define PCRS_OF_THIS_BOOT (BIT(4) | BIT(9) | BIT(11))
+/* Of debugging and of applications: whatever runs may set them back (TCG PC Client PFP 1.06 §3.3.4, table 1). */
+#define PCRS_OF_ANYBODY (BIT(16) | BIT(23))
 #define CAP_PCR_FIRST 8
 #define CAP_PCR_LAST 15
 #define CAP_PCR_IMA 10
@@ -206,6 +208,10 @@ static enum bs_err check_pcrs(const struct conf *conf, const struct agent_config
                            "PCR %" PRId64 " cannot close a boot (it can be reset, or firmware or IMA extend it); "
                            "use one of 8, 9, 11, 12, 13, 14, 15",
                            cap);
+    if (config->measure.pcrs & PCRS_OF_ANYBODY)
+        return conf_refuse(conf, "measure.pcrs", problem,
+                           "PCR %d proves nothing, for whatever runs may set it back; leave it out",
+                           __builtin_ctz(config->measure.pcrs & PCRS_OF_ANYBODY));
     if (!(config->measure.pcrs & PCRS_OF_THIS_BOOT))
         return conf_refuse(conf, "measure.pcrs", problem,
                            "has none of 4, 9 and 11, so that any kernel would do; add one of them");

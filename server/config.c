@@ -15,6 +15,8 @@
 
 /* PCRs that say what runs now: without one of them any kernel would do. */
 #define PCRS_OF_THIS_BOOT (BIT(4) | BIT(9) | BIT(11))
+/* Of debugging and of applications: whatever runs may set them back (TCG PC Client PFP 1.06 §3.3.4, table 1). */
+#define PCRS_OF_ANYBODY (BIT(16) | BIT(23))
 
 /* What the file says, as core/conf.h hands it over. */
 #define MEMORY_MIN (1 << 20) /* the largest of requests, twice */
@@ -154,6 +156,10 @@ static enum bs_err check_pcrs(const struct conf *conf, const struct config_file 
     if (file->pcrs & BIT(file->cap_pcr))
         return conf_refuse(conf, "measure.pcrs", problem,
                            "names the cap's PCR, which is added by itself; leave it out");
+    if (file->pcrs & PCRS_OF_ANYBODY)
+        return conf_refuse(conf, "measure.pcrs", problem,
+                           "PCR %d proves nothing, for whatever runs may set it back; leave it out",
+                           __builtin_ctz(file->pcrs & PCRS_OF_ANYBODY));
     if (!(file->pcrs & PCRS_OF_THIS_BOOT))
         return conf_refuse(conf, "measure.pcrs", problem,
                            "has none of 4, 9 and 11, so that any kernel would do; add one");

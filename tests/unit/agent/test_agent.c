@@ -64,6 +64,8 @@ static void what_is_wrong_or_not_safe_is_refused_with_its_line(void **state)
         { "cap = { pcr = 10; };", "cap.pcr" },
         { "cap = { pcr = 7; };", "cap.pcr" },
         { "measure = { pcrs = [0, 2, 7]; };", "measure.pcrs: has none of 4, 9 and 11" },
+        { "measure = { pcrs = [4, 16]; };", "measure.pcrs: PCR 16 proves nothing" },
+        { "measure = { pcrs = [4, 23]; };", "measure.pcrs: PCR 23 proves nothing" },
         { "measure = { pcrs = []; };", "measure.pcrs" },
         { "measure = { pcrs = [4, 24]; };", "measure.pcrs" },
         { "measure = { bank = \"sha1\"; };", "measure.bank" },

@@ -233,6 +233,9 @@ static void a_configuration_that_checks_nothing_is_refused(void **state)
     assert_config(state, "names = [\"a\"]; measure: { pcrs = []; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; measure: { pcrs = [0, 7]; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; measure: { pcrs = [4, 12]; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; measure: { pcrs = [4, 16]; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; measure: { pcrs = [4, 23]; };", BS_ERR_CONFIG);
+    assert_config(state, "names = [\"a\"]; measure: { pcrs = [4, 15, 17, 22]; };", BS_OK);
     assert_config(state, "names = [\"a\"]; cap: { pcr = 16; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; cap: { pcr = 10; };", BS_ERR_CONFIG);
     assert_config(state, "names = [\"a\"]; measure: { bank = \"sha1\"; };", BS_ERR_CONFIG);
