@@ -1,7 +1,6 @@
 #include "server/policy/policy_lines.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +11,32 @@ struct lines {
     enum bs_err err;
 };
 
-static void say(struct lines *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct lines *lines, const char *format, ...)
+/* A string of a policy has up to 1023 bytes (conf.h); in quotes each may be two. */
+#define QUOTED_SIZE (2 * 1023 + 3)
+#define HEAD_SIZE (QUOTED_SIZE + 512)
+
+/* A line is never cut: what is not in it would be a change that nobody sees. */
+#define SAY(lines, ...)                                              \
+    do {                                                             \
+        if ((lines)->err == BS_OK)                                   \
+            (lines)->err = bs_buf_printf((lines)->out, __VA_ARGS__); \
+        if ((lines)->err == BS_OK)                                   \
+            (lines)->err = bs_buf_append_string((lines)->out, "\n"); \
+    } while (0)
+
+/* Where more of the line follows: what the string says must not look like that. */
+static const char *quote(const char *text, char ret_quoted[QUOTED_SIZE])
 {
-    char text[1200];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(text, sizeof(text) - 1, format, args);
-    va_end(args);
-    if (length < 0 || lines->err != BS_OK)
-        return;
-    size_t size = (size_t)length < sizeof(text) - 1 ? (size_t)length : sizeof(text) - 2;
-    text[size] = '\n';
-    lines->err = bs_buf_append(lines->out, text, size + 1);
+    size_t used = 0;
+    ret_quoted[used++] = '"';
+    for (; *text && used + 4 < QUOTED_SIZE; text++) {
+        if (*text == '"' || *text == '\\')
+            ret_quoted[used++] = '\\';
+        ret_quoted[used++] = *text;
+    }
+    ret_quoted[used++] = '"';
+    ret_quoted[used] = '\0';
+    return ret_quoted;
 }
 
 static void say_mask(struct lines *lines, const char *name, uint32_t mask)
@@ -35,24 +47,39 @@ static void say_mask(struct lines *lines, const char *name, uint32_t mask)
         if (mask >> pcr & 1)
             used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u", used > 0 ? ", " : "", pcr);
     if (mask != 0)
-        say(lines, "pcrs.%s: %s", name, text);
+        SAY(lines, "pcrs.%s: %s", name, text);
 }
 
 static void say_strings(struct lines *lines, const char *head, const struct conf_strings *strings, bool is_optional)
 {
     for (size_t i = 0; i < strings->count; i++)
-        say(lines, "%s: %s%s", head, strings->items[i], is_optional ? " (optional)" : "");
+        SAY(lines, "%s: %s%s", head, strings->items[i], is_optional ? " (optional)" : "");
 }
 
-/* Of a group's digests one is demanded: two groups of one digest each are another rule than one of two. */
-static void say_group(struct lines *lines, const char *head, const struct conf_strings *digests, bool is_optional)
+/* A group of a list whose groups are alike but for these. */
+struct group {
+    const char *head;
+    const struct conf_strings *digests;
+    bool is_optional;
+    size_t number; /* among those before it that have as many digests, this head, and are as optional */
+};
+
+/*
+ * Of a group's digests one is demanded: two groups of one digest each are another rule than one of two. Which of them stand together is in
+ * the line, so that two groups which change digests do not look as before.
+ */
+static void say_group(struct lines *lines, const struct group *group)
 {
-    for (size_t i = 0; i < digests->count; i++)
-        if (digests->count > 1)
-            say(lines, "%s: %s (one of %zu%s)", head, digests->items[i], digests->count,
-                is_optional ? ", optional" : "");
+    const size_t count = group->digests->count;
+    char number[40] = "";
+    if (group->number > 0)
+        snprintf(number, sizeof(number), ", group %zu", group->number + 1);
+    for (size_t i = 0; i < count; i++)
+        if (count > 1)
+            SAY(lines, "%s: %s (one of %zu%s%s)", group->head, group->digests->items[i], count, number,
+                group->is_optional ? ", optional" : "");
         else
-            say(lines, "%s: %s%s", head, digests->items[i], is_optional ? " (optional)" : "");
+            SAY(lines, "%s: %s%s", group->head, group->digests->items[i], group->is_optional ? " (optional)" : "");
 }
 
 static const char *or_empty(const char *text)
@@ -65,10 +92,10 @@ static void say_signers(struct lines *lines, const struct policy_file *policy)
     const struct policy_signer *signers = policy->signers.items;
     for (size_t i = 0; i < policy->signers.count; i++)
         if (signers[i].fingerprint)
-            say(lines, "signers: %s: certificate %s%s%s", signers[i].variable, signers[i].fingerprint,
+            SAY(lines, "signers: %s: certificate %s%s%s", signers[i].variable, signers[i].fingerprint,
                 signers[i].subject ? ", " : "", or_empty(signers[i].subject));
         else
-            say(lines, "signers: %s: subject %s", signers[i].variable, or_empty(signers[i].subject));
+            SAY(lines, "signers: %s: subject %s", signers[i].variable, or_empty(signers[i].subject));
 }
 
 static void say_variables(struct lines *lines, const struct policy_file *policy)
@@ -84,14 +111,19 @@ static void say_variables(struct lines *lines, const struct policy_file *policy)
 static void say_applications(struct lines *lines, const struct policy_file *policy)
 {
     const struct policy_application *applications = policy->applications.items;
-    char head[1060];
+    char head[HEAD_SIZE];
     for (size_t i = 0; i < policy->applications.count; i++) {
-        snprintf(head, sizeof(head), "applications: %s",
-                 applications[i].name ? applications[i].name : "without a name");
-        if (applications[i].release)
-            say(lines, "applications: release %s%s", applications[i].release,
-                applications[i].is_optional ? " (optional)" : "");
-        say_group(lines, head, &applications[i].digests, applications[i].is_optional);
+        struct group group = { head, &applications[i].digests, applications[i].is_optional, 0 };
+        if (applications[i].release) {
+            SAY(lines, "applications: release %s", applications[i].release);
+            continue;
+        }
+        snprintf(head, sizeof(head), "applications: %s", applications[i].name);
+        for (size_t k = 0; k < i; k++)
+            group.number += applications[k].digests.count == group.digests->count &&
+                            strcmp(or_empty(applications[k].name), applications[i].name) == 0 &&
+                            applications[k].is_optional == group.is_optional;
+        say_group(lines, &group);
     }
 }
 
@@ -108,21 +140,27 @@ static void say_sections(struct lines *lines, const struct policy_file *policy)
 static void say_measured(struct lines *lines, const struct policy_file *policy)
 {
     const struct policy_measured *measured = policy->measured.items;
-    char head[1060];
+    char head[HEAD_SIZE];
     for (size_t i = 0; i < policy->measured.count; i++) {
+        struct group group = { head, &measured[i].digests, measured[i].is_optional, 0 };
         snprintf(head, sizeof(head), "measured: PCR %" PRId64 "%s%s", measured[i].pcr, measured[i].note ? ", " : "",
                  or_empty(measured[i].note));
-        say_group(lines, head, &measured[i].digests, measured[i].is_optional);
+        for (size_t k = 0; k < i; k++)
+            group.number += measured[k].digests.count == group.digests->count && measured[k].pcr == measured[i].pcr &&
+                            strcmp(or_empty(measured[k].note), or_empty(measured[i].note)) == 0 &&
+                            measured[k].is_optional == group.is_optional;
+        say_group(lines, &group);
     }
 }
 
 static void say_builds(struct lines *lines, const struct policy_file *policy)
 {
     const struct policy_build *builds = policy->known.items;
-    char head[1100];
+    char head[HEAD_SIZE], vendor[QUOTED_SIZE], version[QUOTED_SIZE];
     for (size_t i = 0; i < policy->known.count; i++) {
-        snprintf(head, sizeof(head), "firmware.known: %s%sversion %.500s", builds[i].vendor ? builds[i].vendor : "",
-                 builds[i].vendor ? ", " : "", builds[i].version);
+        snprintf(head, sizeof(head), "firmware.known: %s%sversion %s",
+                 builds[i].vendor ? quote(builds[i].vendor, vendor) : "", builds[i].vendor ? ", " : "",
+                 quote(builds[i].version, version));
         say_strings(lines, head, &builds[i].values, false);
     }
 }
@@ -130,9 +168,11 @@ static void say_builds(struct lines *lines, const struct policy_file *policy)
 static void say_ranges(struct lines *lines, const char *rule, const struct conf_list *list)
 {
     const struct policy_range *ranges = list->items;
+    char who[QUOTED_SIZE], minimum[QUOTED_SIZE], maximum[QUOTED_SIZE];
     for (size_t i = 0; i < list->count; i++)
-        say(lines, "%s: %.300s, from %.200s to %.200s", rule, ranges[i].who ? ranges[i].who : "any",
-            ranges[i].minimum ? ranges[i].minimum : "the first", ranges[i].maximum ? ranges[i].maximum : "the last");
+        SAY(lines, "%s: %s, from %s to %s", rule, ranges[i].who ? quote(ranges[i].who, who) : "any",
+            ranges[i].minimum ? quote(ranges[i].minimum, minimum) : "the first",
+            ranges[i].maximum ? quote(ranges[i].maximum, maximum) : "the last");
 }
 
 static void say_values(struct lines *lines, const struct policy_file *policy)
@@ -142,7 +182,7 @@ static void say_values(struct lines *lines, const struct policy_file *policy)
     for (size_t i = 0; i < policy->values.count; i++) {
         snprintf(head, sizeof(head), "values: PCR %" PRId64, values[i].pcr);
         if (values[i].reference)
-            say(lines, "%s: that of the reference %s", head, values[i].reference);
+            SAY(lines, "%s: that of the reference %s", head, values[i].reference);
         say_strings(lines, head, &values[i].digests, false);
     }
 }
@@ -150,14 +190,14 @@ static void say_values(struct lines *lines, const struct policy_file *policy)
 enum bs_err policy_lines(const struct policy_file *policy, struct bs_buf *out)
 {
     struct lines lines = { out, BS_OK };
-    say(&lines, "name: %s", policy->name);
+    SAY(&lines, "name: %s", policy->name);
     if (policy->description)
-        say(&lines, "description: %s", policy->description);
+        SAY(&lines, "description: %s", policy->description);
     say_mask(&lines, "events", policy->events);
     say_mask(&lines, "whole", policy->whole);
     say_mask(&lines, "ignore", policy->ignore);
     if (policy->secure_boot != POLICY_SECURE_BOOT_ANY)
-        say(&lines, "secure_boot: %s", policy->secure_boot == POLICY_SECURE_BOOT_ON ? "on" : "off");
+        SAY(&lines, "secure_boot: %s", policy->secure_boot == POLICY_SECURE_BOOT_ON ? "on" : "off");
     say_signers(&lines, policy);
     say_variables(&lines, policy);
     say_applications(&lines, policy);
