@@ -5,16 +5,27 @@
 #include "server/operator/operator_internal.h"
 #include "server/policy/boot_judge.h"
 #include "server/policy/policy_lines.h"
+#include "server/policy/policy_quoted.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* One that no boot of these devices could ever keep is not taken. */
 static enum bs_err parse(struct operator_call *call, struct bs_span text, struct policy_file *ret_policy)
 {
+    const struct config *config = &call->server->config;
+    const struct policy_quoted quoted = { config_quote_mask(config), config->measure_cap_pcr, config->measure_bank };
     struct conf_problem problem = { "" };
-    enum bs_err err = policy_parse(text, ret_policy, &problem);
+    struct policy_file policy = { 0 };
+    enum bs_err err = policy_parse(text, &policy, &problem);
+    if (err == BS_OK)
+        err = policy_check_quoted(&policy, &quoted, &problem);
+    if (err == BS_OK)
+        *ret_policy = policy;
+    else
+        policy_free(&policy);
     if (err == BS_ERR_CONFIG)
         return operator_fail(call, BS_ERR_INPUT, "%.*s", OPERATOR_WHY_SIZE - 1, problem.text);
     return operator_store(call, err);

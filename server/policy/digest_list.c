@@ -1,7 +1,5 @@
 #include "server/policy/digest_list.h"
 
-#include "core/crypto.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -18,13 +16,22 @@ static uint16_t bank_of(const char *text, const char **ret_hex)
     return crypto_hash_by_name(name);
 }
 
-bool digest_text_is_valid(const char *text)
+size_t digest_text_read(const char *text, uint16_t *ret_bank, uint8_t ret_bytes[CRYPTO_HASH_MAX])
 {
-    uint8_t bytes[CRYPTO_HASH_MAX];
     const char *hex = NULL;
     size_t size = 0;
     uint16_t bank = bank_of(text, &hex);
-    return bank != 0 && bs_unhex(hex, bytes, sizeof(bytes), &size) == BS_OK && size == crypto_hash_size(bank);
+    if (bank == 0 || bs_unhex(hex, ret_bytes, CRYPTO_HASH_MAX, &size) != BS_OK || size != crypto_hash_size(bank))
+        return 0;
+    *ret_bank = bank;
+    return size;
+}
+
+bool digest_text_is_valid(const char *text)
+{
+    uint8_t bytes[CRYPTO_HASH_MAX];
+    uint16_t bank;
+    return digest_text_read(text, &bank, bytes) > 0;
 }
 
 const char *digest_list_fault(const struct conf_strings *list, size_t *ret_index)

@@ -2,11 +2,15 @@
 #pragma once
 
 #include "core/conf.h"
+#include "core/crypto.h"
 
 #include <stdint.h>
 
 /* "sha256:" and as many hex digits as a digest of it has. */
 bool digest_text_is_valid(const char *text);
+
+/* Its bytes; returns their number, 0 when it is no digest. */
+size_t digest_text_read(const char *text, uint16_t *ret_bank, uint8_t ret_bytes[CRYPTO_HASH_MAX]);
 
 /* What is wrong with a list, NULL when each is valid and none is there twice; *ret_index is of the wrong one. */
 const char *digest_list_fault(const struct conf_strings *list, size_t *ret_index);

@@ -1,4 +1,7 @@
-/* What the rules (rule_*.c) share with the judge: the events, who took them, and what was found wrong. Nobody else includes it. */
+/*
+ * What the rules (rule_*.c) share with the judge: the events, who took them, and what was found wrong. Nobody else includes it but those who
+ * learn (learn.h) and check_taken.c, which asks what is known before any log is read.
+ */
 #pragma once
 
 #include "core/userlog.h"

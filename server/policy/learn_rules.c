@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NAME_SIZE 65
+#define SECTION_NAME_MAX 8 /* of a PE image's (PE/COFF, section table) */
 #define DIGEST_SIZE (2 * CRYPTO_HASH_MAX + 16)
 
 static const char *digest_of(const struct learn *learn, const struct judge_event *event, char text[DIGEST_SIZE])
@@ -98,13 +99,14 @@ static void say_signers(struct learn *learn, const struct eventlog_variable *var
     }
 }
 
-/* Has another event of the PCR the same name? Then the rule for variables is none for it. */
+/* Has another event of the PCR the same name, or the same digest? Then the rule for variables is none for it. */
 static bool is_single(struct judge *judge, const struct judge_event *event, struct bs_span name)
 {
     struct eventlog_variable other;
     for (struct judge_event *e = NULL; (e = judge_next(judge, e, event->event.pcr));)
-        if (e != event && e->is_before && eventlog_decode_variable(e->event.data, &other) == BS_OK &&
-            bs_span_equal(other.name, name))
+        if (e != event && (bs_span_equal(e->digest, event->digest) ||
+                           (e->is_before && eventlog_decode_variable(e->event.data, &other) == BS_OK &&
+                            bs_span_equal(other.name, name))))
             return false;
     return true;
 }
@@ -160,8 +162,8 @@ static void write_applications(struct learn *learn)
 static bool read_section(const struct judge *judge, const struct judge_event *event, char ret_name[NAME_SIZE])
 {
     struct bs_span wide = event->event.data;
-    if (wide.size < 4 || wide.size > 34 || !read_name(BS_SPAN(wide.data, wide.size - 2), ret_name) ||
-        ret_name[0] != '.')
+    if (wide.size < 4 || wide.size > 2 * (SECTION_NAME_MAX + 1) ||
+        !read_name(BS_SPAN(wide.data, wide.size - 2), ret_name) || ret_name[0] != '.')
         return false;
     return judge_is_digest_of(judge, event->digest, BS_SPAN(ret_name, strlen(ret_name) + 1));
 }

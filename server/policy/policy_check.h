@@ -6,3 +6,7 @@
 /* CONFIG with *problem, which names the key. */
 enum bs_err policy_check(const struct conf *conf, const struct policy_file *policy,
                          struct conf_problem *problem) BS_MUST_USE;
+
+/* Nothing in it says what may be started, so that whoever starts something else can measure what the rules want to see. */
+enum bs_err policy_check_started(const struct conf *conf, const struct policy_file *policy,
+                                 struct conf_problem *problem) BS_MUST_USE;

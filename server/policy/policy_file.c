@@ -7,6 +7,7 @@
 
 #define DIGESTS_MAX 256
 #define GROUPS_MAX 512
+#define VERSION_MAX 120 /* more the judge does not compare (rule_firmware.c) */
 
 static const char *const secure_boot_words[] = { "on", "off", NULL };
 
@@ -62,7 +63,7 @@ static const struct conf_schema measured_schema = SCHEMA(measured_keys, policy_m
 
 static const struct conf_key build_keys[] = {
     KEY(policy_build, "vendor", CONF_STRING, vendor, .minimum = 1),
-    KEY(policy_build, "version", CONF_STRING, version, .minimum = 1, .is_required = true),
+    KEY(policy_build, "version", CONF_STRING, version, .minimum = 1, .maximum = VERSION_MAX, .is_required = true),
     DIGESTS(policy_build, "values", values, .is_required = true, .help = "of PCR 0"),
 };
 static const struct conf_schema build_schema = SCHEMA(build_keys, policy_build, NULL);
@@ -163,7 +164,7 @@ static void complete(struct policy_file *policy)
             variables[i].pcr = policy_variable_pcr(variables[i].name);
 }
 
-enum bs_err policy_parse(struct bs_span text, struct policy_file *ret_policy, struct conf_problem *problem)
+enum bs_err policy_parse_rules(struct bs_span text, struct policy_file *ret_policy, struct conf_problem *problem)
 {
     struct policy_file policy;
     BS_OWN(conf) conf = NULL;
@@ -177,6 +178,20 @@ enum bs_err policy_parse(struct bs_span text, struct policy_file *ret_policy, st
     policy.conf = BS_TAKE(conf);
     *ret_policy = policy;
     return BS_OK;
+}
+
+enum bs_err policy_parse(struct bs_span text, struct policy_file *ret_policy, struct conf_problem *problem)
+{
+    struct policy_file policy;
+    enum bs_err err = policy_parse_rules(text, &policy, problem);
+    if (err != BS_OK)
+        return err;
+    err = policy_check_started(policy.conf, &policy, problem);
+    if (err == BS_OK)
+        *ret_policy = policy;
+    else
+        policy_free(&policy);
+    return err;
 }
 
 void policy_free(struct policy_file *policy)

@@ -166,8 +166,14 @@ struct policy_file {
     struct conf_list tpm;
 };
 
-/* CONFIG with *problem when the text is no policy, or has a rule that can never match. */
+/*
+ * CONFIG with *problem when the text is no policy, has a rule that can never match, or does not say what may be started: by the value of
+ * PCR 4 or 7, by something that is demanded of PCR 4, or by secure_boot = "on".
+ */
 enum bs_err policy_parse(struct bs_span text, struct policy_file *ret_policy, struct conf_problem *problem) BS_MUST_USE;
+/* The same without the last, for tests of single rules: what decides about a device has to come from policy_parse(). */
+enum bs_err policy_parse_rules(struct bs_span text, struct policy_file *ret_policy,
+                               struct conf_problem *problem) BS_MUST_USE;
 void policy_free(struct policy_file *policy);
 
 bool policy_name_is_valid(const char *name);

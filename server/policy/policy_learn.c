@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define GROUPS_MAX 500 /* of a list, and fewer than that of any */
+#define PCR_STARTED 4
 #define EXACT_MAX 1023 /* of a string in a list of a configuration file */
 
 void learn_say(struct learn *learn, const char *format, ...)
@@ -49,7 +50,7 @@ static void say_values(struct learn *learn)
         return;
     learn_say(
         learn,
-        "\n# There is no separator here, or there are more events than a file has room for: the value is taken as it is.\n"
+        "\n# No separator here, nothing that was started, or more events than a file has room for: the value is taken as it is.\n"
         "values = (\n");
     for (unsigned pcr = 0; pcr < POLICY_PCRS; pcr++) {
         if (!(learn->policy.whole & JUDGE_BIT(pcr)))
@@ -207,6 +208,17 @@ static bool is_too_long(const struct learn *learn)
     return learn->err == BS_ERR_NOMEM || learn->text.size > CONF_SIZE_MAX || learn->judge.count > GROUPS_MAX;
 }
 
+/* Takes the PCR by its value; the text is to be written anew. */
+static void take_whole(struct learn *learn, uint32_t pcr)
+{
+    learn->policy.events &= ~JUDGE_BIT(pcr);
+    learn->policy.whole |= JUDGE_BIT(pcr);
+    learn->policy.exact = (struct conf_strings){ NULL, 0 };
+    learn->command_line = NULL;
+    learn->err = BS_OK;
+    bs_buf_reset(&learn->text);
+}
+
 /* Takes the PCR with the most events by its value. False when none is left. */
 static bool shorten(struct learn *learn)
 {
@@ -219,12 +231,7 @@ static bool shorten(struct learn *learn)
             most = pcr;
     if (counts[most] == 0 || !(learn->policy.events & JUDGE_BIT(most)))
         return false;
-    learn->policy.events &= ~JUDGE_BIT(most);
-    learn->policy.whole |= JUDGE_BIT(most);
-    learn->policy.exact = (struct conf_strings){ NULL, 0 };
-    learn->command_line = NULL;
-    learn->err = BS_OK;
-    bs_buf_reset(&learn->text);
+    take_whole(learn, most);
     return true;
 }
 
@@ -244,6 +251,15 @@ static enum bs_err learn_rules(struct learn *learn, const char *name, const stru
     return BS_OK;
 }
 
+/* Then nothing can be demanded of its events; that the value is this one is what can be said. */
+static bool has_started_nothing(const struct learn *learn)
+{
+    for (size_t i = 0; i < learn->judge.count; i++)
+        if (learn->judge.events[i].event.pcr == PCR_STARTED && learn->judge.events[i].taken_by == JUDGE_APPLICATIONS)
+            return false;
+    return (learn->policy.events & JUDGE_BIT(PCR_STARTED)) != 0;
+}
+
 static enum bs_err learn_boot(struct learn *learn, const char *name, const struct policy_subject *subject,
                               char why[POLICY_WORDS_SIZE])
 {
@@ -252,6 +268,10 @@ static enum bs_err learn_boot(struct learn *learn, const char *name, const struc
     learn->policy.ignore = boot->mask & POLICY_FREE_PCRS;
     learn->policy.events = boot->mask & ~POLICY_FREE_PCRS & ~(is_capless ? JUDGE_BIT(subject->cap_pcr) : 0);
     enum bs_err err = learn_rules(learn, name, subject, why);
+    if (err == BS_OK && has_started_nothing(learn)) {
+        take_whole(learn, PCR_STARTED);
+        err = learn_rules(learn, name, subject, why);
+    }
     while (err == BS_OK && is_too_long(learn) && shorten(learn))
         err = learn_rules(learn, name, subject, why);
     if (err != BS_OK)

@@ -1,8 +1,8 @@
 /* The firmware's version: that of a known build, or the text that the firmware itself measured as its version. */
 #include "core/text.h"
 #include "server/policy/digest_list.h"
+#include "server/policy/firmware_range.h"
 #include "server/policy/judge.h"
-#include "server/policy/version.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,38 +75,6 @@ static bool find_version(struct judge *judge, struct build *ret_build)
     return true;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
-}
-
-/* For an `allow` what cannot be compared is outside, for a `deny` inside. */
-static bool fits(const struct build *build, const struct policy_range *range, bool is_deny)
-{
-    if (range->who && (build->vendor ? !is_same(range->who, build->vendor) : !is_deny))
-        return false;
-    if (range->minimum) {
-        enum version_order order = version_compare(build->version, range->minimum);
-        if (order == VERSION_LESS || (order == VERSION_INCOMPARABLE && !is_deny))
-            return false;
-    }
-    if (range->maximum) {
-        enum version_order order = version_compare(build->version, range->maximum);
-        if (order == VERSION_GREATER || (order == VERSION_INCOMPARABLE && !is_deny))
-            return false;
-    }
-    return true;
-}
-
-static const struct policy_range *find_fit(const struct build *build, const struct conf_list *list, bool is_deny)
-{
-    const struct policy_range *ranges = list->items;
-    for (size_t i = 0; i < list->count; i++)
-        if (fits(build, &ranges[i], is_deny))
-            return &ranges[i];
-    return NULL;
-}
-
 static void say_range(const struct policy_range *range, char *ret_text, size_t size)
 {
     judge_say(ret_text, size, "%s%sversion %s%s%s%s", range->who ? range->who : "", range->who ? ", " : "",
@@ -154,12 +122,12 @@ static void decide(struct judge *judge, const struct build *build)
         "Update the firmware of the device, or, if this version is to be good, widen firmware.allow and apply the policy."
     };
     const struct policy_file *policy = judge->policy;
-    const struct policy_range *range = find_fit(build, &policy->deny, true);
+    const struct policy_range *range = firmware_range_find(&policy->deny, build->vendor, build->version, true);
     struct policy_verdict *fault;
     if (range) {
         if ((fault = refuse(judge, build, &denied)))
             JUDGE_SAY(fault->expected, "none of the denied ones");
-    } else if (policy->allow.count > 0 && !find_fit(build, &policy->allow, false)) {
+    } else if (policy->allow.count > 0 && !firmware_range_find(&policy->allow, build->vendor, build->version, false)) {
         if ((fault = refuse(judge, build, &other)))
             say_range(policy->allow.items, fault->expected, sizeof(fault->expected));
     }

@@ -116,7 +116,7 @@ static void judge_by(struct scene *s, struct bs_span text)
     struct policy_file policy;
     struct conf_problem problem;
     struct policy_subject boot = subject(s);
-    MUST(policy_parse(text, &policy, &problem));
+    MUST(policy_parse_rules(text, &policy, &problem));
     MUST(policy_judge_boot(&policy, &boot, &references, &verdict));
     policy_free(&policy);
     s->outcome = (struct outcome){ .kind = verdict.is_good ? MESSAGE_APPROVED : MESSAGE_PENDING,
@@ -295,7 +295,7 @@ static void a_pcr_that_the_policy_does_not_know(struct scene *s)
 {
     prepare(s);
     scene_boot(s, bs_buf_span(&approved_log));
-    judge_by(s, bs_span_of_string("name = \"some\"; pcrs: { events = [22]; };"));
+    judge_by(s, bs_span_of_string("name = \"some\"; pcrs: { events = [4]; };"));
 }
 
 /* Through the server: a newcomer whose profile names the policy, let in with the boot that it was learned from. */

@@ -71,7 +71,7 @@ static bool judge(struct bs_span text, const struct policy_subject *subject, con
     const struct policy_references references = { (void *)(uintptr_t)reference, find, each };
     struct policy_file policy;
     struct conf_problem problem;
-    if (policy_parse(text, &policy, &problem) != BS_OK)
+    if (policy_parse_rules(text, &policy, &problem) != BS_OK)
         return false;
     memset(&first, 0, sizeof(first));
     memset(&second, 0, sizeof(second));

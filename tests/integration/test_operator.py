@@ -267,7 +267,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
     profile = tmp_path / "p.profile"
     profile.write_text('name = "third"; items = ({ name = "x"; kind = "file"; text = "y"; });')
     policy = tmp_path / "gateway.conf"
-    policy.write_text('name = "gateway"; pcrs: { events = [4]; };')
+    policy.write_text('name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; }; applications = ( { release = "none"; } );')
     other = fleet.other_boot()
     image = tmp_path / "uki.efi"
     image.write_bytes(tinyuki.uki("json"))

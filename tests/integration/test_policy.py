@@ -69,13 +69,13 @@ def test_a_policy_is_learned_applied_and_decides(enrolled, server, tmp_path):
     assert explanation(checked.stdout) == explanation(shown["explanation"]), (checked.stdout, shown["explanation"])
 
     # What would change: this device, by a policy that ignores the PCR.
-    firmware = next(row["value"] for row in shown["pcrs"] if row["pcr"] == 0)
-    wider = ('name = "gateway"; pcrs: { whole = [0]; ignore = [2, 4, 7, 9, 11]; };\n'
-             f'values = ({{ pcr = 0; digests = ["sha256:{firmware}"]; }});\n')
+    started = next(row["value"] for row in shown["pcrs"] if row["pcr"] == 4)
+    wider = ('name = "gateway"; pcrs: { whole = [4]; ignore = [0, 2, 7, 9, 11]; }\n'
+             f'values = ({{ pcr = 4; digests = ["sha256:{started}"]; }});\n')
     wide = write(tmp_path, "wider.conf", wider)
     change = server.json("policy", "diff", wide)
     assert [(one["id"], one["before"], one["after"]) for one in change["devices"]] == [(enrolled.id, "not good", "good")]
-    assert {"change": "+", "rule": "pcrs.ignore: 2, 4, 7, 9, 11"} in change["rules"]
+    assert {"change": "+", "rule": "pcrs.ignore: 0, 2, 7, 9, 11"} in change["rules"]
     assert change["now_good"] == 1 and change["now_not_good"] == 0 and change["judged"] == 1 and change["version"] == 1
     assert server.json("policy", "list")["policies"][0]["version"] == 1, "a diff changes nothing"
 
@@ -90,12 +90,15 @@ def test_a_policy_is_learned_applied_and_decides(enrolled, server, tmp_path):
 
 
 def test_a_wrong_policy_changes_nothing(server, tmp_path):
-    good = 'name = "gateway"; pcrs: { events = [4]; };\n'
+    good = 'name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; }; applications = ( { release = "none"; } );\n'
     server.ctl("policy", "apply", write(tmp_path, "good.conf", good))
     for text, says in ((good + 'secure_boots = "on";\n', "line 2"),
                        (good + '\nsecure_boot = "on";\n', "PCR 7 is not in pcrs.events"),
                        ('name = "gateway";\n', "a policy that looks at no PCR"),
-                       ('name = "gate way"; pcrs: { events = [4]; };', "name"),
+                       ('name = "gateway"; pcrs: { events = [9]; ignore = [0, 2, 4, 7, 11]; };', "what may be started"),
+                       ('name = "gateway"; pcrs: { events = [4]; }; applications = ( { release = "none"; } );', "says nothing about PCR 0"),
+                       ('name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; };', "must name what has to be started"),
+                       ('name = "gate way"; pcrs: { events = [4]; };', "letters"),
                        ("no policy", "line 1")):
         done = server.ctl("policy", "apply", write(tmp_path, "wrong.conf", text), check=False)
         assert done.returncode == 4 and says.replace("line ", "") in done.stderr and not done.stdout, (text, done)
@@ -114,7 +117,9 @@ def test_a_profile_cannot_name_what_is_not_there(server, tmp_path):
     done = server.ctl("profile", "apply", path, check=False)
     assert done.returncode == 4 and "bootsealctl policy apply FILE" in done.stderr
     assert server.json("profile", "list")["profiles"] == before and before[0]["policy"] is None
-    server.ctl("policy", "apply", write(tmp_path, "gateway.conf", 'name = "gateway"; pcrs: { events = [4]; };'))
+    server.ctl("policy", "apply", write(tmp_path, "gateway.conf",
+                                        'name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; };\n'
+                                        'applications = ( { release = "none"; } );'))
     assert server.json("profile", "apply", path)["policy"] == "gateway"
     assert server.json("policy", "list")["policies"][0]["profiles"] == "demo"
 
@@ -181,8 +186,8 @@ def test_check_needs_no_server_and_says_what_is_wrong_with_a_file(server, tmp_pa
 def test_check_refuses_what_the_server_refuses_before_any_policy(server, tmp_path):
     vectors = lab.REPOSITORY / "tests/vectors/boots"
     boot = json.loads((vectors / "approved.json").read_text())
-    ignoring = write(tmp_path, "ignoring.conf", """name = "p"; pcrs: { whole = [0]; ignore = [2, 3, 4, 5, 7, 9, 11, 12]; };
-        values = ( { pcr = 0; digests = ["sha256:%s"]; } );""" % boot["pcrs"]["0"])
+    ignoring = write(tmp_path, "ignoring.conf", """name = "p"; pcrs: { whole = [4]; ignore = [0, 2, 3, 5, 7, 9, 11, 12]; };
+        values = ( { pcr = 4; digests = ["sha256:%s"]; } );""" % boot["pcrs"]["4"])
     capped = hashlib.sha256(bytes(32) + hashlib.sha256(b"bootseal cap v1").digest()).hexdigest()
     for change, rule in (({}, None), ({"12": capped}, "capped"), ({"9": "11" * 32}, "log-mismatch"), ({"12": None}, "quote-selection")):
         pcrs = {pcr: value for pcr, value in (boot["pcrs"] | change).items() if value}

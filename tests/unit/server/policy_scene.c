@@ -85,7 +85,7 @@ const struct policy_verdict *scene_judge(struct scene *scene, const struct scene
 {
     struct policy_references references = { scene, find, each };
     struct policy_file file;
-    policy_must_parse(bs_span_of_string(policy), &file);
+    rules_must_parse(bs_span_of_string(policy), &file);
     scene->subject.boot = view(boot);
     if (!scene->subject.tpm_manufacturer)
         scene->subject.tpm_manufacturer = "";

@@ -366,7 +366,8 @@ static void apply_policy(struct lab *lab, const char *first, const char *second)
     struct operator_policy applied;
     char text[400];
     snprintf(text, sizeof(text),
-             "name = \"images\"; pcrs: { events = [9]; ignore = [0, 2, 4, 7, 11]; };\n"
+             "name = \"images\"; pcrs: { events = [9]; whole = [4]; ignore = [0, 2, 7, 11]; };\n"
+             "values = ( { pcr = 4; reference = \"1.0\"; } );\n"
              "applications = ( { release = \"%s\"; }, { release = \"%s\"; } );",
              first, second);
     if (operator_policy_apply(&lab->call, bs_span_of_string(text), &applied) != BS_OK)

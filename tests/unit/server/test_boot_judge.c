@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define IGNORED "ignore = [2, 4, 7, 9, 11]"
+#define IGNORED "ignore = [0, 2, 7, 9, 11]"
 #define NOBODY "\"sha256:0000000000000000000000000000000000000000000000000000000000000000\""
 
 static void apply_policy(struct lab *lab, const char *text)
@@ -27,15 +27,15 @@ static void follow(struct lab *lab)
         fail_msg("%s", lab->call.why);
 }
 
-/* One that is good by its PCR 0, and by whatever `rules` say. */
+/* One that is good by its PCR 4, and by whatever `rules` say. */
 static const char *policy_of(const struct softtpm *tpm, const char *rules)
 {
     static char text[600];
     char hex[2 * CRYPTO_SHA256_SIZE + 1];
-    bs_hex(BS_SPAN(tpm->pcrs[0], CRYPTO_SHA256_SIZE), hex);
+    bs_hex(BS_SPAN(tpm->pcrs[4], CRYPTO_SHA256_SIZE), hex);
     snprintf(text, sizeof(text),
-             "name = \"p\"; pcrs: { whole = [0]; " IGNORED
-             "; }; values = ( { pcr = 0; digests = [\"sha256:%s\"]; } ); %s",
+             "name = \"p\"; pcrs: { whole = [4]; " IGNORED
+             "; }; values = ( { pcr = 4; digests = [\"sha256:%s\"]; } ); %s",
              hex, rules);
     return text;
 }
@@ -52,7 +52,7 @@ static void a_refusal_in_other_words_is_a_row_of_its_own(void **state)
     struct lab *lab = *state;
     struct softtpm tpm;
     lab_approved_device(lab, &tpm);
-    apply_policy(lab, "name = \"p\"; pcrs: { whole = [0]; " IGNORED "; }; values = ( { pcr = 0; digests = [" NOBODY
+    apply_policy(lab, "name = \"p\"; pcrs: { whole = [4]; " IGNORED "; }; values = ( { pcr = 4; digests = [" NOBODY
                       "]; } );");
     follow(lab);
     uint64_t rows = lab_audit_rows(lab);
@@ -60,7 +60,8 @@ static void a_refusal_in_other_words_is_a_row_of_its_own(void **state)
     assert_int_equal(lab_audit_rows(lab), rows + 1);
     assert_int_equal(ask(lab, &tpm), MESSAGE_PENDING);
     assert_int_equal(lab_audit_rows(lab), rows + 1);
-    apply_policy(lab, "name = \"p\"; pcrs: { events = [9]; ignore = [0, 2, 4, 7, 11]; };");
+    apply_policy(lab,
+                 "name = \"p\"; pcrs: { events = [4]; " IGNORED "; }; applications = ( { release = \"none\"; } );");
     assert_int_equal(ask(lab, &tpm), MESSAGE_PENDING);
     assert_int_equal(lab_audit_rows(lab), rows + 3); /* that of the policy, too */
     apply_policy(lab, policy_of(&tpm, ""));
@@ -103,8 +104,8 @@ static void a_revoked_reference_is_good_for_nothing(void **state)
     lab_approved_device(lab, &tpm);
     assert_ok(operator_reference_list(&lab->call, "sensor", keep_id, &id));
     assert_ok(operator_reference_release(&lab->call, id, "golden", &reference));
-    apply_policy(lab, "name = \"p\"; pcrs: { whole = [0]; " IGNORED
-                      "; }; values = ( { pcr = 0; reference = \"golden\"; } );");
+    apply_policy(lab, "name = \"p\"; pcrs: { whole = [4]; " IGNORED
+                      "; }; values = ( { pcr = 4; reference = \"golden\"; } );");
     follow(lab);
     assert_int_equal(ask(lab, &tpm), MESSAGE_APPROVED);
     assert_ok(operator_reference_revoke(&lab->call, id, &left));
@@ -149,7 +150,8 @@ static struct operator_policy_changes compare(struct lab *lab, const char *text,
 
 static void a_comparison_judges_the_devices_it_is_asked_about(void **state)
 {
-    static const char *const refusing = "name = \"p\"; pcrs: { events = [9]; ignore = [0, 2, 4, 7, 11]; };";
+    static const char *const refusing =
+        "name = \"p\"; pcrs: { events = [4]; " IGNORED "; }; applications = ( { release = \"none\"; } );";
     struct lab *lab = *state;
     struct softtpm tpm;
     struct seen seen;
@@ -162,7 +164,7 @@ static void a_comparison_judges_the_devices_it_is_asked_about(void **state)
     assert_int_equal(changes.applied.version, 0);
     assert_int_equal(seen.devices, 1);
     assert_true(seen.was_good && !seen.is_good);
-    assert_non_null(strstr(seen.why, "PCR: 9"));
+    assert_non_null(strstr(seen.why, "PCR: 4"));
     apply_policy(lab, policy_of(&tpm, ""));
     follow(lab);
     assert_int_equal(compare(lab, policy_of(&tpm, ""), NULL, &seen).judged, 1);
@@ -172,6 +174,23 @@ static void a_comparison_judges_the_devices_it_is_asked_about(void **state)
     /* Asked, and not done. */
     assert_int_equal(ask(lab, &tpm), MESSAGE_APPROVED);
     softtpm_free(&tpm);
+}
+
+/* The server knows what its devices quote, and a policy by itself does not. */
+static void a_policy_of_what_no_device_quotes_is_not_taken(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const text =
+        "name = \"p\"; pcrs: { events = [4, 5]; " IGNORED "; }; applications = ( { release = \"none\"; } );";
+    struct operator_policy applied;
+    struct operator_policy_changes changes;
+    struct operator_policy_question question = { .text = bs_span_of_string(text),
+                                                 .rule = see_rule,
+                                                 .device = see_device };
+    assert_err(operator_policy_apply(&lab->call, bs_span_of_string(text), &applied), BS_ERR_INPUT);
+    assert_non_null(strstr(lab->call.why, "PCR 5 is not quoted, so that no boot is ever good"));
+    assert_err(operator_policy_diff(&lab->call, &question, &changes), BS_ERR_INPUT);
+    assert_non_null(strstr(lab->call.why, "PCR 5 is not quoted"));
 }
 
 static void boot_of(struct store_boot *boot, uint8_t fill, const char *phase)
@@ -261,6 +280,7 @@ int main(void)
         LAB_TEST(a_revoked_reference_is_good_for_nothing),
         LAB_TEST(what_a_tpm_is_decides_when_the_policy_says_so),
         LAB_TEST(a_comparison_judges_the_devices_it_is_asked_about),
+        LAB_TEST(a_policy_of_what_no_device_quotes_is_not_taken),
         cmocka_unit_test(a_boot_that_is_put_together_explains_itself),
         cmocka_unit_test(boots_that_do_not_fit_are_not_put_together),
     };

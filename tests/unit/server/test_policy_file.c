@@ -24,7 +24,7 @@ static void assert_refused(const char *beginning, const struct wrong *wrong, siz
         struct policy_file policy;
         struct conf_problem problem = { "" };
         assert_true((size_t)snprintf(text, sizeof(text), "%s%s", beginning, wrong[i].text) < sizeof(text));
-        if (policy_parse(bs_span_of_string(text), &policy, &problem) != BS_ERR_CONFIG)
+        if (policy_parse_rules(bs_span_of_string(text), &policy, &problem) != BS_ERR_CONFIG)
             fail_msg("this is a policy: %s", text);
         if (!strstr(problem.text, wrong[i].words))
             fail_msg("%s: \"%s\" is not in \"%s\"", text, wrong[i].words, problem.text);
@@ -34,7 +34,7 @@ static void assert_refused(const char *beginning, const struct wrong *wrong, siz
 static void assert_parsed(const char *text)
 {
     struct policy_file policy;
-    policy_must_parse(bs_span_of_string(text), &policy);
+    rules_must_parse(bs_span_of_string(text), &policy);
     policy_free(&policy);
 }
 
@@ -54,7 +54,7 @@ static void every_rule_is_read(void **state)
         "  allow = ( { vendor = \"V\"; minimum = \"1.2\"; } ); deny = ( { maximum = \"1.1\"; } ); };\n"
         "tpm = ( { manufacturer = \"IFX\"; minimum = \"7.85.0.0\"; } );\n";
     struct policy_file policy;
-    policy_must_parse(bs_span_of_string(text), &policy);
+    rules_must_parse(bs_span_of_string(text), &policy);
     assert_string_equal(policy.name, "p");
     assert_int_equal(policy.events, 0x1ab3);
     assert_int_equal(policy.whole, 4);
@@ -86,7 +86,7 @@ static void what_is_not_said_is_not_on(void **state)
 {
     (void)state;
     struct policy_file policy;
-    policy_must_parse(bs_span_of_string(HEAD TWO), &policy);
+    rules_must_parse(bs_span_of_string(HEAD TWO), &policy);
     assert_int_equal(policy.secure_boot, POLICY_SECURE_BOOT_ANY);
     assert_false(policy_has_command_line(&policy));
     assert_false(policy_has_firmware(&policy));
@@ -150,7 +150,7 @@ static void what_can_never_match_is_refused(void **state)
         { "command_line: { exact = [\"rw\"]; required = [\"ro\"]; };", "can never match" },
         { "command_line: { exact = [\"ro\"]; forbidden = [\"ro\"]; };", "can never match" },
         { "command_line: { exact = [\"\"]; };", "is not measured" },
-        { "firmware: { deny = ( { minimum = \"1\"; } ); };", "approves nothing" },
+        { "firmware: { deny = ( { minimum = \"1\"; } ); };", "approves nothing by itself" },
         { "firmware: { allow = ( { minimum = \"2\"; maximum = \"1\"; } ); };", "can never match" },
         { "firmware: { allow = ( { minimum = \"2\"; maximum = \"b\"; } ); };", "can never match" },
         { "firmware: { allow = ( { vendor = \"V\"; } ); };", "no build of V" },
@@ -185,7 +185,7 @@ static void what_can_match_is_not_refused(void **state)
     (void)state;
     static const struct wrong rules[] = {
         { "firmware: { known = ( { version = \"1\"; values = [\"" D1
-          "\"]; }, { vendor = \"W\"; version = \"1\"; values = [\"" D1 "\"]; } ); allow = ( { vendor = \"V\"; } ); };",
+          "\"]; }, { vendor = \"W\"; version = \"1\"; values = [\"" D2 "\"]; } ); allow = ( { vendor = \"V\"; } ); };",
           "no build of V" },
         { "command_line: { exact = [\"ro\"]; required = [\"\"]; };", "one word" },
     };
@@ -198,13 +198,14 @@ static void what_can_match_is_not_refused(void **state)
     assert_refused(HEAD TWO, rules, COUNT(rules));
     assert_refused("", files, COUNT(files));
     assert_parsed(HEAD TWO "variables = ( { name = \"SecureBoot\"; digests = [\"" D1
-                           "\"]; }, { name = \"PK\"; digests = [\"" D1
+                           "\"]; }, { name = \"PK\"; digests = [\"" D2
                            "\"]; }, { name = \"PK\"; pcr = 1; digests = [\"" D1 "\"]; } );");
     assert_parsed("name = \"p\"; pcrs: { whole = [0]; }; firmware: { known = ( { version = \"1\"; values = [\"" D1
                   "\"]; } ); allow = ( { minimum = \"1\"; } ); };");
     assert_parsed(HEAD TWO "firmware: { allow = ( { minimum = \"1\"; } ); };");
     assert_parsed(HEAD TWO "firmware: { known = ( { version = \"1\"; values = [\"" D1
-                           "\"]; } ); deny = ( { vendor = \"V\"; } ); };");
+                           "\"]; }, { version = \"2.1\"; values = [\"" D2
+                           "\"]; } ); deny = ( { vendor = \"V\"; minimum = \"2\"; } ); };");
 }
 
 static void what_would_match_all_or_twice_is_refused(void **state)

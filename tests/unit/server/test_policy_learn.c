@@ -113,12 +113,57 @@ static void a_boot_that_its_log_does_not_explain_teaches_nothing(void **state)
     scene_boot_free(&boot);
 }
 
+/* SeaBIOS was handed a kernel, and says nothing of it: that is a value, for nothing can be demanded of PCR 4. */
+static void where_nothing_was_started_the_value_is_taken(void **state)
+{
+    (void)state;
+    char why[POLICY_WORDS_SIZE];
+    struct scene scene = { .verdict = { .is_good = false } };
+    struct scene_boot boot = SCENE_BOOT;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(1000000), none = BS_BUF(1000000);
+    scene_read("direct-kernel-cloud", &boot);
+    learn(&scene, &boot, &text);
+    assert_non_null(strstr((const char *)text.data, "whole = [4];"));
+    assert_good(&scene, &boot, (const char *)text.data);
+    boot.mask &= ~(UINT32_C(1) << 4 | UINT32_C(1) << 7);
+    scene.subject.boot.mask = boot.mask;
+    assert_err(policy_learn("learned", &scene.subject, &none, why), BS_ERR_INPUT);
+    assert_non_null(strstr(why, "nothing says what may be started"));
+    scene_boot_free(&boot);
+}
+
+/* What the rules of their names would not get, or not alone. */
+static void events_that_are_like_a_rule_s_are_measured(void **state)
+{
+    (void)state;
+    struct log_cert cert;
+    static struct log_table table;
+    struct scene scene = { .verdict = { .is_good = false } };
+    struct scene_boot boot = SCENE_BOOT;
+    log_cert_read("leaf.pem", &cert);
+    log_base(&table, &cert, &cert);
+    /* Another variable with the same contents, which alone were measured. */
+    log_measured(&table, "other", 1, EVENTLOG_VARIABLE_BOOT, log_variable(&table, "Boot0000", bs_span_of_string("x")));
+    memcpy(log_find(&table, "other")->digest, log_find(&table, "order")->digest, CRYPTO_SHA256_SIZE);
+    log_move_before(&table, "sep1");
+    log_claimed(&table, "name", 11, EVENTLOG_IPL, BS_SPAN(".initramfs", 11), log_wide(&table, ".initramfs"));
+    log_claimed(&table, "contents", 11, EVENTLOG_IPL, bs_span_of_string("cpio"), log_wide(&table, ".initramfs"));
+    log_boot(&table, &boot);
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(1000000);
+    learn(&scene, &boot, &text);
+    assert_good(&scene, &boot, (const char *)text.data);
+    scene_boot_free(&boot);
+    bs_buf_free(&cert.der);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_learned_approves_this_boot_alone),
         cmocka_unit_test(words_of_a_log_do_not_become_rules),
         cmocka_unit_test(a_boot_that_its_log_does_not_explain_teaches_nothing),
+        cmocka_unit_test(where_nothing_was_started_the_value_is_taken),
+        cmocka_unit_test(events_that_are_like_a_rule_s_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static enum bs_err count(void *context, bool is_added, struct bs_span line)
 static void lines_of(const char *text, struct bs_buf *out)
 {
     struct policy_file policy;
-    policy_must_parse(bs_span_of_string(text), &policy);
+    rules_must_parse(bs_span_of_string(text), &policy);
     assert_ok(policy_lines(&policy, out));
     policy_free(&policy);
 }
