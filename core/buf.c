@@ -30,6 +30,9 @@ static enum bs_err grow(struct bs_buf *buf, size_t needed)
     size_t capacity = buf->capacity > 0 ? buf->capacity : needed < 64 ? 64 : needed;
     while (capacity < needed)
         capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
+    /* No more than may be filled, and a zero behind it: limits are counted with (limits.memory of the server). */
+    if (capacity > buf->limit)
+        capacity = buf->limit > needed ? buf->limit : needed;
 
     uint8_t *data = malloc(capacity);
     if (!data)

@@ -54,6 +54,27 @@ static void a_buffer_may_be_filled_to_its_limit_and_no_further(void **state)
     assert_span_text(bs_buf_span(&buf), "1234");
 }
 
+static void a_buffer_takes_what_comes_at_once_and_never_more_than_its_limit(void **state)
+{
+    (void)state;
+    static const char text[256] = "";
+    BS_SCOPED_BUF struct bs_buf buf = BS_BUF(250);
+    assert_ok(bs_buf_append(&buf, text, 100));
+    assert_int_equal(buf.capacity, 100);
+    assert_ok(bs_buf_append(&buf, text, 1));
+    assert_int_equal(buf.capacity, 200);
+    assert_ok(bs_buf_append(&buf, text, 100));
+    assert_int_equal(buf.capacity, 250);
+    assert_ok(bs_buf_append(&buf, text, 49));
+    assert_int_equal(buf.capacity, 250);
+    BS_SCOPED_BUF struct bs_buf small = BS_BUF(2);
+    assert_ok(bs_buf_append(&small, "a", 1));
+    assert_int_equal(small.capacity, 2);
+    assert_ok(bs_buf_printf(&small, "b")); /* its zero has room */
+    assert_int_equal(small.capacity, 3);
+    assert_span_text(bs_buf_span(&small), "ab");
+}
+
 static void reserving_changes_nothing_until_grown(void **state)
 {
     (void)state;
@@ -255,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_collects_bytes_text_and_formats),
         cmocka_unit_test(a_buffer_may_be_filled_to_its_limit_and_no_further),
+        cmocka_unit_test(a_buffer_takes_what_comes_at_once_and_never_more_than_its_limit),
         cmocka_unit_test(reserving_changes_nothing_until_grown),
         cmocka_unit_test(growing_wipes_the_memory_it_leaves),
         cmocka_unit_test(freeing_wipes_also_what_was_reserved_and_written_beyond_the_size),
