@@ -90,7 +90,7 @@ static int on_headers_complete(llhttp_t *parser)
         return stop(http, 400);
     if (parser->content_length > BS_REQUEST_MAX)
         return stop(http, 413);
-    http->announced = (size_t)parser->content_length;
+    http->announced = http->body.limit = (size_t)parser->content_length;
     http->has_head = true;
     return 0;
 }

@@ -35,6 +35,7 @@ static void feed(struct bs_span input, size_t step, struct bs_buf *trace)
         enum http_state state = http_feed(&http, piece, &used, &wrong);
         FUZZ_CLAIM(used <= piece.size);
         FUZZ_CLAIM(http.head_size <= HTTP_HEAD_MAX + step);
+        FUZZ_CLAIM(http.body.capacity <= http.announced);
         FUZZ_CLAIM((state == HTTP_BROKEN) == (wrong.size > 0));
         if (state == HTTP_BROKEN) {
             FUZZ_CLAIM(bs_buf_append_string(trace, "[broken]") == BS_OK);
