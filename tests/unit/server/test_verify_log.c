@@ -118,6 +118,51 @@ static void separators_of_what_is_not_quoted_are_not_counted(void **state)
     expect_approved(state);
 }
 
+static void the_caps_digest_in_another_pcr_is_an_event_as_any_other(void **state)
+{
+    measure(9, BS_CAP_EVENT);
+    measure(9, "more");
+    expect_whole(state);
+}
+
+/* Four zeros may be measured by whoever likes into a PCR that is not the firmware's. */
+static void a_separators_digest_in_a_later_pcr_is_an_event_as_any_other(void **state)
+{
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(SOFTTPM_LOG_MAX);
+    lab_log(&log, "good", false);
+    for (int i = 0; i < 2; i++)
+        put_measured(&log, 9, EVENTLOG_IPL, BS_SPAN("\0\0\0\0", 4));
+    put_measured(&log, 9, EVENTLOG_IPL, BS_SPAN("\1\0\0\0", 4));
+    assert_ok(softtpm_boot(&tpm, bs_buf_span(&log)));
+    expect_whole(state);
+}
+
+/* Of PCR 4; `event` below 0: of no event of the firmware's log. */
+static void expect_separator(void **state, int event)
+{
+    TALK(talk, *state);
+    talk_enroll(&talk, &tpm, &request);
+    assert_reason(&talk, MESSAGE_REFUSED, BS_REASON_LOG_SEPARATOR);
+    assert_int_equal(talk.answer.finding_count, 1);
+    const struct message_finding *finding = &talk.answer.findings[0];
+    assert_true(finding->has_pcr && finding->pcr == 4);
+    assert_true(finding->has_event == (event >= 0));
+    assert_int_equal(finding->event, event >= 0 ? event : 0);
+}
+
+/* Whatever else happened to its PCR, and wherever there is another one. */
+static void the_first_wrong_separator_is_named_by_its_event(void **state)
+{
+    const uint32_t types[] = { EVENTLOG_SEPARATOR, EVENTLOG_IPL, EVENTLOG_SEPARATOR, EVENTLOG_IPL };
+    BOOT_WITH("\0\0\0\0", "next", "\0\0\0\0", "last"); /* events 4 to 7 */
+    expect_separator(state, 6);
+    BOOT_WITH("what");
+    expect_separator(state, -1);
+    put_separator_record("pcr");
+    assert_ok(softtpm_extend(&tpm, 4, BS_SPAN("\0\0\0\0", 4)));
+    expect_separator(state, -1);
+}
+
 /* Part of the firmware's events in the place of userspace's, which leads to the same values. */
 static void a_separator_in_the_log_of_userspace_is_refused(void **state)
 {
@@ -314,6 +359,9 @@ int main(void)
         LOG_TEST(a_pcr_without_a_separator_is_refused),
         LOG_TEST(the_separator_of_an_error_is_refused_as_such),
         LOG_TEST(separators_of_what_is_not_quoted_are_not_counted),
+        LOG_TEST(the_caps_digest_in_another_pcr_is_an_event_as_any_other),
+        LOG_TEST(a_separators_digest_in_a_later_pcr_is_an_event_as_any_other),
+        LOG_TEST(the_first_wrong_separator_is_named_by_its_event),
         LOG_TEST(a_separator_in_the_log_of_userspace_is_refused),
         LOG_TEST(what_userspace_adds_behind_the_separator_is_explained),
         LOG_TEST(where_no_measured_boot_is_required_an_untouched_pcr_needs_no_separator),
