@@ -120,7 +120,7 @@ static enum bs_err judge(struct prediction *p)
         return err;
     request.dir = vault;
     err = foresee_open(&request);
-    if (err != BS_ERR_BOOT || p->policy.kind != VAULT_SIGNED_UKI)
+    if (err != BS_ERR_BOOT)
         return err;
     /* Where systemd runs in the initramfs it measures that before anything of ours runs. */
     err = enter_phase(&initrd);

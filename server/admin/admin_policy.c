@@ -202,6 +202,7 @@ static enum bs_err reference_add(struct admin_act *act)
         .events = admin_bytes(act, "events"),
         .firmware = admin_bytes(act, "firmware"),
         .unknown = admin_text(act, "unknown"),
+        .phase = admin_text(act, "phase"),
         .is_release = admin_flag(act, "release"),
     };
     struct store_reference reference;
@@ -444,6 +445,7 @@ const struct admin_entry admin_policy_acts[] = {
         { "firmware", ADMIN_FILE, false },
         { "profile", ADMIN_TEXT, false },
         { "unknown", ADMIN_TEXT, false },
+        { "phase", ADMIN_TEXT, false },
         { "release", ADMIN_FLAG, false } },
       "reference.add" },
     { "device approvals", device_approvals, { { "ID", ADMIN_TEXT, true } }, "device.approvals" },

@@ -124,7 +124,7 @@ const struct command commands[] = {
       "add",
       "reference add",
       "NAME",
-      { { "uki", "FILE" }, { "firmware", "LOG" }, { "profile", "NAME" }, { "release", NULL } },
+      { { "uki", "FILE" }, { "firmware", "LOG" }, { "profile", "NAME" }, { "phase", "PHASE" }, { "release", NULL } },
       "the boot of a unified kernel image that no device has booted yet",
       COMMAND_PREDICT,
       NULL },

@@ -253,6 +253,7 @@ struct operator_prediction {
     struct bs_span events;   /* of the image (core/uki.h) */
     struct bs_span firmware; /* log of a machine as they are in the profile; empty: of the boot that was learned last */
     const char *unknown;     /* why PCR 9 cannot be foretold; NULL: it can */
+    const char *phase;       /* in which devices ask, "enter-initrd"; NULL: systemd does not run in the initrd */
     bool is_release;
 };
 /* REFUSED when another one has the name, or it was revoked; INPUT when the PCRs that a quote needs cannot be foretold. `ret_boot` as below. */

@@ -4,6 +4,7 @@
 #include "core/uki.h"
 #include "server/audit.h"
 #include "server/operator/operator_internal.h"
+#include "server/policy/phase.h"
 #include "server/policy/policy_reference.h"
 #include "server/profile.h"
 
@@ -102,6 +103,23 @@ static enum bs_err replay(struct adding *a)
     return BS_OK;
 }
 
+/* Behind what the image measures: in an initrd of systemd the device asks after it. */
+static enum bs_err enter_phase(struct adding *a)
+{
+    const char *phase = a->prediction->phase;
+    if (!phase)
+        return BS_OK;
+    if (strcmp(phase, PHASE_INITRD) != 0)
+        return operator_fail(a->call, BS_ERR_INPUT,
+                             "%.32s is no phase in which a device asks: it is " PHASE_INITRD
+                             " where systemd runs in the initrd, and none elsewhere",
+                             phase);
+    if (!(a->boot.mask >> PHASE_PCR & 1))
+        return operator_fail(a->call, BS_ERR_INPUT,
+                             "a phase is measured into PCR %d, which is not quoted; leave it out", PHASE_PCR);
+    return phase_enter(&a->boot);
+}
+
 static enum bs_err check_name(struct adding *a)
 {
     struct store_reference other;
@@ -125,6 +143,8 @@ static enum bs_err add(struct adding *a)
         err = join(a);
     if (err == BS_OK)
         err = replay(a);
+    if (err == BS_OK)
+        err = enter_phase(a);
     if (err == BS_OK)
         err = policy_boot_digest(&a->boot, a->reference.digest);
     if (err == BS_OK)

@@ -1,4 +1,5 @@
 #include "server/policy/explain.h"
+#include "server/policy/phase.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,13 @@ static const struct boot_diff_row *most_telling(const struct boot_diff *diff, co
     return &diff->rows[0];
 }
 
+/* A boot as foretold but for the word of systemd: in its log, or, where it keeps none, in the value alone. */
+static bool is_phase(const struct boot_diff *diff, const struct boot_diff_row *row)
+{
+    return diff->total == 1 && row->pcr == PHASE_PCR && !row->expected.is_there &&
+           (!row->found.is_there || (row->found.is_userspace && strcmp(row->found.words, PHASE_INITRD) == 0));
+}
+
 const char *explain_change(const struct boot_diff_row *row)
 {
     if (!row->found.is_there && !row->expected.is_there)
@@ -62,6 +70,10 @@ static void fill(const struct boot_diff *diff, struct policy_verdict *verdict)
 {
     const char *advice;
     const struct boot_diff_row *first = most_telling(diff, &advice);
+    if (is_phase(diff, first))
+        advice =
+            "If systemd runs in the initrd of this image, foretell it so: bootsealctl reference add --phase=" PHASE_INITRD
+            "; or approve this boot with bootsealctl device approve --learn.";
     copy(verdict->advice, sizeof(verdict->advice), advice);
     copy(verdict->text, sizeof(verdict->text), explain_change(first));
     verdict->has_pcr = true;

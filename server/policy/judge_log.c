@@ -1,14 +1,11 @@
 /* Before any rule: the selection is what the policy needs, and the logs lead to the values. The events of the PCRs are put into a list. */
 #include "server/policy/digest_list.h"
 #include "server/policy/judge.h"
+#include "server/policy/phase.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What systemd-pcrphase(8) measures when an initrd begins, behind everything that the firmware has a log of. */
-#define PHASE_PCR 11
-#define PHASE_INITRD "enter-initrd"
 
 /* TPM2_Startup sets these to ones (PFP 1.06 §3.3.4, table 1). */
 #define DYNAMIC_PCR_FIRST 17

@@ -4,13 +4,13 @@
  */
 #include "server/policy/digest_list.h"
 #include "server/policy/judge.h"
+#include "server/policy/phase.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PHASE_PCR 11
 #define RELEASE_PCRS (JUDGE_BIT(4) | JUDGE_BIT(9) | JUDGE_BIT(11))
 
 struct attempt {

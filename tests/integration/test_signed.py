@@ -179,6 +179,30 @@ def test_a_literal_vault_is_foretold_from_what_it_is_sealed_to(new_device, serve
     assert "PCR 9 cannot be foretold" in predict(device, image)[1]
 
 
+def test_systemd_in_the_initrd_is_another_boot_and_is_foretold(new_device, server, tmp_path):
+    server.stop()
+    conf = server.folder / "bootseald.conf"
+    conf.write_text(re.sub(r"\bpcrs = \[[^]]*\]", "pcrs = [0, 2, 7, 9, 11]", conf.read_text()))
+    server.start()
+    device = new_device("a")
+    device.settings["pcrs"] = "0, 2, 7, 9, 11"
+    image, machine = tmp_path / "uki.efi", tmp_path / "firmware.log"
+    image.write_bytes(tinyuki.uki())
+    machine.write_bytes(V1)
+    foretell = (f"--uki={image}", f"--firmware={machine}", "--profile=demo", "--release")
+    server.ctl("reference", "add", "1.0", *foretell)
+    device.power_on(booted(V1))
+    device.tpm.extend(11, hashlib.sha256(b"enter-initrd").digest())
+    boot = device.start()
+    name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
+    server.ctl("device", "approve", name, "--profile=demo")
+    boot.wait_for("boot-not-approved")
+    assert "reference add --phase=enter-initrd" in server.ctl("device", "show", name)
+    server.ctl("reference", "add", "1.0-systemd", *foretell, "--phase=enter-initrd")
+    assert boot.end() == 0, boot.console.text
+    assert predict(device, image) == (0, {}, "enter-initrd")
+
+
 @pytest.fixture
 def images(tmp_path):
     """Two images of one maker, and one of a stranger."""

@@ -2,6 +2,7 @@
 #include "unit/server/lab.h"
 
 #include "core/uki.h"
+#include "core/userlog.h"
 #include "server/policy/policy_reference.h"
 #include "unit/logmaker.h"
 
@@ -303,6 +304,77 @@ static void what_cannot_be_foretold_is_not_added(void **state)
     assert_refused(lab, &wrong, BS_ERR_INPUT, "is not for the sha256 bank");
 }
 
+static void replay_all(const struct store_boot *boot, struct eventlog_replay *ret_replay)
+{
+    struct eventlog log;
+    struct userlog userlog;
+    assert_ok(eventlog_open(bs_buf_span(&boot->log), &log, NULL));
+    assert_ok(eventlog_replay(&log, boot->bank, ret_replay));
+    assert_ok(userlog_open(bs_buf_span(&boot->userspace_log), &userlog, NULL));
+    assert_ok(userlog_replay(&userlog, ret_replay));
+}
+
+/* Of a boot that differs by the word alone: in the userspace log, or where there is none. */
+static void assert_advised(struct lab *lab, const struct store_boot *boot)
+{
+    struct policy_result result;
+    struct refusal refusal = { 0 };
+    assert_ok(policy_judge(lab->server->store, "sensor", boot, &result, &refusal));
+    assert_int_equal(result.verdict, POLICY_DIFFERS);
+    if (!strstr(refusal.explanation, "reference add --phase=enter-initrd"))
+        fail_msg("%s", refusal.explanation);
+}
+
+static void systemd_in_the_initrd_is_foretold_where_it_is_said(void **state)
+{
+    struct lab *lab = *state;
+    struct eventlog_replay replay;
+    struct policy_result result;
+    struct refusal refusal = { 0 };
+    uint8_t word[32], pcr11[32];
+    ADDED(plain);
+    ADDED(added);
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    make_events(0xaa, &events);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    struct operator_prediction prediction = { .name = "2.0",
+                                              .events = bs_buf_span(&events),
+                                              .firmware = bs_buf_span(&log) };
+    add(lab, &prediction, &plain);
+    assert_int_equal(plain.boot.userspace_log.size, 0);
+    prediction.phase = "leave-initrd";
+    assert_refused(lab, &prediction, BS_ERR_INPUT, "leave-initrd is no phase in which a device asks");
+    prediction.phase = "enter-initrd";
+    prediction.name = "2.0-systemd";
+    lab->server->config.measure_mask &= ~(1u << 11);
+    assert_refused(lab, &prediction, BS_ERR_INPUT, "PCR 11, which is not quoted");
+    lab->server->config.measure_mask |= 1u << 11;
+
+    /* Nobody has said it yet. */
+    struct store_boot boot = plain.boot;
+    memcpy(pcr11, plain.boot.pcrs[11], 32);
+    assert_ok(crypto_hash(CRYPTO_SHA256, bs_span_of_string("enter-initrd"), word));
+    extend(pcr11, word);
+    memcpy(boot.pcrs[11], pcr11, 32);
+    assert_advised(lab, &boot);
+    boot.userspace_log = BS_BUF(4096);
+    put_userspace_record(&boot.userspace_log, 11, bs_span_of_string("enter-initrd"), "enter-initrd");
+    assert_advised(lab, &boot);
+
+    add(lab, &prediction, &added);
+    assert_memory_equal(added.boot.pcrs[11], pcr11, 32);
+    for (unsigned pcr = 0; pcr < 24; pcr++)
+        if (pcr != 11)
+            assert_memory_equal(added.boot.pcrs[pcr], plain.boot.pcrs[pcr], 32);
+    replay_all(&added.boot, &replay);
+    assert_memory_equal(replay.values[11], pcr11, 32); /* its own log says by what */
+    assert_ok(policy_judge(lab->server->store, "sensor", &boot, &result, &refusal));
+    assert_int_equal(result.verdict, POLICY_GOOD);
+    assert_int_equal(result.reference, added.reference.id);
+    bs_buf_free(&boot.userspace_log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +385,7 @@ int main(void)
         LAB_TEST(a_boot_without_a_log_is_no_firmware),
         LAB_TEST(names_are_given_once_and_never_again_after_a_revocation),
         LAB_TEST(what_cannot_be_foretold_is_not_added),
+        LAB_TEST(systemd_in_the_initrd_is_foretold_where_it_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
