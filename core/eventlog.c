@@ -183,14 +183,17 @@ struct opening {
     enum eventlog_fault_kind kind;
 };
 
-/* PFP §10.4.5.3. Locality 4 means that a hardware root of trust extended PCR 0 before TPM2_Startup. */
+/*
+ * PFP §10.4.5.3. Locality 4 means that a hardware root of trust extended PCR 0 before TPM2_Startup. The data are 17 bytes; coreboot,
+ * whose events are all of one size, has zeros behind.
+ */
 static const char *note_locality(struct opening *o, const struct eventlog_event *event)
 {
     if (event->type != EVENTLOG_NO_ACTION || !starts_with(event->data, startup_locality))
         return NULL;
     if (o->has_locality)
         return "a second StartupLocality event";
-    if (event->data.size != NAME_SIZE + 1)
+    if (event->data.size <= NAME_SIZE)
         return "a StartupLocality event of a wrong size";
     uint8_t locality = event->data.data[NAME_SIZE];
     if (locality != 0 && locality != 3 && locality != 4)

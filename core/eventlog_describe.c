@@ -309,7 +309,7 @@ static void say_no_action(struct bs_buf *out, struct bs_span data)
     static const char spec[] = "Spec ID Event03", locality[] = "StartupLocality";
     if (data.size >= sizeof(spec) && memcmp(data.data, spec, sizeof(spec)) == 0)
         say(out, "header of a crypto-agile log");
-    else if (data.size == sizeof(locality) + 1 && memcmp(data.data, locality, sizeof(locality)) == 0)
+    else if (data.size > sizeof(locality) && memcmp(data.data, locality, sizeof(locality)) == 0)
         say(out, "the TPM was started at locality %u", data.data[sizeof(locality)]);
     else if (say_is_text(data, bs_utf8_take))
         say_data(out, data);

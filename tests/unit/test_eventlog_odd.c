@@ -62,6 +62,22 @@ static void the_hardwares_root_of_trust_is_measured_at_locality_4(void **state)
     assert_int_equal(log.locality, 0);
 }
 
+/* coreboot's entries have room for 50 bytes each (src/security/tpm/tpm2_log_serialized.h), and older ones say so. */
+static void the_locality_may_have_zeros_behind(void **state)
+{
+    (void)state;
+    static const uint8_t data[50] = "StartupLocality\0\3";
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(1000), text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
+    put_sha256_header(&bytes);
+    put_event(&bytes, 0, EVENTLOG_NO_ACTION, 0, BS_SPAN(data, sizeof(data)));
+    put_measured(&bytes, 0, EVENTLOG_CRTM_VERSION, TEXT("1"));
+    assert_pcr0(&bytes, 3, TEXT("1"));
+
+    struct eventlog_event event = { .type = EVENTLOG_NO_ACTION, .data = BS_SPAN(data, sizeof(data)) };
+    assert_ok(eventlog_describe(&event, &text));
+    assert_span_text(bs_buf_span(&text), "the TPM was started at locality 3");
+}
+
 static void headers_of_tpm_1_2_begin_a_log_of_sha1(void **state)
 {
     (void)state;
@@ -363,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hardwares_root_of_trust_is_measured_at_locality_4),
+        cmocka_unit_test(the_locality_may_have_zeros_behind),
         cmocka_unit_test(headers_of_tpm_1_2_begin_a_log_of_sha1),
         cmocka_unit_test(digests_may_come_in_another_order_than_the_header),
         cmocka_unit_test(a_hash_that_the_header_forgot_is_a_bank),
