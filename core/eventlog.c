@@ -319,7 +319,8 @@ struct bs_span eventlog_digest(const struct eventlog_event *event, uint16_t alg)
 
 bool eventlog_extends(const struct eventlog_event *event)
 {
-    return event->type != EVENTLOG_NO_ACTION;
+    return event->type != EVENTLOG_NO_ACTION && event->type != EVENTLOG_TXT_PCR_MAPPING &&
+           event->type != EVENTLOG_TXT_SLAUNCH_START && event->type != EVENTLOG_TXT_SLAUNCH_END;
 }
 
 bool eventlog_has_bank(const struct eventlog *log, uint16_t alg)

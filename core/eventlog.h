@@ -33,6 +33,9 @@ enum {
     EVENTLOG_IPL = 0xd,
     EVENTLOG_NONHOST_INFO = 0x11,
     EVENTLOG_POST_CODE2 = 0x13,
+    EVENTLOG_TXT_PCR_MAPPING = 0x401,   /* Intel TXT Software Development Guide, appendix F; of PCR 255 */
+    EVENTLOG_TXT_SLAUNCH_START = 0x503, /* Linux' Secure Launch marks where its own events begin and end */
+    EVENTLOG_TXT_SLAUNCH_END = 0x504,
     EVENTLOG_VARIABLE_DRIVER_CONFIG = 0x80000001,
     EVENTLOG_VARIABLE_BOOT = 0x80000002,
     EVENTLOG_BOOT_APPLICATION = 0x80000003,
@@ -121,7 +124,7 @@ bool eventlog_next(struct eventlog_cursor *cursor, struct eventlog_event *ret_ev
 /* The event's digest for a bank; size 0 when it has none. */
 struct bs_span eventlog_digest(const struct eventlog_event *event, uint16_t alg);
 
-/* True for what extended its PCR: everything but EV_NO_ACTION (PFP §10.4.5). */
+/* True for what extended its PCR: everything but EV_NO_ACTION (PFP §10.4.5), and the marks in the log of a dynamic launch. */
 bool eventlog_extends(const struct eventlog_event *event);
 
 bool eventlog_has_bank(const struct eventlog *log, uint16_t alg);

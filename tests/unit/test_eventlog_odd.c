@@ -78,6 +78,30 @@ static void the_locality_may_have_zeros_behind(void **state)
     assert_span_text(bs_buf_span(&text), "the TPM was started at locality 3");
 }
 
+/* The log of a dynamic launch (Intel TXT and Linux' Secure Launch): its marks stand between the events, one of them in PCR 255. */
+static void the_marks_of_a_dynamic_launch_extend_nothing(void **state)
+{
+    (void)state;
+    struct eventlog log;
+    struct eventlog_replay replay;
+    uint8_t joined[64] = { 0 }, expected[32];
+    BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(1000);
+    put_sha256_header(&bytes);
+    put_event(&bytes, 255, EVENTLOG_TXT_PCR_MAPPING, 0, TEXT("\1\0\0\0"));
+    put_measured(&bytes, 17, EVENTLOG_TXT_SLAUNCH_START, BS_SPAN_NONE);
+    put_measured(&bytes, 17, 0x502, TEXT("Measured Kernel command line"));
+    put_measured(&bytes, 17, EVENTLOG_TXT_SLAUNCH_END, BS_SPAN_NONE);
+    open_log(&bytes, &log);
+    assert_ok(eventlog_replay(&log, CRYPTO_SHA256, &replay));
+    assert_int_equal(replay.mask, UINT32_C(1) << 17);
+    assert_ok(crypto_hash(CRYPTO_SHA256, TEXT("Measured Kernel command line"), joined + 32));
+    assert_ok(crypto_hash(CRYPTO_SHA256, BS_SPAN(joined, 64), expected));
+    assert_memory_equal(replay.values[17], expected, 32);
+
+    put_measured(&bytes, 255, 0x502, TEXT("no mark"));
+    assert_err(eventlog_open(bs_buf_span(&bytes), &log, NULL), BS_ERR_INPUT);
+}
+
 static void headers_of_tpm_1_2_begin_a_log_of_sha1(void **state)
 {
     (void)state;
@@ -380,6 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hardwares_root_of_trust_is_measured_at_locality_4),
         cmocka_unit_test(the_locality_may_have_zeros_behind),
+        cmocka_unit_test(the_marks_of_a_dynamic_launch_extend_nothing),
         cmocka_unit_test(headers_of_tpm_1_2_begin_a_log_of_sha1),
         cmocka_unit_test(digests_may_come_in_another_order_than_the_header),
         cmocka_unit_test(a_hash_that_the_header_forgot_is_a_bank),
