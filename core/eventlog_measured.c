@@ -72,7 +72,8 @@ static bool fits_text(const struct comparing *c, struct bs_span text)
 /* Text that GRUB measures stands behind what kind of text it is. *ret_text is all of the data where it does not. */
 static bool take_grub(struct bs_span data, struct bs_span *ret_text)
 {
-    static const char *const prefixes[] = { "grub_cmd: ", "kernel_cmdline: ", "module_cmdline: " };
+    static const char *const prefixes[] = { "grub_cmd: ", "kernel_cmdline: ", "module_cmdline: ", "grub_cmd ",
+                                            "grub_kernel_cmdline " }; /* Fedora's before 2.06 */
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         size_t size = strlen(prefixes[i]);
         if (data.size < size || memcmp(data.data, prefixes[i], size) != 0)
@@ -102,6 +103,24 @@ static bool fits_ascii(const struct comparing *c, struct bs_span data)
     return true;
 }
 
+/*
+ * The digest is that of four bytes (PFP §10.4.1), behind which coreboot's events have zeros. Where the firmware failed to measure it is
+ * that of a 1, and the data say what failed: a claim.
+ */
+static bool fits_separator(const struct comparing *c, struct bs_span data, enum rule *rule)
+{
+    static const uint8_t failed[4] = { 1 };
+    if (is_digest_of(c, BS_SPAN(failed, sizeof(failed))))
+        *rule = RULE_MAYBE;
+    return fits(c, data) || (data.size > 4 && fits(c, BS_SPAN(data.data, 4)));
+}
+
+/* All of it, or, as Supermicro's firmware was seen to do, without the last byte. */
+static bool fits_authority(const struct comparing *c, struct bs_span data)
+{
+    return fits(c, data) || (data.size > 1 && fits(c, BS_SPAN(data.data, data.size - 1)));
+}
+
 static bool fits_event(const struct comparing *c, const struct eventlog_event *event, enum rule *rule)
 {
     struct eventlog_variable variable;
@@ -112,6 +131,10 @@ static bool fits_event(const struct comparing *c, const struct eventlog_event *e
     case EVENTLOG_ACTION:
     case EVENTLOG_EFI_ACTION:
         return fits_text(c, event->data);
+    case EVENTLOG_SEPARATOR:
+        return fits_separator(c, event->data, rule);
+    case EVENTLOG_VARIABLE_AUTHORITY:
+        return fits_authority(c, event->data);
     case EVENTLOG_VARIABLE_BOOT:
         return fits(c, event->data) ||
                (eventlog_decode_variable(event->data, &variable) == BS_OK && fits(c, variable.data));

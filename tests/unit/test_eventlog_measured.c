@@ -97,10 +97,35 @@ static void grub_measures_what_stands_behind_its_prefix(void **state)
     assert_measured(EVENTLOG_IPL, TEXT("/vmlinuz ro"), TEXT("kernel_cmdline: /vmlinuz ro\0"), EVENTLOG_DATA_MEASURED,
                     TEXT("/vmlinuz ro"));
     assert_measured(EVENTLOG_IPL, TEXT("x"), TEXT("module_cmdline: x"), EVENTLOG_DATA_MEASURED, TEXT("x"));
+    assert_measured(EVENTLOG_IPL, TEXT("ls"), TEXT("grub_cmd ls\0"), EVENTLOG_DATA_MEASURED, TEXT("ls"));
+    assert_measured(EVENTLOG_IPL, TEXT("/vmlinuz ro"), TEXT("grub_kernel_cmdline /vmlinuz ro\0"),
+                    EVENTLOG_DATA_MEASURED, TEXT("/vmlinuz ro"));
     assert_measured(EVENTLOG_IPL, TEXT("/vmlinuz ro init=/bin/sh"), TEXT("kernel_cmdline: /vmlinuz ro\0"),
                     EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
     assert_measured(EVENTLOG_IPL, TEXT("a file's contents"), TEXT("(hd0,gpt2)/grub.cfg\0"), EVENTLOG_DATA_NOT_MEASURED,
                     BS_SPAN_NONE);
+}
+
+static void separators_may_have_zeros_behind_or_say_what_failed(void **state)
+{
+    (void)state;
+    assert_measured(EVENTLOG_SEPARATOR, TEXT("\xff\xff\xff\xff"), TEXT("\xff\xff\xff\xff\0\0\0"),
+                    EVENTLOG_DATA_MEASURED, TEXT("\xff\xff\xff\xff"));
+    assert_measured(EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"), TEXT("\0\0\0\0\0\0"), EVENTLOG_DATA_MEASURED,
+                    TEXT("\0\0\0\0"));
+    assert_measured(EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"), TEXT("\0\0\0\0x"), EVENTLOG_DATA_MEASURED, TEXT("\0\0\0\0"));
+    assert_measured(EVENTLOG_SEPARATOR, TEXT("\1\0\0\0"), TEXT("no TPM"), EVENTLOG_DATA_NOT_MEASURED, BS_SPAN_NONE);
+}
+
+static void an_authoritys_last_byte_may_not_be_measured(void **state)
+{
+    (void)state;
+    assert_measured(EVENTLOG_VARIABLE_AUTHORITY, TEXT("db, and an entr"), TEXT("db, and an entry"),
+                    EVENTLOG_DATA_MEASURED, TEXT("db, and an entr"));
+    assert_measured(EVENTLOG_VARIABLE_AUTHORITY, TEXT("db, and an ent"), TEXT("db, and an entry"), EVENTLOG_DATA_WRONG,
+                    BS_SPAN_NONE);
+    assert_measured(EVENTLOG_VARIABLE_DRIVER_CONFIG, TEXT("db, and an entr"), TEXT("db, and an entry"),
+                    EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
 }
 
 static void names_of_sections_are_measured_in_ascii(void **state)
@@ -321,6 +346,8 @@ int main(void)
         cmocka_unit_test(images_are_never_their_event),
         cmocka_unit_test(texts_may_end_in_a_zero_that_was_not_measured),
         cmocka_unit_test(grub_measures_what_stands_behind_its_prefix),
+        cmocka_unit_test(separators_may_have_zeros_behind_or_say_what_failed),
+        cmocka_unit_test(an_authoritys_last_byte_may_not_be_measured),
         cmocka_unit_test(names_of_sections_are_measured_in_ascii),
         cmocka_unit_test(a_boot_variable_may_be_measured_without_its_name),
         cmocka_unit_test(a_tag_may_be_measured_without_its_head),
