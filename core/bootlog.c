@@ -1,6 +1,8 @@
 #include "core/bootlog.h"
+#include "core/eventlog_more.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void explain(const char *what, const char *unit, size_t index, size_t offset, char why[BOOTLOG_WHY_MAX])
 {
@@ -13,17 +15,20 @@ static void explain(const char *what, const char *unit, size_t index, size_t off
 static enum bs_err open_userspace(struct bs_span bytes, struct bootlog *log, char why[BOOTLOG_WHY_MAX])
 {
     struct userlog_fault fault = { .what = "" };
-    enum bs_err err = userlog_open(bytes, &log->userspace, &fault);
+    enum bs_err err = userlog_open_file(bytes, &log->userspace, &fault);
     log->has_userspace = err == BS_OK;
     if (err != BS_OK)
         explain(fault.what, "record", fault.record, fault.offset, why);
     return err;
 }
 
-/* Nothing that a firmware's log can begin with: it would be a PCR far above the last one. */
+/* Nothing that a firmware's log can begin with, with blanks before or without: it would be a PCR far above the last one. */
 static bool is_json(struct bs_span bytes)
 {
-    return bytes.size > 0 && (bytes.data[0] == 0x1e || bytes.data[0] == '{' || bytes.data[0] == '[');
+    size_t i = 0;
+    while (i < bytes.size && (bytes.data[i] == ' ' || (bytes.data[i] >= '\t' && bytes.data[i] <= '\r')))
+        i++;
+    return i < bytes.size && (bytes.data[i] == 0x1e || bytes.data[i] == '{' || bytes.data[i] == '[');
 }
 
 static enum bs_err open_firmware(struct bs_span bytes, struct bootlog *log, char why[BOOTLOG_WHY_MAX])
@@ -108,6 +113,24 @@ static enum bs_err extend(struct eventlog_replay *replay, uint32_t pcr, struct b
     return eventlog_replay_extend(replay, pcr, digest);
 }
 
+/* What PCR 0 began with: the firmware's log tells, or where there is CEL-JSON of it alone, that. */
+static uint8_t locality_of(const struct bootlog *log)
+{
+    static const char name[16] = "StartupLocality";
+    struct userlog_record record;
+    struct eventlog_event event;
+
+    if (log->has_firmware || !eventlog_more)
+        return log->has_firmware ? log->firmware.locality : 0;
+    for (struct userlog_cursor c = userlog_first(&log->userspace); userlog_next(&c, &record);) {
+        BS_SCOPED_BUF struct bs_buf data = BS_BUF(EVENTLOG_SIZE_MAX);
+        if (!record.has_pcr && eventlog_more->read_record(&record, &data, &event) && event.data.size > sizeof(name) &&
+            memcmp(event.data.data, name, sizeof(name)) == 0)
+            return event.data.data[sizeof(name)];
+    }
+    return 0;
+}
+
 enum bs_err bootlog_replay(const struct bootlog *log, uint16_t alg, struct eventlog_replay *ret_replay,
                            struct bootlog_missing *ret_missing)
 {
@@ -116,7 +139,7 @@ enum bs_err bootlog_replay(const struct bootlog *log, uint16_t alg, struct event
     size_t there = 0;
     if (!has_bank(log, alg))
         return BS_ERR_NOT_FOUND;
-    enum bs_err err = eventlog_replay_begin(alg, log->has_firmware ? log->firmware.locality : 0, &replay);
+    enum bs_err err = eventlog_replay_begin(alg, locality_of(log), &replay);
 
     if (err == BS_OK && log->has_firmware) {
         struct eventlog_event event;

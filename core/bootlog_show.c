@@ -1,4 +1,5 @@
 #include "core/bootlog.h"
+#include "core/eventlog_more.h"
 #include "core/eventlog_print.h"
 #include "core/eventlog_say.h"
 
@@ -21,8 +22,23 @@ static enum eventlog_measured mark_record(const struct userlog_record *record)
     return found;
 }
 
+/* A firmware's event, where the record repeats one. */
+static bool show_firmware(const struct userlog_record *record, struct bs_buf *out, enum bs_err *ret_err)
+{
+    BS_SCOPED_BUF struct bs_buf data = BS_BUF(EVENTLOG_SIZE_MAX);
+    struct eventlog_event event;
+    if (!eventlog_more->read_record(record, &data, &event))
+        return false;
+    *ret_err = eventlog_print_event(&event, out);
+    return true;
+}
+
 static enum bs_err show_record(const struct userlog_record *record, struct bs_buf *out)
 {
+    enum bs_err err;
+    if (eventlog_more && show_firmware(record, out, &err))
+        return err;
+
     BS_SCOPED_BUF struct bs_buf type = BS_BUF(EVENTLOG_DESCRIPTION_MAX), text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
     char number[16] = "-";
     if (record->has_pcr)
@@ -36,10 +52,11 @@ static enum bs_err show_record(const struct userlog_record *record, struct bs_bu
                          text.size > 0 ? (const char *)text.data : "");
 }
 
-static enum bs_err show_userspace(const struct userlog *log, struct bs_buf *out)
+static enum bs_err show_userspace(const struct userlog *log, bool is_alone, struct bs_buf *out)
 {
     struct userlog_record record;
-    enum bs_err err = bs_buf_append_string(out, "after the firmware, by the userspace\n");
+    enum bs_err err = bs_buf_append_string(out, is_alone && log->is_array ? "of the whole boot, in CEL-JSON\n"
+                                                                          : "after the firmware, by the userspace\n");
     for (struct userlog_cursor c = userlog_first(log); err == BS_OK && userlog_next(&c, &record);)
         err = show_record(&record, out);
     return err;
@@ -68,12 +85,23 @@ enum bs_err bootlog_show(const struct bootlog *log, struct bs_buf *out)
     size_t count = bootlog_banks(log, banks);
     enum bs_err err = log->has_firmware ? eventlog_print_events(&log->firmware, out) : BS_OK;
     if (err == BS_OK && log->has_userspace)
-        err = show_userspace(&log->userspace, out);
+        err = show_userspace(&log->userspace, !log->has_firmware, out);
     if (err == BS_OK)
         err = bs_buf_append_string(out, LEGEND);
     for (size_t i = 0; i < count && err == BS_OK; i++)
         err = show_bank(log, banks[i], out);
     return err;
+}
+
+static bool json_firmware(struct bs_json *json, const struct userlog_record *record)
+{
+    BS_SCOPED_BUF struct bs_buf data = BS_BUF(EVENTLOG_SIZE_MAX);
+    struct eventlog_event event;
+    if (!eventlog_more->read_record(record, &data, &event))
+        return false;
+    bs_json_string(json, "type", eventlog_type_name(event.type));
+    eventlog_json_words(json, &event);
+    return true;
 }
 
 static void json_record(struct bs_json *json, const struct userlog_record *record)
@@ -85,15 +113,17 @@ static void json_record(struct bs_json *json, const struct userlog_record *recor
     else
         bs_json_null(json, "pcr");
     bs_json_text(json, "content_type", record->content_type);
-    bs_json_text(json, "type", record->type);
+    if (!eventlog_more || !json_firmware(json, record)) {
+        bs_json_text(json, "type", record->type);
+        bs_json_string(json, "data", eventlog_mark(mark_record(record)).name);
+        if (record->has_text)
+            bs_json_text(json, "description", userlog_text(record));
+    }
     bs_json_object(json, "digests");
     for (size_t i = 0; i < record->digest_count; i++)
         bs_json_hex(json, eventlog_bank_name(record->digests[i].alg).text,
                     BS_SPAN(record->digests[i].value, record->digests[i].size));
     bs_json_close_object(json);
-    bs_json_string(json, "data", eventlog_mark(mark_record(record)).name);
-    if (record->has_text)
-        bs_json_text(json, "description", userlog_text(record));
     bs_json_close_object(json);
 }
 

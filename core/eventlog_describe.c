@@ -202,6 +202,14 @@ static void say_node(struct bs_buf *out, const struct eventlog_node *node)
     }
 }
 
+void say_path(struct bs_buf *out, struct bs_span path)
+{
+    struct bs_reader r = BS_READER(path);
+    struct eventlog_node node;
+    while (eventlog_take_node(&r, &node))
+        say_node(out, &node);
+}
+
 static void say_image(struct bs_buf *out, const struct eventlog_event *event, const char *what)
 {
     struct eventlog_image image;
@@ -212,10 +220,7 @@ static void say_image(struct bs_buf *out, const struct eventlog_event *event, co
     }
 
     say(out, "%s", what);
-    struct bs_reader path = BS_READER(image.path);
-    struct eventlog_node node;
-    while (eventlog_take_node(&path, &node))
-        say_node(out, &node);
+    say_path(out, image.path);
     say(out, ", %" PRIu64 " bytes", image.size);
 }
 

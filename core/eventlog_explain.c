@@ -1,4 +1,5 @@
 /* eventlog_describe(): what events of a few kinds say of themselves, in front of the plain description. */
+#include "core/eventlog_more.h"
 #include "core/eventlog_say.h"
 #include "core/eventlog_secureboot.h"
 
@@ -204,8 +205,12 @@ static bool say_nonhost(struct bs_buf *out, struct bs_span data)
     return true;
 }
 
+const struct eventlog_more *eventlog_more;
+
 static bool say_event(struct bs_buf *out, const struct eventlog_event *event)
 {
+    if (eventlog_more && eventlog_more->describe(out, event))
+        return true;
     switch (event->type) {
     case EVENTLOG_NO_ACTION:
         return say_no_action(out, event->data);

@@ -57,7 +57,7 @@ static bool is_marked(const struct eventlog_event *event, enum eventlog_measured
     return true;
 }
 
-static enum bs_err print_event(const struct eventlog_event *event, struct bs_buf *out)
+enum bs_err eventlog_print_event(const struct eventlog_event *event, struct bs_buf *out)
 {
     enum eventlog_measured measured;
     char number[16] = "-";
@@ -85,7 +85,7 @@ enum bs_err eventlog_print_events(const struct eventlog *log, struct bs_buf *out
     enum bs_err err = bs_buf_printf(out, "event PCR  %-*s    what\n", TYPE_WIDTH, "type");
     struct eventlog_event event;
     for (struct eventlog_cursor c = eventlog_first(log); err == BS_OK && eventlog_next(&c, &event);)
-        err = print_event(&event, out);
+        err = eventlog_print_event(&event, out);
     return err;
 }
 
@@ -105,6 +105,16 @@ enum bs_err eventlog_print_pcrs(uint16_t alg, const struct eventlog_replay *repl
     return err;
 }
 
+void eventlog_json_words(struct bs_json *json, const struct eventlog_event *event)
+{
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
+    enum eventlog_measured measured;
+    if (is_marked(event, &measured))
+        bs_json_string(json, "data", eventlog_mark(measured).name);
+    if (eventlog_describe(event, &text) == BS_OK)
+        bs_json_text(json, "description", bs_buf_span(&text));
+}
+
 static void json_event(struct bs_json *json, const struct eventlog_event *event)
 {
     bs_json_object(json, NULL);
@@ -118,13 +128,8 @@ static void json_event(struct bs_json *json, const struct eventlog_event *event)
         bs_json_hex(json, eventlog_bank_name(event->digests[i].alg).text, event->digests[i].value);
     bs_json_close_object(json);
 
-    BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVENTLOG_DESCRIPTION_MAX);
-    enum eventlog_measured measured;
     bs_json_u64(json, "size", event->data.size);
-    if (is_marked(event, &measured))
-        bs_json_string(json, "data", eventlog_mark(measured).name);
-    if (eventlog_describe(event, &text) == BS_OK)
-        bs_json_text(json, "description", bs_buf_span(&text));
+    eventlog_json_words(json, event);
     eventlog_detail_json(event, json);
     bs_json_close_object(json);
 }

@@ -21,6 +21,10 @@ struct eventlog_mark eventlog_mark(enum eventlog_measured measured);
 /* A line for each event (number, PCR, type, mark, what it is) and what core/eventlog_detail.h has below it. */
 enum bs_err eventlog_print_events(const struct eventlog *log, struct bs_buf *out) BS_MUST_USE;
 
+/* One of these lines; and the words of an event as members of an object: "data", "description". */
+enum bs_err eventlog_print_event(const struct eventlog_event *event, struct bs_buf *out) BS_MUST_USE;
+void eventlog_json_words(struct bs_json *json, const struct eventlog_event *event);
+
 /* `replay` NULL: the bank cannot be replayed, for this reason. */
 enum bs_err eventlog_print_pcrs(uint16_t alg, const struct eventlog_replay *replay, const char *why,
                                 struct bs_buf *out) BS_MUST_USE;

@@ -27,3 +27,9 @@ void say_variable_name(struct bs_buf *out, const struct eventlog_variable *varia
 
 /* What any event is by its type alone, and its data as text or bytes. */
 void say_plain(struct bs_buf *out, const struct eventlog_event *event);
+
+/* The nodes of a device path that a person recognizes, each behind a space. */
+void say_path(struct bs_buf *out, struct bs_span path);
+
+/* Words for events that few machines have, for core/eventlog_more.h. False, and nothing said: it has none. */
+bool say_other(struct bs_buf *out, const struct eventlog_event *event);

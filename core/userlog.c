@@ -7,22 +7,49 @@
 
 #define RECORD_SEPARATOR 0x1e /* RFC 7464 §2.2 */
 
-enum member { MEMBER_PCR = 1, MEMBER_NV = 2, MEMBER_DIGESTS = 4, MEMBER_CONTENT = 8, MEMBER_CONTENT_TYPE = 16 };
+enum member {
+    MEMBER_PCR = 1,
+    MEMBER_NV = 2,
+    MEMBER_DIGESTS = 4,
+    MEMBER_CONTENT = 8,
+    MEMBER_CONTENT_TYPE = 16,
+    MEMBER_RTMR = 32,
+};
 
 static bool is(struct bs_span text, const char *word)
 {
     return bs_span_equal(text, bs_span_of_string(word));
 }
 
-/* 0 for a hash that is not known here, or not in a form that it is known in. */
+/*
+ * 0 for a hash that is not known here. systemd writes "sha256", others "SHA256", "TPM_ALG_SHA256", or the number of the TCG's registry, as
+ * 11 or "0x000B".
+ */
 static uint16_t alg_of(struct bs_span name)
 {
-    char text[16];
+    char text[24];
+    uint64_t number;
+
     if (name.size >= sizeof(text))
         return 0;
-    memcpy(text, name.data, name.size);
+    for (size_t i = 0; i < name.size; i++)
+        text[i] =
+            (char)(name.data[i] >= 'A' ? name.data[i] | 0x20 : name.data[i]); /* small letters; of others some other */
     text[name.size] = '\0';
-    return crypto_hash_by_name(text);
+    if (bs_parse_u64(text, UINT16_MAX, &number) == BS_OK)
+        return crypto_hash_size((uint16_t)number) > 0 ? (uint16_t)number : 0;
+    const char *behind = strstr(text, "alg"); /* and an underline, whatever it is now */
+    return crypto_hash_by_name(behind && behind[3] != '\0' ? behind + 4 : text);
+}
+
+/* What a string says, as it stands there, or a number. */
+static struct bs_span read_word(struct json_reader *r)
+{
+    if (json_read_is_string(r))
+        return json_read_raw_string(r);
+    const uint8_t *start = r->text.at;
+    json_read_skip(r);
+    return r->err == BS_OK ? BS_SPAN(start, (size_t)(r->text.at - start)) : BS_SPAN_NONE;
 }
 
 static bool read_value(struct bs_span hex, struct userlog_digest *digest)
@@ -44,7 +71,7 @@ static const char *read_digest(struct json_reader *r, struct userlog_record *rec
     json_read_object(r);
     while (json_read_key(r, &key)) {
         if (is(key, "hashAlg"))
-            name = json_read_string(r);
+            name = read_word(r);
         else if (is(key, "digest"))
             hex = json_read_string(r);
         else
@@ -74,7 +101,10 @@ static const char *read_digests(struct json_reader *r, struct userlog_record *re
     return fault;
 }
 
-/* systemd's: {"string":"...","bootId":"...","timestamp":1,"eventType":"phase"}; of others nothing is known here. */
+/*
+ * systemd's: {"string":"...","bootId":"...","timestamp":1,"eventType":"phase"}; an event of the firmware (CEL 1.0 §5.3):
+ * {"event_type":"EV_SEPARATOR","event_data":"00000000"}, or with the type's number. Of others nothing is known here.
+ */
 static void read_content(struct json_reader *r, struct userlog_record *record)
 {
     struct bs_span key;
@@ -93,6 +123,10 @@ static void read_content(struct json_reader *r, struct userlog_record *record)
                 memcpy(record->text, text.data, text.size);
         } else if (is(key, "eventType") && json_read_is_string(r)) {
             record->type = json_read_raw_string(r);
+        } else if (is(key, "event_type")) {
+            record->event_type = read_word(r);
+        } else if (is(key, "event_data") && json_read_is_string(r)) {
+            record->event_data = json_read_raw_string(r);
         } else {
             json_read_skip(r);
         }
@@ -101,15 +135,22 @@ static void read_content(struct json_reader *r, struct userlog_record *record)
 
 static enum member member_of(struct bs_span key)
 {
-    if (is(key, "pcr"))
-        return MEMBER_PCR;
-    if (is(key, "nv_index") || is(key, "nvIndex"))
-        return MEMBER_NV;
-    if (is(key, "digests"))
-        return MEMBER_DIGESTS;
-    if (is(key, "content"))
-        return MEMBER_CONTENT;
-    return is(key, "content_type") ? MEMBER_CONTENT_TYPE : 0;
+    static const struct {
+        const char *name;
+        enum member member;
+    } members[] = {
+        { "pcr", MEMBER_PCR },
+        { "nv_index", MEMBER_NV },
+        { "nvIndex", MEMBER_NV },
+        { "rtmr", MEMBER_RTMR },
+        { "digests", MEMBER_DIGESTS },
+        { "content", MEMBER_CONTENT },
+        { "content_type", MEMBER_CONTENT_TYPE },
+    };
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        if (is(key, members[i].name))
+            return members[i].member;
+    return 0;
 }
 
 static const char *read_member(struct json_reader *r, enum member member, struct userlog_record *record)
@@ -125,8 +166,10 @@ static const char *read_member(struct json_reader *r, enum member member, struct
         read_content(r, record);
         return NULL;
     case MEMBER_CONTENT_TYPE:
-        record->content_type = json_read_string(r);
+        record->content_type = read_word(r);
         return NULL;
+    case MEMBER_RTMR:
+        return "the record is of a register of a confidential virtual machine (RTMR), and not of a PCR";
     case MEMBER_NV:
         break;
     }
@@ -153,6 +196,8 @@ static const char *read_record(struct json_reader *r, struct userlog_record *rec
         return "the record is no JSON object";
     if (!(seen & MEMBER_DIGESTS) || !(seen & (MEMBER_PCR | MEMBER_NV)))
         return "the record does not say what it extended, and with which digests";
+    if (is(record->event_type, "EV_NO_ACTION") || is(record->event_type, "3"))
+        record->has_pcr = false;
     return (seen & MEMBER_PCR) && (seen & MEMBER_NV) ? "the record extended two things" : NULL;
 }
 
@@ -194,7 +239,18 @@ static const char *take_comma(struct bs_reader *r, bool *ret_end)
     return NULL;
 }
 
-static const char *read_array(struct userlog *log, struct bs_reader *r)
+/* How much is read, and what is said of more. */
+struct limits {
+    size_t size;
+    size_t records;
+    const char *what;
+};
+
+static const struct limits for_devices = { USERLOG_SIZE_MAX, USERLOG_RECORDS_MAX, "the log is larger than 64 KiB" };
+static const struct limits for_files = { USERLOG_FILE_SIZE_MAX, USERLOG_FILE_RECORDS_MAX,
+                                         "the log is larger than 4 MiB" };
+
+static const char *read_array(struct userlog *log, struct bs_reader *r, size_t records_max)
 {
     struct userlog_record record;
     bool is_end = false;
@@ -208,7 +264,7 @@ static const char *read_array(struct userlog *log, struct bs_reader *r)
         is_end = true;
     }
     for (; !is_end; log->record_count++) {
-        if (log->record_count == USERLOG_RECORDS_MAX)
+        if (log->record_count == records_max)
             return "the log has too many records";
         const char *fault = take_record(r, log->record_count, &record);
         if (!fault)
@@ -220,13 +276,13 @@ static const char *read_array(struct userlog *log, struct bs_reader *r)
     return r->left > 0 ? "something follows the log's array" : NULL;
 }
 
-static const char *read_sequence(struct userlog *log, struct bs_reader *r)
+static const char *read_sequence(struct userlog *log, struct bs_reader *r, size_t records_max)
 {
     struct userlog_record record;
     static const char separator[] = { RECORD_SEPARATOR, '\0' };
 
     for (skip_blanks(r, separator); r->left > 0; skip_blanks(r, separator)) {
-        if (log->record_count == USERLOG_RECORDS_MAX)
+        if (log->record_count == records_max)
             return "the log has too many records";
         const char *fault = take_record(r, log->record_count, &record);
         if (fault)
@@ -236,31 +292,33 @@ static const char *read_sequence(struct userlog *log, struct bs_reader *r)
     return NULL;
 }
 
-static const char *read_log(struct userlog *log, struct bs_reader *r, enum userlog_fault_kind *ret_kind)
+static const char *read_log(struct userlog *log, struct bs_reader *r, const struct limits *limits,
+                            enum userlog_fault_kind *ret_kind)
 {
     static const char separator[] = { RECORD_SEPARATOR, '\0' };
 
     *ret_kind = USERLOG_FAULT_TOO_LARGE;
-    if (r->left > USERLOG_SIZE_MAX)
-        return "the log is larger than 64 KiB";
+    if (r->left > limits->size)
+        return limits->what;
     skip_blanks(r, separator);
     *ret_kind = USERLOG_FAULT_NO_LOG;
     if (r->left > 0 && *r->at != '{' && *r->at != '[')
         return "this is no event log of the userspace: it is not JSON";
     *ret_kind = USERLOG_FAULT_MALFORMED;
     log->is_array = r->left > 0 && *r->at == '[';
-    const char *fault = log->is_array ? read_array(log, r) : read_sequence(log, r);
-    if (fault && log->record_count == USERLOG_RECORDS_MAX)
+    const char *fault = log->is_array ? read_array(log, r, limits->records) : read_sequence(log, r, limits->records);
+    if (fault && log->record_count == limits->records)
         *ret_kind = USERLOG_FAULT_TOO_LARGE;
     return fault;
 }
 
-enum bs_err userlog_open(struct bs_span bytes, struct userlog *ret_log, struct userlog_fault *ret_fault)
+static enum bs_err open_within(struct bs_span bytes, const struct limits *limits, struct userlog *ret_log,
+                               struct userlog_fault *ret_fault)
 {
     struct userlog log = { .bytes = bytes };
     struct bs_reader r = BS_READER(bytes);
     enum userlog_fault_kind kind;
-    const char *fault = read_log(&log, &r, &kind);
+    const char *fault = read_log(&log, &r, limits, &kind);
     if (fault) {
         if (ret_fault)
             *ret_fault = (struct userlog_fault){ kind, fault, log.record_count, bytes.size - r.left };
@@ -268,6 +326,16 @@ enum bs_err userlog_open(struct bs_span bytes, struct userlog *ret_log, struct u
     }
     *ret_log = log;
     return BS_OK;
+}
+
+enum bs_err userlog_open(struct bs_span bytes, struct userlog *ret_log, struct userlog_fault *ret_fault)
+{
+    return open_within(bytes, &for_devices, ret_log, ret_fault);
+}
+
+enum bs_err userlog_open_file(struct bs_span bytes, struct userlog *ret_log, struct userlog_fault *ret_fault)
+{
+    return open_within(bytes, &for_files, ret_log, ret_fault);
 }
 
 struct userlog_cursor userlog_first(const struct userlog *log)

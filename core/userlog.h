@@ -13,6 +13,10 @@
 #define USERLOG_RECORDS_MAX 512
 #define USERLOG_TEXT_MAX 2048
 
+/* What a person has in a file may be longer: CEL-JSON of a whole boot has the firmware's event data in it, too. */
+#define USERLOG_FILE_SIZE_MAX (4 * 1024 * 1024)
+#define USERLOG_FILE_RECORDS_MAX 8192
+
 enum userlog_fault_kind {
     USERLOG_FAULT_MALFORMED,
     USERLOG_FAULT_NO_LOG, /* not even JSON */
@@ -37,6 +41,10 @@ struct userlog {
 /* INPUT when this is none; *ret_fault (if not NULL) then says why. */
 enum bs_err userlog_open(struct bs_span bytes, struct userlog *ret_log, struct userlog_fault *ret_fault) BS_MUST_USE;
 
+/* The same, of a file as long as above. */
+enum bs_err userlog_open_file(struct bs_span bytes, struct userlog *ret_log,
+                              struct userlog_fault *ret_fault) BS_MUST_USE;
+
 struct userlog_digest {
     uint16_t alg;
     size_t size;
@@ -44,9 +52,9 @@ struct userlog_digest {
 };
 
 struct userlog_record {
-    size_t index;                                      /* from 0 */
-    bool has_pcr;                                      /* false: it extended an NV index or nothing at all */
-    uint32_t pcr;                                      /* below EVENTLOG_PCRS */
+    size_t index; /* from 0 */
+    bool has_pcr; /* false: it extended an NV index or nothing at all (EV_NO_ACTION) */
+    uint32_t pcr; /* below EVENTLOG_PCRS */
     struct userlog_digest digests[EVENTLOG_BANKS_MAX]; /* of hashes that are known here */
     size_t digest_count;
     struct bs_span content_type;    /* "systemd", as it stands in the file */
@@ -54,6 +62,9 @@ struct userlog_record {
     uint8_t text[USERLOG_TEXT_MAX]; /* systemd's string, UTF-8: "enter-initrd", "machine-id:..." */
     size_t text_size;
     bool has_text; /* false: there is none, or it is longer than that */
+    struct bs_span
+        event_type; /* of a firmware's event that CEL-JSON repeats, "EV_SEPARATOR" or "4" as it stands in the file */
+    struct bs_span event_data; /* hexadecimal, as it stands there */
 };
 
 struct userlog_cursor {

@@ -1,5 +1,6 @@
 /* bootsealctl: the operator's program. Everything but `init` is an act of bootseald, asked for over its admin socket. */
 #include "bootseal/exit.h"
+#include "core/eventlog_more.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/uki.h"
@@ -314,6 +315,7 @@ int main(int argc, char **argv)
     int code;
 
     bs_log_setup("bootsealctl", stderr, BS_LOG_TEXT, BS_LOG_NOTICE);
+    eventlog_know_more();
     /* Wherever it stands: whoever asks for help does not know yet how to ask. */
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {

@@ -1,5 +1,6 @@
 /* bootseald: the enrollment server. */
 #include "bootseal/exit.h"
+#include "core/eventlog_more.h"
 #include "core/log.h"
 #include "core/secret.h"
 #include "server/listen/serve.h"
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
     enum bs_log_level level = BS_LOG_NOTICE;
 
     bs_log_setup("bootseald", stderr, BS_LOG_TEXT, level);
+    eventlog_know_more();
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {

@@ -1,6 +1,7 @@
 /* The data of one event, under any type: four bytes type, four bytes PCR, then the data. */
 #include "core/eventlog.h"
 #include "core/eventlog_decode.h"
+#include "core/eventlog_more.h"
 #include "core/eventlog_secureboot.h"
 #include "fuzz/fuzz.h"
 
@@ -97,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t digest[CRYPTO_SHA256_SIZE];
     if (!bs_read_le32(&reader, &event.type) || !bs_read_le32(&reader, &event.pcr))
         return 0;
+    eventlog_know_more();
     event.data = BS_SPAN(reader.at, reader.left);
     FUZZ_CLAIM(crypto_hash(CRYPTO_SHA256, event.data, digest) == BS_OK);
     event.digests[0] = (struct eventlog_digest){ CRYPTO_SHA256, BS_SPAN(digest, sizeof(digest)) };

@@ -1,5 +1,6 @@
 /* Event logs: opened, walked, replayed, and printed for a person and for a program. */
 #include "core/bootlog.h"
+#include "core/eventlog_more.h"
 #include "core/json_read.h"
 #include "fuzz/fuzz.h"
 
@@ -73,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CLAIM(err == BS_ERR_INPUT && fault.what && fault.offset <= size);
         return 0;
     }
+    eventlog_know_more();
     walk(&log);
     replay(&log);
     show(log.bytes);

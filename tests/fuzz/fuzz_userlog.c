@@ -1,5 +1,6 @@
 /* The userspace's log: opened, walked twice, replayed behind nothing. */
 #include "core/bootlog.h"
+#include "core/eventlog_more.h"
 #include "fuzz/fuzz.h"
 
 #include <string.h>
@@ -54,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CLAIM(err == BS_ERR_INPUT && fault.what && fault.offset <= size);
         return 0;
     }
+    eventlog_know_more();
     walk(&log);
     show(BS_SPAN(data, size));
     memset(&first, 0, sizeof(first));
