@@ -21,5 +21,5 @@ enum bs_err bootlog_read(const char *path, struct bs_buf *out, char ret_why[BOOT
     enum bs_err err = bs_file_read_fd(fd, out);
     if (err == BS_ERR_INPUT)
         return refuse("the file is larger than any event log that is read here", ret_why);
-    return err == BS_OK ? BS_OK : refuse("the file cannot be read", ret_why);
+    return err == BS_OK ? BS_OK : refuse("the file cannot be read; is it a directory?", ret_why);
 }

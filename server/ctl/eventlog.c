@@ -4,7 +4,9 @@
 #include "core/bootlog.h"
 #include "core/eventlog_print.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static int fail(const char *path, const char *why)
 {
@@ -44,8 +46,11 @@ static int print(enum bs_err err, const struct bs_buf *out)
         (void)fprintf(stderr, "bootsealctl: the event log cannot be shown: %s\n", bs_err_name(err));
         return BS_EXIT_LOCAL;
     }
-    (void)fwrite(out->data, 1, out->size, stdout);
-    return fflush(stdout) == 0 ? BS_EXIT_DONE : BS_EXIT_LOCAL;
+    if ((out->size > 0 && fwrite(out->data, 1, out->size, stdout) != out->size) || fflush(stdout) != 0) {
+        (void)fprintf(stderr, "bootsealctl: the output cannot be written: %s\n", strerror(errno));
+        return BS_EXIT_LOCAL;
+    }
+    return BS_EXIT_DONE;
 }
 
 static int show(const struct ctl_eventlog *request, struct files *files)
@@ -60,7 +65,7 @@ static int show(const struct ctl_eventlog *request, struct files *files)
 
 int ctl_eventlog_show(const struct ctl_eventlog *request)
 {
-    struct files files = { BS_BUF(EVENTLOG_SIZE_MAX), BS_BUF(USERLOG_SIZE_MAX) };
+    struct files files = { BS_BUF(USERLOG_FILE_SIZE_MAX), BS_BUF(USERLOG_FILE_SIZE_MAX) };
     int code = show(request, &files);
     close_files(&files);
     return code;
@@ -148,7 +153,7 @@ static int replay(const struct ctl_eventlog *request, struct files *files)
 
 int ctl_eventlog_replay(const struct ctl_eventlog *request)
 {
-    struct files files = { BS_BUF(EVENTLOG_SIZE_MAX), BS_BUF(USERLOG_SIZE_MAX) };
+    struct files files = { BS_BUF(USERLOG_FILE_SIZE_MAX), BS_BUF(USERLOG_FILE_SIZE_MAX) };
     int code = replay(request, &files);
     close_files(&files);
     return code;

@@ -173,9 +173,17 @@ def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
             complaint = ctl(*words, code=4)[1]
             assert sentence in complaint and complaint.count("\n") == 1, (name, complaint)
         assert agent(path, code=4)[1] == complaint.replace("bootsealctl: ", "bootseal: "), name
-    for path in (tmp_path, tmp_path / "missing"):
-        for show in (agent, ctl_show):
-            assert "the file cannot be" in show(path, code=4)[1]
+    for show in (agent, ctl_show):
+        assert "the file cannot be read; is it a directory?" in show(tmp_path, code=4)[1]
+        assert "the file cannot be opened" in show(tmp_path / "missing", code=4)[1]
+
+
+@pytest.mark.parametrize("words", [["show"], ["show", "--json"], ["replay"], ["replay", "--json"]])
+def test_output_that_cannot_be_written_is_an_error(words):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([lab.BUILD / "bootsealctl", "eventlog", *words, lab.LOGS / "ovmf4M-uki-full.bin"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 40 and done.stderr.startswith("bootsealctl: the output cannot be written: "), done
 
 
 def test_a_bank_that_events_leave_out_is_replayed_of_the_others(tmp_path):
