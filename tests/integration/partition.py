@@ -27,6 +27,9 @@ class Disk:
         if done.returncode != 0:
             raise OSError(f"no loop device here: {done.stderr}")
         self.node = done.stdout.strip()
+        # The kernel gives it back when nobody has it open any more, so however this program ends.
+        self._hold = os.open(self.node, os.O_RDONLY | os.O_CLOEXEC)
+        subprocess.run(["losetup", "-d", self.node], check=True)
         self.count = 0
 
     def label(self, name):
@@ -66,7 +69,7 @@ class Disk:
 
     def close(self):
         """Gives the loop device back."""
-        subprocess.run(["losetup", "-d", self.node], check=True)
+        os.close(self._hold)
 
 
 class Region:

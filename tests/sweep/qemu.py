@@ -17,7 +17,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "system")]
 
-from bootlab.narrator import NotSo, check, say  # noqa: E402  the path comes first
+from alone import run_alone  # noqa: E402  the path comes first
+from bootlab.narrator import NotSo, check, say  # noqa: E402
 from bootlab.swtpm import Tpm  # noqa: E402
 from demo import BOOT_SECONDS, HERE as DEMO, REACHED, Story  # noqa: E402
 
@@ -152,6 +153,19 @@ class Sweep:
         say(f"killed {self.killed} times, came up each time")
 
 
+def kill_machines(options, folder):
+    """0 when every board came up."""
+    sweep = Sweep(Path(folder), random.Random(options.seed))
+    try:
+        sweep.run(options.kills)
+    except (NotSo, AssertionError) as failure:
+        print(f"\n{failure}\nagain: ./dev sweep --qemu --seed={options.seed}", file=sys.stderr)
+        return 1
+    finally:
+        sweep.stop()
+    return 0
+
+
 def main():
     """0 when every board came up."""
     parser = argparse.ArgumentParser(prog="./dev sweep --qemu", description=__doc__.splitlines()[0])
@@ -160,15 +174,7 @@ def main():
     options = parser.parse_args()
     say(f"seed {options.seed}")
     with tempfile.TemporaryDirectory(prefix="bootseal-sweep-") as folder:
-        sweep = Sweep(Path(folder), random.Random(options.seed))
-        try:
-            sweep.run(options.kills)
-        except (NotSo, AssertionError) as failure:
-            print(f"\n{failure}\nagain: ./dev sweep --qemu --seed={options.seed}", file=sys.stderr)
-            return 1
-        finally:
-            sweep.stop()
-    return 0
+        return run_alone(kill_machines, options, folder)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from world import CUT, World, has_loop_device, lab, programs, work_folder  # the paths to the others come with it
 
+from alone import run_alone
 from end import Broken, check_disk, need, objects
 from paths import PATHS
 
@@ -234,32 +235,29 @@ def choose(options):
     return random.Random(options.seed).sample(kinds, SAMPLE_PATHS)
 
 
-def run(options):
-    """Whether everything survived."""
+def run(options, folder):
+    """0 when every point survived."""
     begin = time.monotonic()
     options.seed = options.seed or os.urandom(8).hex()
     kinds = choose(options)
-    with tempfile.TemporaryDirectory(prefix="bootseal-sweep-", dir=work_folder()) as folder:
-        world = World(folder, kinds)
-        try:
-            world.keep("new")
-            sweeps = [Sweep(world, kind) for kind in kinds]
-            if options.list:
-                for sweep in sweeps:
-                    for effect in sweep.effects:
-                        say(f"{sweep.name} {effect.number} {effect.kind} {effect.text}")
-                return True
+    with World(folder, kinds) as world:
+        world.keep("new")
+        sweeps = [Sweep(world, kind) for kind in kinds]
+        if options.list:
             for sweep in sweeps:
-                sweep.prove_bite()
-            if options.cut is not None:
-                return sweep_one(sweeps, options)
-            if options.sample is not None:
-                return sweep_sample(sweeps, options.sample, options.seed)
+                for effect in sweep.effects:
+                    say(f"{sweep.name} {effect.number} {effect.kind} {effect.text}")
+            return 0
+        for sweep in sweeps:
+            sweep.prove_bite()
+        if options.cut is not None:
+            is_good = sweep_one(sweeps, options)
+        elif options.sample is not None:
+            is_good = sweep_sample(sweeps, options.sample, options.seed)
+        else:
             is_good = sweep_all(sweeps)
             say(f"in {time.monotonic() - begin:.0f} s")
-            return is_good
-        finally:
-            world.close()
+        return 0 if is_good else 1
 
 
 def main():
@@ -269,7 +267,8 @@ def main():
         if not Path(program).exists():
             print(f"{program} is not built: ./dev sweep builds it", file=sys.stderr)
             return 2
-    return 0 if run(options) else 1
+    with tempfile.TemporaryDirectory(prefix="bootseal-sweep-", dir=work_folder()) as folder:
+        return run_alone(run, options, folder)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,19 +176,34 @@ class SocketTpm(lab.SocketTpm):
 
 
 class World:
-    """One server and one device. `put_back` makes everything what it was at `keep`. `kinds` are the paths that will be tried."""
+    """
+    One server and one device. `put_back` makes everything what it was at `keep`. `kinds` are the paths that will be tried. It is made
+    whole, or everything in it is off again; so it is at the end of a `with`.
+    """
 
     def __init__(self, folder, kinds):
         self.folder = Path(folder)
         self.partition = None
+        self.release = None  # number of the reference that is the changed boot
+        self.signed_log = self.other_signed_log = None
+        with ExitStack() as self._off:
+            self._make(kinds)
+            self._off = self._off.pop_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._off.close()
+
+    def _make(self, kinds):
         self.template = lab.Tpm(self.folder / "tpm-a", ca=self.folder / "ca")
         self.other_template = lab.Tpm(self.folder / "tpm-b", ca=self.folder / "ca")
         self.server = Server(self.folder / "server", [self.template])
+        self._off.callback(self.server.stop)
         self.device = self.new_device("device", self.template)
         self.log = self.device.log
         self.changed_log = lab.changed_boot(self.log, pcr=4)
-        self.release = None  # number of the reference that is the changed boot
-        self.signed_log = self.other_signed_log = None
         if any(kind.is_signed_image for kind in kinds):
             self._make_images()
         conf = self.server.folder / "bootseald.conf"
@@ -197,6 +213,7 @@ class World:
         self._learn()
         if any(kind.is_raw for kind in kinds):
             self.partition = partition.Disk(self.folder, 2 * partition.REGION)
+            self._off.callback(self.partition.close)
             self.partition.label(partition.LABEL)
 
     def new_device(self, name, template):
@@ -205,6 +222,7 @@ class World:
         folder.mkdir()
         device = Device(folder, template, self.server)
         device.tpm = SocketTpm(folder / "socket", template)
+        self._off.callback(device.tpm.stop)
         return device
 
     def _learn(self):
@@ -214,6 +232,7 @@ class World:
         for log in (self.log, self.changed_log, *other.images):
             other.power_on(log)
             boot = other.start()
+            self._off.callback(boot.process.kill)
             name = boot.wait_for("bootsealctl device (?:approve|show) ([0-9a-f]{64})").group(1)
             self.server.ctl("device", "approve", name, "--learn", "--profile=demo")
             assert boot.end() == 0, boot.console.text
@@ -233,12 +252,6 @@ class World:
         """Everything off."""
         self.device.tpm.stop()
         self.server.stop()
-
-    def close(self):
-        """Everything off, for good."""
-        self.stop()
-        if self.partition:
-            self.partition.close()
 
     def _parts(self):
         return (self.server.folder, self.device.root, self.device.tpm.folder / "state")

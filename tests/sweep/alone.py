@@ -1,0 +1,74 @@
+"""Runs a function in a process of its own; nothing that it started outlives it, however it ends."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130  # exit code, as of a shell
+
+
+def run_alone(function, *arguments):
+    """
+    The exit code that it returns. A signal ends it in order, as Ctrl-C does. Processes whose parents have ended become children of
+    this one, so that in the end all are found and killed; should this one be killed, the function is told to end.
+    """
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    worker = multiprocessing.get_context("fork").Process(target=_work, args=(os.getpid(), function, arguments))
+    worker.start()
+    before = {number: signal.signal(number, lambda *_: worker.terminate()) for number in ENDS}
+    try:
+        worker.join()
+    finally:
+        _kill_children()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return worker.exitcode if worker.exitcode >= 0 else 128 - worker.exitcode
+
+
+def _work(parent, function, arguments):
+    for number in ENDS:
+        signal.signal(number, _interrupt)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    try:
+        if os.getppid() == parent:
+            sys.exit(function(*arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+    sys.exit(INTERRUPTED)
+
+
+def _interrupt(*_):
+    """The first signal; putting everything in order is not disturbed by another."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _prctl(option, value):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _children():
+    """Of this process, those that have ended too."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_bytes().rpartition(b")")[2].split()[1])
+        except OSError:
+            continue  # it has ended
+        if parent == os.getpid():
+            yield int(path.parent.name)
+
+
+def _kill_children():
+    """Until there is none: the children of one that is killed are next."""
+    while found := list(_children()):
+        for child in found:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
