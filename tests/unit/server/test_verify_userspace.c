@@ -189,6 +189,73 @@ static void the_question_has_what_is_proven_of_userspace_and_the_command_line(vo
     store_boot_free(&boot);
 }
 
+/* Data that nothing measured are what an operator is shown all the same. */
+static void the_question_has_the_firmwares_log_as_sent(void **state)
+{
+    uint8_t first[STORE_DIGEST], again[STORE_DIGEST];
+    struct store_boot boot = STORE_BOOT_INIT;
+    shown_of(*state, first, &boot);
+    tpm.log.data[tpm.log.size - 1] ^= 1;
+    shown_of(*state, again, &boot);
+    assert_memory_not_equal(first, again, STORE_DIGEST);
+    assert_true(bs_span_equal(bs_buf_span(&boot.log), bs_buf_span(&tpm.log)));
+    store_boot_free(&boot);
+}
+
+/* A record whose digest is text, too: extends are of any 32 bytes. */
+static void put_letters(int pcr, const char *text)
+{
+    const int size = snprintf(userspace + userspace_size, sizeof(userspace) - userspace_size,
+                              "{\"pcr\":%d,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"41414141414141414141414141"
+                              "41414141414141414141414141414141414141\"}],\"content\":{\"string\":\"%s\"}}\n",
+                              pcr, text);
+    userspace_size += (size_t)size;
+}
+
+static void extend_letters(uint32_t pcr)
+{
+    const struct bs_span pieces[] = { BS_SPAN(tpm.pcrs[pcr], CRYPTO_SHA256_SIZE),
+                                      bs_span_of_string("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA") };
+    uint8_t value[CRYPTO_SHA256_SIZE];
+    assert_ok(crypto_sha256(pieces, 2, value));
+    memcpy(tpm.pcrs[pcr], value, sizeof(value));
+}
+
+static void ask(void **state, int pcr, const char *text, int next_pcr, const char *next_text,
+                uint8_t ret_question[STORE_DIGEST])
+{
+    struct store_boot boot = STORE_BOOT_INIT;
+    userspace_size = 0;
+    put_letters(pcr, text);
+    put_letters(next_pcr, next_text);
+    shown_of(*state, ret_question, &boot);
+    store_boot_free(&boot);
+}
+
+static void the_question_tells_of_which_pcr_a_text_is(void **state)
+{
+    uint8_t first[STORE_DIGEST], again[STORE_DIGEST];
+    extend_letters(9);
+    extend_letters(11);
+    ask(state, 9, "one", 11, "two", first);
+    ask(state, 11, "one", 9, "two", again);
+    assert_memory_not_equal(first, again, STORE_DIGEST);
+}
+
+/* A text that looks like the head and the digest of the next record (server/evidence_question.c), of PCR 11 and an empty text. */
+#define ZEROS "\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000"
+#define A_RECORD ZEROS "\\u000b" ZEROS "\\u0000AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void the_question_tells_where_a_text_ends(void **state)
+{
+    uint8_t first[STORE_DIGEST], again[STORE_DIGEST];
+    extend_letters(11);
+    extend_letters(11);
+    ask(state, 11, "", 11, A_RECORD, first);
+    ask(state, 11, A_RECORD, 11, "", again);
+    assert_memory_not_equal(first, again, STORE_DIGEST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +276,9 @@ int main(void)
         LOG_TEST(an_explained_pcr_of_the_cap_is_no_cap),
         LOG_TEST(logs_and_command_line_are_kept_as_sent),
         LOG_TEST(the_question_has_what_is_proven_of_userspace_and_the_command_line),
+        LOG_TEST(the_question_has_the_firmwares_log_as_sent),
+        LOG_TEST(the_question_tells_of_which_pcr_a_text_is),
+        LOG_TEST(the_question_tells_where_a_text_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
