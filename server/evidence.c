@@ -96,7 +96,8 @@ static bool is_log_too_large(struct bs_span request)
     struct cbor_reader reader;
     uint64_t last = UINT64_MAX;
     cbor_read_begin(&reader, request);
-    for (size_t left = cbor_read_map(&reader, 64); left > 0 && reader.err == BS_OK; left--) {
+    /* Behind what cannot be read there is no key but 0. */
+    for (size_t left = cbor_read_map(&reader, 64); left > 0; left--) {
         uint64_t key = cbor_read_key(&reader, &last);
         if (key != FIRMWARE_LOG_KEY && key != USERSPACE_LOG_KEY) {
             cbor_read_skip(&reader);

@@ -297,6 +297,27 @@ static void a_log_over_its_limit_is_told_as_one(void **state)
     expect_member(state, 3, BS_TPM_MAX + 1, BS_REASON_MALFORMED);
 }
 
+/* With logs of just these limits, and something else that is wrong with the request. */
+static void another_fault_beside_large_logs_is_not_told_as_theirs(void **state)
+{
+    static uint8_t zeros[BS_EVENTLOG_MAX];
+    BS_SCOPED_BUF struct bs_buf sent = BS_BUF(BS_REQUEST_MAX);
+    static const struct message_attest largest[] = {
+        { .firmware_log = { zeros, BS_EVENTLOG_MAX } },
+        { .userspace_log = { zeros, BS_USERSPACE_LOG_MAX } },
+    };
+    for (size_t i = 0; i < COUNT(largest); i++) {
+        TALK(talk, *state);
+        struct message_attest message = largest[i];
+        message.statement = message.quote = message.signature = BS_SPAN("x", 1);
+        bs_buf_reset(&sent);
+        assert_ok(message_attest_encode(&message, &sent));
+        edit_add(bs_buf_span(&sent), EDIT_TOP, 9, BS_SPAN("\0", 1), &talk.body);
+        talk_send_attest(&talk);
+        assert_reason(&talk, MESSAGE_REFUSED, BS_REASON_MALFORMED);
+    }
+}
+
 /* The logs lie beside the statement: it has their hashes, and the quote has its own. */
 
 static void another_firmware_log(struct message_attest *m)
@@ -372,6 +393,7 @@ int main(void)
         LOG_TEST(other_logs_are_told_by_what_they_are),
         LOG_TEST(a_log_with_too_many_events_is_refused),
         LOG_TEST(a_log_over_its_limit_is_told_as_one),
+        LOG_TEST(another_fault_beside_large_logs_is_not_told_as_theirs),
         LOG_TEST(a_log_other_than_the_quoted_one_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
