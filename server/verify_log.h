@@ -21,8 +21,8 @@ struct verify_marks {
     uint8_t zeros[CRYPTO_HASH_MAX], ones[CRYPTO_HASH_MAX], failed[CRYPTO_HASH_MAX]; /* separators */
     bool is_capped;
     unsigned separators[VERIFY_FIRMWARE_PCRS];
-    const char *fault; /* of the first separator that may not be, `fault_step`; NULL: none */
-    struct verify_step fault_step;
+    const char *fault;             /* of the first separator that may not be, `fault_step`; NULL: none */
+    struct verify_step fault_step; /* its digest is there no longer than the walk */
 };
 
 struct verify_logs {
