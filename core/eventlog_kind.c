@@ -1,5 +1,6 @@
 #include "core/eventlog.h"
 #include "core/eventlog_decode.h"
+#include "core/eventlog_more.h"
 
 #include <string.h>
 
@@ -57,6 +58,9 @@ static bool begins_with(struct bs_span bytes, const char *start)
 static const char *find_foreign(struct bs_span bytes, enum eventlog_fault_kind *ret_kind)
 {
     *ret_kind = EVENTLOG_FAULT_FOREIGN_FORM;
+    const char *what = eventlog_more ? eventlog_more->name(bytes) : NULL;
+    if (what)
+        return what;
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
         if (begins_with(bytes, beginnings[i].start)) {
             *ret_kind = beginnings[i].kind;

@@ -1,6 +1,7 @@
 /* Words for events that few machines have, as eventlog_describe() gives them. */
 #include "unit.h"
 
+#include "core/eventlog_foreign.h"
 #include "core/eventlog_more.h"
 #include "logmaker.h"
 
@@ -165,6 +166,45 @@ static void older_grub_and_newer_systemd_are_known(void **state)
     assert_data(1, EVENTLOG_EVENT_TAG, TEXT("\xbc\x7c\xcb\xd5\4\0\0\0s\0\0\0"), "systemd: SMBIOS table of the system");
 }
 
+static void assert_foreign(struct bs_span bytes, const char *what)
+{
+    struct eventlog log;
+    struct eventlog_fault fault = { .what = "it was read" };
+    BS_SCOPED_BUF struct bs_buf file = BS_BUF(1000);
+    put_bytes(&file, bytes.data, bytes.size);
+    while (file.size < 200)
+        put_bytes(&file, "z", 1);
+    assert_err(eventlog_open(bs_buf_span(&file), &log, &fault), BS_ERR_INPUT);
+    if (!strstr(fault.what, what))
+        fail_msg("%s: %s", what, fault.what);
+    /* Cut anywhere it is something else, and never read beyond. */
+    for (size_t size = 0; size <= bytes.size; size++) {
+        uint8_t exact[100];
+        memcpy(exact + sizeof(exact) - size, bytes.data, size);
+        (void)eventlog_foreign(BS_SPAN(exact + sizeof(exact) - size, size));
+    }
+}
+
+static void other_files_are_called_by_their_name(void **state)
+{
+    (void)state;
+    assert_foreign(TEXT("\x1f\x8b\x08\0"), "unpack it first");
+    assert_foreign(TEXT("\xfd"
+                        "7zXZ\0"),
+                   "unpack it first");
+    assert_foreign(TEXT("00000000: 0000 0000 0300"), "hexadecimal");
+    assert_foreign(TEXT("00000000  00 00 00 00"), "hexadecimal");
+    assert_foreign(TEXT("000000000300000000000000"), "hexadecimal");
+    assert_foreign(TEXT("AAAAAAMAAAAAAAAAAAAAAAAA"), "base64");
+    assert_foreign(TEXT("TCPA log:\n\tSpecification: 1.21\n"), "cbmem");
+    assert_foreign(TEXT("TXT Event Container\0"), "Intel's TXT");
+    assert_foreign(TEXT(" 0 d2be6e9a5c3d1f1c0d0b1c0f0e0d0c0b0a090807 08 [S-CRTM Version]\n"),
+                   "ascii_bios_measurements");
+    assert_foreign(TEXT("10 91f34b5c671d73504b274a919661cf80dab1e127 ima-ng sha256:1801"), "IMA");
+    assert_foreign(TEXT("10 91f34b5c671d73504b274a919661cf80dab1e12x ima-ng sha256:1801"), "no event log of a TPM");
+    assert_foreign(TEXT("TCPA\x32\0\0\0"), "the ACPI table");
+}
+
 int main(void)
 {
     eventlog_know_more();
@@ -179,6 +219,7 @@ int main(void)
         cmocka_unit_test(firmware_of_32_bits_names_its_applications),
         cmocka_unit_test(shims_odd_variables_are_named),
         cmocka_unit_test(older_grub_and_newer_systemd_are_known),
+        cmocka_unit_test(other_files_are_called_by_their_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
