@@ -189,6 +189,33 @@ static void the_question_has_what_is_proven_of_userspace_and_the_command_line(vo
     store_boot_free(&boot);
 }
 
+/* What the boot alone does not tell. */
+static void the_question_is_about_this_tpm_this_ak_and_these_pcrs(void **state)
+{
+    struct lab *lab = *state;
+    const uint32_t mask = lab->server->config.measure_mask, tpm_mask = tpm.mask;
+    uint8_t questions[4][STORE_DIGEST];
+    struct store_boot boot = STORE_BOOT_INIT;
+    for (uint32_t i = 0; i < 2; i++) { /* neither was extended */
+        lab->server->config.measure_mask = mask | 1u << (13 + i);
+        tpm.mask = other.mask = tpm_mask | 1u << (13 + i);
+        shown_of(lab, questions[i], &boot);
+    }
+    /* Another AK of this TPM, and then another TPM with this one's former AK. */
+    const struct softtpm_key ak = tpm.ak;
+    tpm.ak = other.ak;
+    other.ak = ak;
+    shown_of(lab, questions[2], &boot);
+    const struct softtpm kept = tpm;
+    tpm = other;
+    other = kept;
+    shown_of(lab, questions[3], &boot);
+    for (size_t i = 0; i < COUNT(questions); i++)
+        for (size_t k = i + 1; k < COUNT(questions); k++)
+            assert_memory_not_equal(questions[i], questions[k], STORE_DIGEST);
+    store_boot_free(&boot);
+}
+
 /* Data that nothing measured are what an operator is shown all the same. */
 static void the_question_has_the_firmwares_log_as_sent(void **state)
 {
@@ -276,6 +303,7 @@ int main(void)
         LOG_TEST(an_explained_pcr_of_the_cap_is_no_cap),
         LOG_TEST(logs_and_command_line_are_kept_as_sent),
         LOG_TEST(the_question_has_what_is_proven_of_userspace_and_the_command_line),
+        LOG_TEST(the_question_is_about_this_tpm_this_ak_and_these_pcrs),
         LOG_TEST(the_question_has_the_firmwares_log_as_sent),
         LOG_TEST(the_question_tells_of_which_pcr_a_text_is),
         LOG_TEST(the_question_tells_where_a_text_ends),
