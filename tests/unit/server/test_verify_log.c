@@ -369,6 +369,25 @@ static void a_log_other_than_the_quoted_one_is_refused(void **state)
     expect_words(state, BS_REASON_LOG_HASH, "userspace's");
 }
 
+/* One bit of each: nothing in a request, beside the statement or in it, is there without being held against something. */
+static void no_byte_of_a_request_may_be_another(void **state)
+{
+    put_record(15, NULL, "of no quoted PCR");
+    for (size_t at = 0, size = 1; at < size; at++) {
+        TALK(talk, *state);
+        request.channel = talk.channel;
+        request.server_cert = talk.server_cert;
+        assert_ok(softtpm_attest(&tpm, &request, &talk.body, &talk.statement));
+        size = talk.body.size;
+        if (at >= size) /* signatures are not all of one length */
+            return;
+        talk.body.data[at] ^= (uint8_t)(1u << at % 8);
+        talk_send_attest(&talk);
+        if (talk.answer.kind != MESSAGE_REFUSED)
+            fail_msg("byte %zu of %zu: kind %d", at, size, talk.answer.kind);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +414,7 @@ int main(void)
         LOG_TEST(a_log_over_its_limit_is_told_as_one),
         LOG_TEST(another_fault_beside_large_logs_is_not_told_as_theirs),
         LOG_TEST(a_log_other_than_the_quoted_one_is_refused),
+        LOG_TEST(no_byte_of_a_request_may_be_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
