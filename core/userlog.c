@@ -196,7 +196,7 @@ static const char *read_record(struct json_reader *r, struct userlog_record *rec
         return "the record is no JSON object";
     if (!(seen & MEMBER_DIGESTS) || !(seen & (MEMBER_PCR | MEMBER_NV)))
         return "the record does not say what it extended, and with which digests";
-    if (is(record->event_type, "EV_NO_ACTION") || is(record->event_type, "3"))
+    if (is(record->event_type, "EV_NO_ACTION") || is(record->event_type, "ev_no_action") || is(record->event_type, "3"))
         record->has_pcr = false;
     return (seen & MEMBER_PCR) && (seen & MEMBER_NV) ? "the record extended two things" : NULL;
 }

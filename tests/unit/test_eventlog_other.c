@@ -152,6 +152,8 @@ static void shims_odd_variables_are_named(void **state)
     put_bytes(&longer, "garbag", 6);
     assert_data(7, EVENTLOG_VARIABLE_AUTHORITY, bs_buf_span(&longer),
                 "variable Shim: 11 bytes, and 6 behind that belong to nothing");
+    assert_data(7, EVENTLOG_VARIABLE_AUTHORITY, BS_SPAN(longer.data, longer.size - 7),
+                "50ab5d6046e00043abb63dd810dd8b23... (50 bytes)");
     put_variable_data(&trusted, SHIM_GUID, "MokListTrusted", TEXT("\1"));
     assert_data(7, EVENTLOG_VARIABLE_AUTHORITY, bs_buf_span(&trusted), "variable MokListTrusted = 1");
 }

@@ -140,12 +140,21 @@ static void what_extends_nothing_is_not_replayed_but_believed(void **state)
     assert_ok(bootlog_replay(&log, CRYPTO_SHA256, &replay, &missing));
     assert_memory_equal(replay.values[0], expected, 32);
     assert_int_equal(replay.mask, 1);
+
+    static const char *const none[] = { RECORD("\"EV_NO_ACTION\"", ""), RECORD("\"ev_no_action\"", ""),
+                                        RECORD("3", "") };
+    for (size_t i = 0; i < COUNT(none); i++) {
+        struct userlog other;
+        struct userlog_record record;
+        open_one(none[i], &other, &record);
+        assert_false(record.has_pcr);
+    }
 }
 
 static void records_of_the_firmware_are_shown_in_words(void **state)
 {
     (void)state;
-    static const char text[] = "\n[" RECORD("\"EV_NO_ACTION\"", "537461727475704c6f63616c6974790003") "," RECORD(
+    static const char text[] = " \t\r\n[" RECORD("\"EV_NO_ACTION\"", "537461727475704c6f63616c6974790003") "," RECORD(
         "4", "00000000") "," RECORD("\"EV_S_CRTM_VERSION\"", "31") ",\n{\"pcr\":1,\"digests\":[],\"content_type\":5}]";
     struct bootlog log;
     char why[BOOTLOG_WHY_MAX] = "";
@@ -203,6 +212,14 @@ static void a_persons_file_may_be_longer_than_a_devices(void **state)
         assert_ok(bs_buf_append_string(&text, "                "));
     assert_err(userlog_open_file(bs_buf_span(&text), &log, &fault), BS_ERR_INPUT);
     assert_string_equal(fault.what, "the log is larger than 4 MiB");
+
+    struct bootlog boot;
+    char why[BOOTLOG_WHY_MAX];
+    bs_buf_reset(&text);
+    for (size_t i = 0; i <= USERLOG_RECORDS_MAX; i++)
+        assert_ok(bs_buf_append_string(&text, SMALL));
+    assert_ok(bootlog_open(bs_buf_span(&text), NULL, &boot, why));
+    assert_int_equal(boot.userspace.record_count, USERLOG_RECORDS_MAX + 1);
 }
 
 int main(void)
