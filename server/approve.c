@@ -131,17 +131,17 @@ static enum bs_err add_releases(struct approving *a)
 {
     struct store *store = a->server->store;
     struct conf_problem problem = { "" };
-    struct policy_file policy = { 0 };
+    const struct policy_file *policy = NULL;
     struct store_policy row;
-    enum bs_err err = boot_judge_policy(store, a->request->profile, &row, &policy, &problem);
+    enum bs_err err = boot_judge_policy(a->server, a->request->profile, &row, &policy, &problem);
     if (err == BS_ERR_NOT_FOUND)
         return store_reference_releases(store, a->request->profile, APPROVALS_MAX - 1, add_release, a);
     if (err != BS_OK)
         return err == BS_ERR_CONFIG ? BS_OK : err;
-    a->policy = &policy;
+    a->policy = policy;
     err = store_reference_releases(store, a->request->profile, JUDGED_MAX, add_release, a);
     a->policy = NULL;
-    policy_free(&policy);
+    policy_cache_give(a->server->policies, policy);
     return err;
 }
 

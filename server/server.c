@@ -119,7 +119,8 @@ enum bs_err server_open(const char *dir, struct server **ret_server)
     metrics_init(&server->metrics);
     server->dir = strdup(dir);
     BS_OWN(string) config = NULL;
-    enum bs_err err = server->dir ? take_folder(server) : BS_ERR_NOMEM;
+    server->policies = policy_cache_new();
+    enum bs_err err = server->dir && server->policies ? take_folder(server) : BS_ERR_NOMEM;
     if (err == BS_OK)
         err = server_path(dir, CONFIG_FILE, &config);
     if (err == BS_OK)
@@ -145,6 +146,7 @@ void server_close(struct server *server)
     store_close(server->store);
     ca_close(server->ca);
     cert_roots_free(server->ek_roots);
+    policy_cache_free(server->policies);
     bs_own_release_fd(&server->dir_fd);
     free(server->dir);
     free(server);

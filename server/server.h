@@ -8,6 +8,7 @@
 #include "server/config.h"
 #include "server/limit.h"
 #include "server/metrics/metrics.h"
+#include "server/policy/policy_cache.h"
 #include "server/store/store.h"
 
 struct server {
@@ -16,11 +17,12 @@ struct server {
     struct config config;
     struct store *store;
     struct ca *ca;
-    struct cert_roots *ek_roots; /* NULL: no vendor is trusted, only registered EKs get in */
-    int64_t (*now)(void);        /* seconds since 1970; bs_clock_now but in tests */
-    struct limit refusals;       /* lines in the log about those who have proven nothing */
-    struct limit_rows strangers; /* their rows in the audit log */
-    struct limit_memory memory;  /* of bodies that are not complete and of challenges that are not answered */
+    struct policy_cache *policies; /* that verdicts went by */
+    struct cert_roots *ek_roots;   /* NULL: no vendor is trusted, only registered EKs get in */
+    int64_t (*now)(void);          /* seconds since 1970; bs_clock_now but in tests */
+    struct limit refusals;         /* lines in the log about those who have proven nothing */
+    struct limit_rows strangers;   /* their rows in the audit log */
+    struct limit_memory memory;    /* of bodies that are not complete and of challenges that are not answered */
     struct metrics metrics;
     struct store_backup *backup; /* one that is being made, for server/operator/backup.c */
     char *backup_path;

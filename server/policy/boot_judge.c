@@ -86,17 +86,17 @@ enum bs_err boot_judge_by(struct server *server, const struct policy_file *polic
     return err;
 }
 
-enum bs_err boot_judge_policy(struct store *store, const char *profile, struct store_policy *ret_row,
-                              struct policy_file *ret_policy, struct conf_problem *problem)
+enum bs_err boot_judge_policy(struct server *server, const char *profile, struct store_policy *ret_row,
+                              const struct policy_file **ret_policy, struct conf_problem *problem)
 {
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(STORE_POLICY_MAX);
     struct store_profile row;
-    enum bs_err err = store_profile_get(store, profile, &row, NULL);
+    enum bs_err err = store_profile_get(server->store, profile, &row, NULL);
     if (err != BS_OK)
         return err;
     if (row.policy[0] == '\0')
         return BS_ERR_NOT_FOUND;
-    err = store_policy_get(store, row.policy, ret_row, &text);
+    err = store_policy_get(server->store, row.policy, ret_row, &text);
     if (err == BS_ERR_NOT_FOUND) {
         /* Nobody can take one out: then the database is not what we wrote. It approves nothing. */
         snprintf(problem->text, sizeof(problem->text), "it is not in the database");
@@ -104,7 +104,7 @@ enum bs_err boot_judge_policy(struct store *store, const char *profile, struct s
         ret_row->version = 0;
         return BS_ERR_CONFIG;
     }
-    return err == BS_OK ? policy_parse(bs_buf_span(&text), ret_policy, problem) : err;
+    return err == BS_OK ? policy_cache_take(server->policies, bs_buf_span(&text), ret_policy, problem) : err;
 }
 
 /* One that an older bootseald took and this one does not: nothing is good, until an operator has mended it. */
@@ -152,15 +152,15 @@ enum bs_err boot_judge(struct server *server, const struct boot_subject *subject
                        struct refusal *refusal)
 {
     struct conf_problem problem = { "" };
-    struct policy_file policy = { 0 };
+    const struct policy_file *policy = NULL;
     struct store_policy row;
-    enum bs_err err = boot_judge_policy(server->store, subject->profile, &row, &policy, &problem);
+    enum bs_err err = boot_judge_policy(server, subject->profile, &row, &policy, &problem);
     if (err == BS_ERR_NOT_FOUND)
         return judge_by_references(server, subject, ret_judgement, refusal);
     if (err == BS_OK) {
-        err = boot_judge_by(server, &policy, subject, ret_judgement);
+        err = boot_judge_by(server, policy, subject, ret_judgement);
         ret_judgement->policy_version = row.version;
-        policy_free(&policy);
+        policy_cache_give(server->policies, policy);
     } else if (err == BS_ERR_CONFIG) {
         judge_unreadable(&row, &problem, ret_judgement);
         err = BS_OK;

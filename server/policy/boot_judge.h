@@ -38,9 +38,12 @@ enum bs_err boot_judge_lines(const struct boot_judgement *judgement, struct bs_b
 enum bs_err boot_judge_by(struct server *server, const struct policy_file *policy, const struct boot_subject *subject,
                           struct boot_judgement *ret_judgement) BS_MUST_USE;
 
-/* The policy that a profile names, parsed; NOT_FOUND when it names none. A text that is no policy any more is CONFIG with *problem. */
-enum bs_err boot_judge_policy(struct store *store, const char *profile, struct store_policy *ret_row,
-                              struct policy_file *ret_policy, struct conf_problem *problem) BS_MUST_USE;
+/*
+ * The policy that a profile names; NOT_FOUND when it names none. A text that is no policy any more is CONFIG with *problem. It goes back with
+ * policy_cache_give(server->policies, ...).
+ */
+enum bs_err boot_judge_policy(struct server *server, const char *profile, struct store_policy *ret_row,
+                              const struct policy_file **ret_policy, struct conf_problem *problem) BS_MUST_USE;
 
 /* A view of a boot for the judge. */
 struct policy_boot boot_judge_view(const struct store_boot *boot);

@@ -60,6 +60,7 @@ static void a_refusal_in_other_words_is_a_row_of_its_own(void **state)
     assert_int_equal(lab_audit_rows(lab), rows + 1);
     assert_int_equal(ask(lab, &tpm), MESSAGE_PENDING);
     assert_int_equal(lab_audit_rows(lab), rows + 1);
+    assert_int_equal(policy_cache_state(lab->server->policies).parsed, 1);
     apply_policy(lab,
                  "name = \"p\"; pcrs: { events = [4]; " IGNORED "; }; applications = ( { release = \"none\"; } );");
     assert_int_equal(ask(lab, &tpm), MESSAGE_PENDING);
