@@ -85,6 +85,14 @@ USERSPACE(the_cap_in_userspaces_log, measure(s, BS_CAP_PCR_DEFAULT, BS_CAP_EVENT
 USERSPACE(the_cap_after_userspaces_log, measure(s, BS_CAP_PCR_DEFAULT, "x");
           extend(s, BS_CAP_PCR_DEFAULT, BS_CAP_EVENT))
 
+/* As an event of the firmware that extends nothing (CEL 1.0 §5.3), with the digest of "x". */
+#define NO_ACTION(type)                                                                                         \
+    "{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":"                                              \
+    "\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"}],\"content_type\":\"pcclient_std\"," \
+    "\"content\":{\"event_type\":" type ",\"event_data\":\"78\"}}\n"
+USERSPACE(a_record_that_claims_no_action, put(NO_ACTION("\"EV_NO_ACTION\"")); extend(s, 11, "x"))
+USERSPACE(a_record_that_claims_no_action_by_number, put(NO_ACTION("3")); extend(s, 11, "x"))
+
 static void measure_separator(struct scene *s, struct bs_span separator)
 {
     put_userspace_record(&records, 4, separator, "x");
@@ -197,6 +205,8 @@ static const struct attack attacks[] = {
     ATTACK(records_in_another_order, BS_REASON_LOG_MISMATCH),
     ATTACK(a_record_of_another_pcr, BS_REASON_LOG_MISMATCH),
     ATTACK(a_record_of_another_digest, BS_REASON_LOG_MISMATCH),
+    ATTACK(a_record_that_claims_no_action, BS_REASON_LOG_MISMATCH),
+    ATTACK(a_record_that_claims_no_action_by_number, BS_REASON_LOG_MISMATCH),
     ATTACK(the_phase_of_the_initrd_beside_a_log_without_it, BS_REASON_LOG_MISMATCH),
     ATTACK(a_record_that_is_none, BS_REASON_LOG_MALFORMED),
     ATTACK(a_userspace_log_that_is_none, BS_REASON_LOG_MALFORMED),
