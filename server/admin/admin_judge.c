@@ -188,6 +188,19 @@ static enum bs_err device_evidence(struct admin_act *act)
     return err;
 }
 
+static enum bs_err reference_evidence(struct admin_act *act)
+{
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(EVIDENCE_FILE_SIZE_MAX);
+    uint64_t id;
+    enum bs_err err = admin_number(act, "ID", 1, INT64_MAX, 0, &id);
+
+    if (err == BS_OK)
+        err = operator_reference_evidence(&act->call, id, &text);
+    if (err == BS_OK)
+        document_raw(&act->document, "evidence", bs_buf_span(&text));
+    return err;
+}
+
 static enum bs_err reference_learn(struct admin_act *act)
 {
     struct operator_learn request = { .device = admin_text(act, "ID"),
@@ -221,6 +234,7 @@ const struct admin_entry admin_judge_acts[] = {
     { "policy list", policy_list, NONE, NULL },
     { "policy diff", policy_diff, { { "FILE", ADMIN_FILE, true }, { "profile", ADMIN_TEXT, false } }, NULL },
     { "device evidence", device_evidence, { { "ID", ADMIN_TEXT, true } }, NULL },
+    { "reference evidence", reference_evidence, { { "ID", ADMIN_TEXT, true } }, NULL },
     { "reference learn",
       reference_learn,
       { { "ID", ADMIN_TEXT, true }, { "name", ADMIN_TEXT, true }, { "question", ADMIN_TEXT, false } },

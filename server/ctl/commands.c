@@ -112,6 +112,8 @@ const struct command commands[] = {
     { "profile", "list", "profile list", NULL, NO_OPTIONS, "profiles", COMMAND_ACT, NULL },
     { "reference", "list", "reference list", NULL, { { "profile", "NAME" } }, "known good boots", COMMAND_ACT, NULL },
     { "reference", "show", "reference show", "ID", NO_OPTIONS, "its PCRs and events", COMMAND_ACT, NULL },
+    { "reference", "evidence", "reference evidence", "ID", NO_OPTIONS, "its boot, as a file for policy check",
+      COMMAND_ACT, NULL },
     { "reference",
       "learn",
       "reference learn",

@@ -45,6 +45,20 @@ enum bs_err operator_device_evidence(struct operator_call *call, const char *id,
     return err;
 }
 
+enum bs_err operator_reference_evidence(struct operator_call *call, uint64_t id, struct bs_buf *out)
+{
+    struct evidence_file file = EVIDENCE_FILE_INIT;
+    struct store_reference reference;
+    call->why[0] = '\0';
+    enum bs_err err = operator_reference_show(call, id, &reference, &file.boot);
+    if (err == BS_OK) {
+        file.cap_pcr = call->server->config.measure_cap_pcr;
+        err = operator_store(call, evidence_file_write(&file, out));
+    }
+    evidence_file_free(&file);
+    return err;
+}
+
 /* One name, one boot: what a policy means by it must not change under it. */
 static enum bs_err check_name(struct operator_call *call, const struct store_reference *reference)
 {

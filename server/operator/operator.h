@@ -210,6 +210,8 @@ enum bs_err operator_policy_diff(struct operator_call *call, const struct operat
 
 /* What the device showed last, as a file for `policy check` (server/policy/evidence_file.h); appends. REFUSED: nothing yet. */
 enum bs_err operator_device_evidence(struct operator_call *call, const char *id, struct bs_buf *out) BS_MUST_USE;
+/* The boot of a reference in the same form, of which no TPM is known; appends. One that was foretold was quoted by none. */
+enum bs_err operator_reference_evidence(struct operator_call *call, uint64_t id, struct bs_buf *out) BS_MUST_USE;
 
 /*
  * Takes the last boot of a device as a reference of its profile, under a name that is its alone, and writes the policy that approves exactly

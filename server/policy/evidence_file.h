@@ -39,7 +39,7 @@ struct evidence_file_fault {
 enum bs_err evidence_file_read(struct bs_span bytes, struct evidence_file *ret_file,
                                struct evidence_file_fault *ret_fault) BS_MUST_USE;
 
-/* Appends. What was not quoted by a TPM is written all the same, as if it had been: only for what a server has verified. */
+/* Appends. What was not quoted by a TPM is written all the same, as if it had been: only for what a server has verified, or foretold. */
 enum bs_err evidence_file_write(const struct evidence_file *file, struct bs_buf *out) BS_MUST_USE;
 
 #define EVIDENCE_VERSION_SIZE 24

@@ -177,7 +177,7 @@ def test_bash_completes_what_the_table_has():
     assert complete("bootsealctl", "device", "") == {"list", "show", "approve", "refuse", "revoke", "wipe", "label", "move",
                                                 "import", "approvals", "rekey", "share", "recover", "evidence"}
     assert complete("bootsealctl", "device", "re") == {"refuse", "revoke", "rekey", "recover"}
-    assert complete("bootsealctl", "--json", "reference", "") == {"add", "learn", "list", "show", "release", "revoke"}
+    assert complete("bootsealctl", "--json", "reference", "") == {"add", "evidence", "learn", "list", "show", "release", "revoke"}
     assert complete("bootsealctl", "device", "approve", "c8c9", "--") >= {"--learn", "--profile=", "--question=", "--json"}
     assert "--learn" not in complete("bootsealctl", "device", "list", "--")
     assert "--since=" in complete("bootsealctl", "audit", "--s")
@@ -307,6 +307,7 @@ def test_json_is_what_its_document_says(fleet, tmp_path):
         "profile list": [("profile", "list")],
         "reference list": [("reference", "list")],
         "reference show": [("reference", "show", "1")],
+        "reference evidence": [("reference", "evidence", "1")],
         "reference learn": [("reference", "learn", fleet.good, "--name=1.0")],
         "reference add": [("reference", "add", "2.0", f"--uki={image}", f"--firmware={OTHER_LOG}", "--profile=demo")],
         "reference release": [("reference", "release", "1", "--name=1.0")],

@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 import lab
+import tinyuki
 
 PROFILE = """name = "demo"; policy = "gateway"; items = (
     { name = "demo.secret"; kind = "secret"; text = "hunter2"; },
@@ -194,6 +195,24 @@ def test_check_refuses_what_the_server_refuses_before_any_policy(server, tmp_pat
         evidence = write(tmp_path, "evidence.json", json.dumps(boot | {"pcrs": pcrs}))
         said = server.ctl("--json", "--dir=/nowhere", "policy", "check", ignoring, f"--evidence={evidence}", check=False)
         assert said.returncode == (20 if rule else 0) and json.loads(said.stdout)["rule"] == rule, (change, said)
+
+
+def test_a_policy_is_tried_on_an_image_that_nobody_has_booted(server, tmp_path):
+    references = tmp_path / "references"
+    references.mkdir()
+    boots = {}
+    for name in ("2.0", "3.0"):
+        (tmp_path / "uki.efi").write_bytes(tinyuki.uki(name))
+        server.ctl("reference", "add", name, f"--uki={tmp_path}/uki.efi", f"--firmware={lab.LOGS}/ovmf-uki-cloud.bin")
+        number = server.json("reference", "list")["references"][-1]["id"]
+        boots[name] = write(references, f"{name}.json", server.ctl("reference", "evidence", number))
+    policy = write(tmp_path, "p.conf", 'name = "p"; pcrs: { events = [4, 9, 11]; ignore = [0, 2, 7]; };'
+                   'applications = ( { release = "2.0"; } );')
+    for name, words, code in (("2.0", (f"--references={references}",), 0), ("3.0", (f"--references={references}",), 20), ("2.0", (), 20)):
+        done = server.ctl("--dir=/nowhere", "policy", "check", policy, f"--evidence={boots[name]}", *words, check=False)
+        assert done.returncode == code, (name, words, done)
+    done = server.ctl("reference", "evidence", "99", check=False)
+    assert done.returncode == 4 and "bootsealctl reference list" in done.stderr and not done.stdout
 
 
 @pytest.mark.parametrize("name", ["golden"])

@@ -38,6 +38,7 @@ static const struct scene {
     { "profile show", { { "NAME", "sensor" } } },
     { "reference list", { { NULL, NULL } } },
     { "reference show", { { "ID", "1" } } },
+    { "reference evidence", { { "ID", "1" } } },
     { "reference learn", { { "ID", "device" }, { "name", "1.0" } } },
     { "policy diff", { { "FILE", POLICY }, { "profile", "sensor" } } },
     { "policy apply", { { "FILE", POLICY } } },
