@@ -45,6 +45,16 @@ static enum bs_err open_firmware(struct bs_span bytes, struct bootlog *log, char
     return err;
 }
 
+/* CEL-JSON of a whole boot has the firmware's events in it: behind the firmware's log they would be extended twice. */
+static bool repeats_firmware(const struct userlog *log)
+{
+    struct userlog_record record;
+    for (struct userlog_cursor c = userlog_first(log); userlog_next(&c, &record);)
+        if (record.event_type.size > 0)
+            return true;
+    return false;
+}
+
 enum bs_err bootlog_open(struct bs_span file, const struct bs_span *userspace, struct bootlog *ret_log,
                          char ret_why[BOOTLOG_WHY_MAX])
 {
@@ -60,6 +70,11 @@ enum bs_err bootlog_open(struct bs_span file, const struct bs_span *userspace, s
         err = open_userspace(*userspace, &log, why);
         if (err != BS_OK)
             snprintf(ret_why, BOOTLOG_WHY_MAX, "the userspace's log: %.200s", why);
+    }
+    if (err == BS_OK && log.has_firmware && log.has_userspace && eventlog_more && repeats_firmware(&log.userspace)) {
+        snprintf(ret_why, BOOTLOG_WHY_MAX,
+                 "the userspace's log repeats the firmware's events: give it alone, it is of the whole boot");
+        err = BS_ERR_INPUT;
     }
     if (err == BS_OK)
         *ret_log = log;

@@ -4,6 +4,7 @@
 #include "core/bootlog.h"
 #include "core/eventlog_more.h"
 #include "core/userlog_firmware.h"
+#include "logmaker.h"
 
 #define ZEROS_SHA256 "df3f619804a92fdb4057192dc43dd748ea778adc52bc498ce80524c014b81119" /* of four zeros */
 
@@ -95,6 +96,8 @@ static void types_have_names_of_several_kinds(void **state)
     "{\"recnum\":0,\"pcr\":0,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"" ZEROS_SHA256 \
     "\"}],\"content_type\":\"pcclient_std\",\"content\":{\"event_type\":" type ",\"event_data\":\"" data "\"}}"
 
+#define SMALL "{\"digests\":[],\"pcr\":3}"
+
 static void an_event_of_the_firmware_comes_back(void **state)
 {
     (void)state;
@@ -179,6 +182,22 @@ static void records_of_the_firmware_are_shown_in_words(void **state)
                            "\"data\":\"wrong\",\"description\":\"firmware version \\\"1\\\"\",\"digests\":"));
 }
 
+static void the_firmwares_events_are_extended_once(void **state)
+{
+    (void)state;
+    struct bootlog log;
+    char why[BOOTLOG_WHY_MAX] = "";
+    const struct bs_span whole = bs_span_of_string("[" SMALL "," RECORD("4", "00000000") "]"),
+                         rest = bs_span_of_string("[" SMALL "]");
+    BS_SCOPED_BUF struct bs_buf firmware = BS_BUF(1000);
+    put_sha256_header(&firmware);
+    assert_ok(bootlog_open(bs_buf_span(&firmware), &rest, &log, why));
+    assert_ok(bootlog_open(whole, NULL, &log, why));
+    assert_err(bootlog_open(bs_buf_span(&firmware), &whole, &log, why), BS_ERR_INPUT);
+    assert_string_equal(why,
+                        "the userspace's log repeats the firmware's events: give it alone, it is of the whole boot");
+}
+
 static void a_register_of_a_confidential_machine_is_named(void **state)
 {
     (void)state;
@@ -189,8 +208,6 @@ static void a_register_of_a_confidential_machine_is_named(void **state)
     assert_string_equal(fault.what,
                         "the record is of a register of a confidential virtual machine (RTMR), and not of a PCR");
 }
-
-#define SMALL "{\"digests\":[],\"pcr\":3}"
 
 static void a_persons_file_may_be_longer_than_a_devices(void **state)
 {
@@ -232,6 +249,7 @@ int main(void)
         cmocka_unit_test(an_event_of_the_firmware_comes_back),
         cmocka_unit_test(what_extends_nothing_is_not_replayed_but_believed),
         cmocka_unit_test(records_of_the_firmware_are_shown_in_words),
+        cmocka_unit_test(the_firmwares_events_are_extended_once),
         cmocka_unit_test(a_register_of_a_confidential_machine_is_named),
         cmocka_unit_test(a_persons_file_may_be_longer_than_a_devices),
     };
