@@ -58,8 +58,8 @@
  *                14, which has no separator).
  * applications   In PCR 4, by Authenticode digest. A group with `digests` demands one of them, any number of times. Groups with
  *                `release` are alternatives: one of these references must match with all of its events in PCRs 4, 9 and 11 (those of
- *                the three that are in `events`), in their order, and the first that does takes them; events of other groups may stand
- *                between them.
+ *                the three that are in `events`), in their order, and of several that do the one with the most takes them; events of other
+ *                groups may stand between them.
  * sections       In PCR 11, as systemd-stub measures: the name of a section, and next its contents. Demands each section named,
  *                exactly once.
  * command_line   The text that the kernel got, where a digest in PCR 8, 9, 11 or 12 (those in `events`) is that of it: what the device

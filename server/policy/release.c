@@ -138,46 +138,58 @@ static void say(struct judge *judge, size_t index, const struct attempt *attempt
         attempt->name);
 }
 
-/* One group's. True when its events were taken; else *best is kept when it came further than those before. */
-static bool try_group(struct judge *judge, const struct policy_application *group, struct attempt *best, size_t *fits)
+/* One group's; it is fit where it was not refused. The caller frees is_fit. */
+static void try_group(struct judge *judge, const struct policy_application *group, struct attempt *attempt)
 {
-    struct attempt attempt = { .judge = judge, .name = group->release, .pcr = POLICY_NO_PCR };
-    attempt.is_fit = calloc(judge->count + 1, sizeof(*attempt.is_fit));
-    if (!attempt.is_fit) {
+    *attempt = (struct attempt){ .judge = judge, .name = group->release, .pcr = POLICY_NO_PCR };
+    attempt->is_fit = calloc(judge->count + 1, sizeof(*attempt->is_fit));
+    if (!attempt->is_fit) {
         judge->err = BS_ERR_NOMEM;
-        return false;
+        return;
     }
-    enum bs_err err = judge->references->find(judge->references->context, group->release, try_reference, &attempt);
+    enum bs_err err = judge->references->find(judge->references->context, group->release, try_reference, attempt);
     if (err == BS_ERR_NOT_FOUND)
-        refuse(&attempt, "there is no reference %s, or it is revoked", group->release);
+        refuse(attempt, "there is no reference %s, or it is revoked", group->release);
     else if (err != BS_OK)
         judge->err = err;
-    bool is_good = err == BS_OK && !attempt.is_refused;
-    for (size_t i = 0; i < judge->count && is_good; i++)
-        if (attempt.is_fit[i])
+}
+
+/* One that fits before one that does not, and of two that do the one that explains more: the other may be a part of it. */
+static bool is_better(const struct attempt *attempt, const struct attempt *best)
+{
+    if (!best->name || attempt->is_refused != best->is_refused)
+        return !best->name || best->is_refused;
+    return count_fits(attempt) > count_fits(best);
+}
+
+static void take(struct judge *judge, const struct attempt *attempt)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        if (attempt->is_fit[i])
             judge_take(&judge->events[i], JUDGE_APPLICATIONS);
-    bool is_better = !best->name || count_fits(&attempt) > *fits;
-    if (is_better) {
-        *fits = count_fits(&attempt);
-        *best = attempt;
-    }
-    free(attempt.is_fit);
-    return is_good;
 }
 
 void rule_release(struct judge *judge)
 {
     const struct policy_application *groups = judge->policy->applications.items;
     struct attempt best = { .name = NULL };
-    size_t fits = 0, index = 0;
+    size_t index = 0;
     for (size_t i = 0; i < judge->policy->applications.count && judge->err == BS_OK; i++) {
+        struct attempt attempt;
         if (!groups[i].release)
             continue;
-        if (try_group(judge, &groups[i], &best, &fits))
-            return;
-        if (best.name == groups[i].release)
+        try_group(judge, &groups[i], &attempt);
+        if (judge->err == BS_OK && is_better(&attempt, &best)) {
+            free(best.is_fit);
+            best = attempt;
             index = i;
+        } else {
+            free(attempt.is_fit);
+        }
     }
-    if (best.name)
+    if (judge->err == BS_OK && best.name && !best.is_refused)
+        take(judge, &best);
+    else if (judge->err == BS_OK && best.name)
         say(judge, index, &best);
+    free(best.is_fit);
 }

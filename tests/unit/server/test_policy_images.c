@@ -105,6 +105,39 @@ static void releases_are_alternatives_and_leave_room_for_others(void **state)
     refused(RELEASE_PCRS, RELEASE, "applications", "something was started");
 }
 
+/* Then the boot is the larger one, in whatever order they are named: what it has more would be nobody's. */
+static void of_two_releases_that_fit_the_larger_one_counts(void **state)
+{
+    (void)state;
+    struct scene_boot part = SCENE_BOOT;
+    part.name = "part";
+    log_boot(&table, &reference);
+    log_remove(&table, "uki");
+    log_remove(&table, "initrd");
+    log_boot(&table, &part);
+    reset();
+    scene.references[0] = &reference;
+    scene.references[1] = &part;
+    good(RELEASE_PCRS, "applications = ( { release = \"gw-1.4\"; }, { release = \"part\"; } );");
+    good(RELEASE_PCRS, "applications = ( { release = \"part\"; }, { release = \"gw-1.4\"; } );");
+    /* One that fits beside a larger one that does not, though more of that is there. */
+    static const char *const uki = "{ name = \"uki\"; digests = [\"" FILL42 "\"]; }";
+    char text[600];
+    log_remove(&table, "initrd");
+    log_boot(&table, &boot);
+    snprintf(text, sizeof(text), "applications = ( { release = \"gw-1.4\"; }, { release = \"part\"; }, %s );", uki);
+    good(RELEASE_PCRS, text);
+    snprintf(text, sizeof(text), "applications = ( { release = \"part\"; }, { release = \"gw-1.4\"; }, %s );", uki);
+    good(RELEASE_PCRS, text);
+    log_remove(&table, "uki");
+    log_boot(&table, &boot);
+    good(RELEASE_PCRS, "applications = ( { release = \"gw-1.4\"; }, { release = \"part\"; } );");
+    good(RELEASE_PCRS, "applications = ( { release = \"part\"; }, { release = \"gw-1.4\"; } );");
+    refused(RELEASE_PCRS, "applications = ( { release = \"gw-1.4\"; } );", "applications.[0]",
+            "is not the release gw-1.4");
+    scene_boot_free(&part);
+}
+
 /* It would fit every boot. */
 static void a_reference_without_an_image_is_no_release(void **state)
 {
@@ -253,6 +286,7 @@ int main(void)
         STAGE_TEST(a_release_is_all_of_its_events),
         STAGE_TEST(a_release_keeps_its_order),
         STAGE_TEST(releases_are_alternatives_and_leave_room_for_others),
+        STAGE_TEST(of_two_releases_that_fit_the_larger_one_counts),
         STAGE_TEST(a_reference_without_an_image_is_no_release),
         STAGE_TEST(a_release_counts_only_as_far_as_it_was_quoted),
         STAGE_TEST(of_a_release_only_what_extended_its_pcrs_counts),
