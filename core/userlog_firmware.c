@@ -9,7 +9,9 @@ static char plain(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return (char)(c - 'A' + 'a');
-    return c == '-' ? '_' : c;
+    if (c == '-')
+        return '_';
+    return c;
 }
 
 static bool is_name(struct bs_span text, const char *name)
