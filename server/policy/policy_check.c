@@ -64,6 +64,16 @@ static bool demands_started(const struct policy_file *p)
     return false;
 }
 
+static bool says_started(const struct policy_file *p)
+{
+    return (p->whole & CHECK_BIT(PCR_STARTED)) || ((p->events & CHECK_BIT(PCR_STARTED)) && demands_started(p));
+}
+
+bool policy_rests_on_secure_boot(const struct policy_file *policy)
+{
+    return (policy->whole & CHECK_BIT(PCR_SECURE_BOOT)) && !says_started(policy);
+}
+
 /*
  * PCRs 8 to 15 are extended by what was started, and nothing else tells whether that was any boot loader: PCR 4 says what it was, PCR 7 that
  * Secure Boot let it through.
@@ -72,7 +82,7 @@ static void check_started(struct check *c)
 {
     const struct policy_file *p = c->policy;
     const uint32_t started = CHECK_BIT(PCR_STARTED), secure_boot = CHECK_BIT(PCR_SECURE_BOOT);
-    if ((p->whole & (started | secure_boot)) || ((p->events & started) && demands_started(p)) ||
+    if (says_started(p) || (p->whole & secure_boot) ||
         ((p->events & secure_boot) && p->secure_boot == POLICY_SECURE_BOOT_ON))
         return;
     if (p->events & started)

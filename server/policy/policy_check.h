@@ -10,3 +10,6 @@ enum bs_err policy_check(const struct conf *conf, const struct policy_file *poli
 /* Nothing in it says what may be started, so that whoever starts something else can measure what the rules want to see. */
 enum bs_err policy_check_started(const struct conf *conf, const struct policy_file *policy,
                                  struct conf_problem *problem) BS_MUST_USE;
+
+/* The value of PCR 7 is all that says what may be started: then it has to be one of Secure Boot on, or it says nothing. */
+bool policy_rests_on_secure_boot(const struct policy_file *policy);

@@ -45,7 +45,8 @@
  * by the first. Groups of one rule stand in the file's order.
  *
  * secure_boot    Demands the variable SecureBoot in PCR 7, once and before the separator, with the value 1 ("on"), or with 0 or
- *                without a value ("off").
+ *                without a value ("off"). Not given, it is "on" all the same where the value of PCR 7 is all that says what may
+ *                be started: of that PCR in `whole`, by the log that leads to it.
  * signers        Of each `variable` named ("PK", "KEK", "db", "MokList", "Shim"). PK, KEK and db: demands the variable in PCR 7, once,
  *                before the separator, not empty, and with no entry but certificates that a signer of this variable names. db, MokList,
  *                Shim: what admitted an image (EV_EFI_VARIABLE_AUTHORITY, behind the separator) must be a certificate that a signer

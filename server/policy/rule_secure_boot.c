@@ -1,5 +1,9 @@
-/* Secure Boot on or off: the variable SecureBoot, whose measured bytes are known beforehand for every value that it can have. */
+/*
+ * Secure Boot on or off: the variable SecureBoot, whose measured bytes are known beforehand for every value that it can have. A policy that
+ * takes PCR 7 whole, and has nothing else that says what may be started, is kept with Secure Boot on alone.
+ */
 #include "server/policy/judge.h"
+#include "server/policy/policy_check.h"
 
 #include <string.h>
 
@@ -30,7 +34,11 @@ bool rule_secure_boot_read(const struct judge *judge, const struct judge_event *
     return false;
 }
 
+static const char *const words_of_value[] = { "Secure Boot off", "Secure Boot on",
+                                              "Secure Boot off: the variable is not set" };
+
 struct finding {
+    const char *path; /* in the policy; NULL: secure_boot */
     const struct judge_event *event;
     const char *text;
     const char *found;
@@ -39,7 +47,8 @@ struct finding {
 
 static void refuse(struct judge *judge, bool is_on, const struct finding *finding)
 {
-    struct policy_verdict *fault = judge_fault(judge, JUDGE_SECURE_BOOT, "secure_boot");
+    struct policy_verdict *fault =
+        judge_fault(judge, JUDGE_SECURE_BOOT, "%s", finding->path ? finding->path : "secure_boot");
     if (!fault)
         return;
     fault->has_pcr = true;
@@ -52,14 +61,46 @@ static void refuse(struct judge *judge, bool is_on, const struct finding *findin
     JUDGE_SAY(fault->advice, "%s", finding->advice);
 }
 
+/* In the log of a PCR that is taken whole: its digests lead to the quoted value. NULL: on; else what was found. */
+static const char *find_whole(const struct judge *judge)
+{
+    struct eventlog_event event;
+    const char *found = "nothing";
+    uint8_t value;
+    for (struct eventlog_cursor c = eventlog_first(&judge->log); eventlog_next(&c, &event);) {
+        const struct judge_event e = { .digest = eventlog_digest(&event, judge->bank) };
+        if (event.pcr != POLICY_PCR || !eventlog_extends(&event))
+            continue;
+        if (judge_is_built_in(judge, POLICY_PCR, e.digest))
+            return found; /* the separator: behind it anybody measures */
+        if (!rule_secure_boot_read(judge, &e, &value))
+            continue;
+        if (value != 1)
+            return words_of_value[value];
+        found = NULL;
+    }
+    return "no end of the firmware's own part";
+}
+
+static void check_whole(struct judge *judge)
+{
+    const char *found = find_whole(judge);
+    if (found)
+        refuse(judge, true,
+               &(struct finding){ "pcrs.whole", NULL,
+                                  "Secure Boot is not on, and nothing but PCR 7 says what may be started", found,
+                                  "Switch Secure Boot on in the firmware setup of the device, or put PCR 4 into "
+                                  "pcrs.events or pcrs.whole of the policy." });
+}
+
 void rule_secure_boot(struct judge *judge)
 {
     static const char *const look =
         "No firmware measures it so: find out what was started on the device before this boot is trusted.";
-    static const char *const found[] = { "Secure Boot off", "Secure Boot on",
-                                         "Secure Boot off: the variable is not set" };
     bool is_on = judge->policy->secure_boot == POLICY_SECURE_BOOT_ON;
     size_t count = 0;
+    if (policy_rests_on_secure_boot(judge->policy))
+        check_whole(judge);
     if (judge->policy->secure_boot == POLICY_SECURE_BOOT_ANY)
         return;
     for (struct judge_event *e = NULL; (e = judge_next(judge, e, POLICY_PCR));) {
@@ -69,22 +110,23 @@ void rule_secure_boot(struct judge *judge)
         judge_take(e, JUDGE_SECURE_BOOT);
         if (count++ > 0)
             refuse(judge, is_on,
-                   &(struct finding){ e, "the variable SecureBoot was measured twice", found[value], look });
+                   &(struct finding){ NULL, e, "the variable SecureBoot was measured twice", words_of_value[value],
+                                      look });
         else if (!e->is_before)
             refuse(judge, is_on,
-                   &(struct finding){ e, "the variable SecureBoot was measured behind the firmware's own part",
-                                      found[value], look });
+                   &(struct finding){ NULL, e, "the variable SecureBoot was measured behind the firmware's own part",
+                                      words_of_value[value], look });
         else if ((value == 1) != is_on)
             refuse(judge, is_on,
                    &(struct finding){
-                       e, is_on ? "Secure Boot is off" : "Secure Boot is on", found[value],
+                       NULL, e, is_on ? "Secure Boot is off" : "Secure Boot is on", words_of_value[value],
                        is_on ? "Switch Secure Boot on in the firmware setup of the device, and boot again."
                              : "Switch Secure Boot off in the firmware setup of the device, or write secure_boot = "
                                "\"on\" into the policy." });
     }
     if (count == 0)
         refuse(judge, is_on,
-               &(struct finding){ NULL, "the firmware measured no variable SecureBoot", "nothing",
+               &(struct finding){ NULL, NULL, "the firmware measured no variable SecureBoot", "nothing",
                                   "Use firmware that measures its Secure Boot state (UEFI), or take secure_boot out "
                                   "of the policy." });
 }

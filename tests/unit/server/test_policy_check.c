@@ -64,7 +64,7 @@ static void what_may_be_started_is_said(void **state)
                                                                               "must be \"on\" where PCR 4 is not";
     assert_started("name = \"p\"; pcrs: { events = [8, 9, 11]; whole = [3]; ignore = [4, 7]; };" VALUE("3"), "pcrs",
                    "put PCR 4, or PCR 7 with Secure Boot on, into pcrs.events or pcrs.whole");
-    /* By values: who gives one knows what was started then, or whether Secure Boot was on. */
+    /* By values: who gives one knows what was started then; that Secure Boot was on, if that is all, the judge asks the log. */
     assert_started("name = \"p\"; pcrs: { events = [9]; whole = [7]; };" VALUE("7"), "", "");
     assert_started("name = \"p\"; pcrs: { events = [9]; whole = [4]; };" VALUE("4"), "", "");
     /* By what is in PCR 4. Without a demand a boot would be good of which it tells nothing (direct-kernel-cloud.bin). */

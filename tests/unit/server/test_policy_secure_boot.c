@@ -377,6 +377,67 @@ static void a_boot_variable_is_known_by_its_contents(void **state)
                     "variables.[0]", "has another value");
 }
 
+/* The value of PCR 7 is the boot's own, whatever was measured: `more` has what else the policy says. */
+static const char *whole_policy(const char *pcrs, const char *more)
+{
+    static char text[1024];
+    char hex[2 * CRYPTO_SHA256_SIZE + 1];
+    bs_hex(BS_SPAN(boot.pcrs[7], CRYPTO_SHA256_SIZE), hex);
+    snprintf(text, sizeof(text), "name = \"p\"; pcrs: { %s }; values = ( { pcr = 7; digests = [\"sha256:%s\"]; }%s;",
+             pcrs, hex, more);
+    return text;
+}
+
+#define WHOLE_7 "whole = [7]; ignore = [0, 1, 2, 3, 4, 5, 6, 9, 11, 14];"
+
+static void whole_refused(const char *words)
+{
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, whole_policy(WHOLE_7, " )"), "pcrs.whole", words);
+}
+
+static void set_secure_boot(const char *label, struct bs_span data)
+{
+    struct log_event *event = log_find(&table, label);
+    event->data = data;
+    assert_ok(crypto_hash(CRYPTO_SHA256, event->data, event->digest));
+}
+
+static void a_whole_pcr_7_says_what_may_be_started_with_secure_boot_on_alone(void **state)
+{
+    (void)state;
+    char more[256], hex[2 * CRYPTO_SHA256_SIZE + 1];
+    assert_good(&scene, &boot, whole_policy(WHOLE_7, " )"));
+    set_secure_boot("SecureBoot", secure_boot(0));
+    whole_refused("Secure Boot off");
+    /* PCR 4 says it: then Secure Boot may be off, for that is the value which is good. */
+    bs_hex(BS_SPAN(boot.pcrs[4], CRYPTO_SHA256_SIZE), hex);
+    snprintf(more, sizeof(more), ", { pcr = 4; digests = [\"sha256:%s\"]; } )", hex);
+    assert_good(&scene, &boot, whole_policy("whole = [4, 7]; ignore = [0, 1, 2, 3, 5, 6, 9, 11, 14];", more));
+    snprintf(more, sizeof(more), " ); applications = ( { name = \"shim\"; digests = [\"%s\"]; optional = true; }, ",
+             log_digest(&base, "shim"));
+    snprintf(more + strlen(more), sizeof(more) - strlen(more), "{ name = \"uki\"; digests = [\"%s\"]; } )",
+             log_digest(&base, "uki"));
+    assert_good(&scene, &boot,
+                whole_policy("events = [4]; whole = [7]; ignore = [0, 1, 2, 3, 5, 6, 9, 11, 14];", more));
+    set_secure_boot("SecureBoot", log_variable(&table, "SecureBoot", BS_SPAN_NONE));
+    whole_refused("not set");
+    /* what was started may measure what it likes behind the separator, and claim that it is the firmware's */
+    log_measured(&table, "on", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(1));
+    whole_refused("not set");
+    log_remove(&table, "SecureBoot");
+    whole_refused("nothing");
+    log_move_before(&table, "sep7");
+    log_boot(&table, &boot);
+    assert_good(&scene, &boot, whole_policy(WHOLE_7, " )"));
+    log_measured(&table, "off", 7, EVENTLOG_VARIABLE_DRIVER_CONFIG, secure_boot(0));
+    log_move_behind(&table, "on");
+    whole_refused("Secure Boot off");
+    log_remove(&table, "off");
+    log_remove(&table, "sep7");
+    whole_refused("no end of the firmware's own part");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +460,7 @@ int main(void)
         STAGE_TEST(a_pcr_without_a_separator_has_variables_all_the_same),
         STAGE_TEST(a_variable_may_be_optional),
         STAGE_TEST(a_boot_variable_is_known_by_its_contents),
+        STAGE_TEST(a_whole_pcr_7_says_what_may_be_started_with_secure_boot_on_alone),
     };
     return STAGE_RUN(tests);
 }
