@@ -154,12 +154,18 @@ static void try_group(struct judge *judge, const struct policy_application *grou
         judge->err = err;
 }
 
-/* One that fits before one that does not, and of two that do the one that explains more: the other may be a part of it. */
+/*
+ * One that fits before one that does not, and of two that do the one that explains more: the other may be a part of it. Of two alike the
+ * name decides, for in which order a policy names them must not be a rule.
+ */
 static bool is_better(const struct attempt *attempt, const struct attempt *best)
 {
     if (!best->name || attempt->is_refused != best->is_refused)
         return !best->name || best->is_refused;
-    return count_fits(attempt) > count_fits(best);
+    size_t fits = count_fits(attempt), best_fits = count_fits(best);
+    if (fits != best_fits || attempt->is_refused)
+        return fits > best_fits;
+    return strcmp(attempt->name, best->name) < 0;
 }
 
 static void take(struct judge *judge, const struct attempt *attempt)

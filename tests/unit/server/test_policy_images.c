@@ -139,6 +139,39 @@ static void of_two_releases_that_fit_the_larger_one_counts(void **state)
 }
 
 /* It would fit every boot. */
+/* Each leaves another event to the rules behind it, which take one of the two: `policy diff` has no line for an order. */
+static void the_order_of_releases_is_no_rule(void **state)
+{
+    (void)state;
+    struct scene_boot first = SCENE_BOOT, second = SCENE_BOOT;
+    static const char *const taken[] = { FILL41, FILL42 }; /* shim, uki */
+    char text[600];
+    first.name = "gw-1";
+    second.name = "gw-2";
+    log_remove(&table, "uki");
+    log_boot(&table, &first);
+    reset();
+    log_remove(&table, "shim");
+    log_boot(&table, &second);
+    reset();
+    scene.references[0] = &second;
+    scene.references[1] = &first;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++) {
+            snprintf(
+                text, sizeof(text),
+                "applications = ( { release = \"%s\"; }, { release = \"%s\"; }, { name = \"a\"; digests = [\"%s\"]; "
+                "optional = true; } );",
+                k == 0 ? "gw-1" : "gw-2", k == 0 ? "gw-2" : "gw-1", taken[i]);
+            if (i == 1) /* gw-1 counts, and leaves the uki */
+                good(RELEASE_PCRS, text);
+            else
+                refused(RELEASE_PCRS, text, "applications", "something was started");
+        }
+    scene_boot_free(&first);
+    scene_boot_free(&second);
+}
+
 static void a_reference_without_an_image_is_no_release(void **state)
 {
     (void)state;
@@ -287,6 +320,7 @@ int main(void)
         STAGE_TEST(a_release_keeps_its_order),
         STAGE_TEST(releases_are_alternatives_and_leave_room_for_others),
         STAGE_TEST(of_two_releases_that_fit_the_larger_one_counts),
+        STAGE_TEST(the_order_of_releases_is_no_rule),
         STAGE_TEST(a_reference_without_an_image_is_no_release),
         STAGE_TEST(a_release_counts_only_as_far_as_it_was_quoted),
         STAGE_TEST(of_a_release_only_what_extended_its_pcrs_counts),
