@@ -112,7 +112,10 @@ static bool fits_separator(const struct comparing *c, struct bs_span data, enum 
     static const uint8_t failed[4] = { 1 };
     if (is_digest_of(c, BS_SPAN(failed, sizeof(failed))))
         *rule = RULE_MAYBE;
-    return fits(c, data) || (data.size > 4 && fits(c, BS_SPAN(data.data, 4)));
+    size_t size = data.size;
+    while (size > 4 && data.data[size - 1] == 0)
+        size--;
+    return fits(c, data) || (data.size > 4 && size == 4 && fits(c, BS_SPAN(data.data, 4)));
 }
 
 /* All of it, or, as Supermicro's firmware was seen to do, without the last byte. */

@@ -113,7 +113,10 @@ static void separators_may_have_zeros_behind_or_say_what_failed(void **state)
                     EVENTLOG_DATA_MEASURED, TEXT("\xff\xff\xff\xff"));
     assert_measured(EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"), TEXT("\0\0\0\0\0\0"), EVENTLOG_DATA_MEASURED,
                     TEXT("\0\0\0\0"));
-    assert_measured(EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"), TEXT("\0\0\0\0x"), EVENTLOG_DATA_MEASURED, TEXT("\0\0\0\0"));
+    /* Nothing but zeros: other bytes would be shown, and not have been measured. */
+    assert_measured(EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"), TEXT("\0\0\0\0x"), EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
+    assert_measured(EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"), TEXT("\0\0\0\0x\0"), EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
+    assert_measured(EVENTLOG_SEPARATOR, TEXT("good"), TEXT("good, says its maker"), EVENTLOG_DATA_WRONG, BS_SPAN_NONE);
     assert_measured(EVENTLOG_SEPARATOR, TEXT("\1\0\0\0"), TEXT("no TPM"), EVENTLOG_DATA_NOT_MEASURED, BS_SPAN_NONE);
 }
 
