@@ -44,7 +44,7 @@ static int complain(const struct prediction *p, int code, const char *what, cons
     return code;
 }
 
-/* What the log leads to, zero in PCRs that it says nothing of. */
+/* What the log leads to, and of PCRs that it says nothing of what a reset leaves. */
 static enum bs_err values_of(const struct prediction *p, struct bs_span bytes, struct tpm_pcrs *ret_pcrs)
 {
     struct eventlog log;
@@ -58,8 +58,7 @@ static enum bs_err values_of(const struct prediction *p, struct bs_span bytes, s
                                    .mask = p->policy.boot_mask | UINT32_C(1) << p->policy.cap_pcr,
                                    .digest_size = crypto_hash_size(p->policy.bank) };
     for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
-        if (replay.mask >> pcr & 1)
-            memcpy(ret_pcrs->values[pcr], replay.values[pcr], replay.size);
+        eventlog_replay_quoted(&replay, pcr, ret_pcrs->values[pcr]);
     return BS_OK;
 }
 

@@ -154,6 +154,12 @@ enum bs_err eventlog_replay_extend(struct eventlog_replay *replay, uint32_t pcr,
  */
 enum bs_err eventlog_replay(const struct eventlog *log, uint16_t alg, struct eventlog_replay *ret_replay) BS_MUST_USE;
 
+/*
+ * What a TPM quotes of a PCR in a boot of nothing but these events: where there is none, what TPM2_Startup leaves, ones in 17 to 22 and zeros
+ * in the others (PFP 1.06 §3.3.4, table 1). Writes replay->size bytes.
+ */
+void eventlog_replay_quoted(const struct eventlog_replay *replay, uint32_t pcr, uint8_t ret_value[CRYPTO_HASH_MAX]);
+
 /* Are an event's data what was measured? */
 enum eventlog_measured {
     EVENTLOG_DATA_NOT_MEASURED, /* a claim: the digest is one of something else (image, file, table), or nobody can tell */

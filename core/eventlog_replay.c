@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define DYNAMIC_PCR_FIRST 17
+#define DYNAMIC_PCR_LAST 22
+
 enum bs_err eventlog_replay_begin(uint16_t alg, uint8_t locality, struct eventlog_replay *ret_replay)
 {
     struct eventlog_replay replay = { .alg = alg, .size = crypto_hash_size(alg) };
@@ -38,4 +41,12 @@ enum bs_err eventlog_replay(const struct eventlog *log, uint16_t alg, struct eve
     if (err == BS_OK)
         *ret_replay = replay;
     return err;
+}
+
+void eventlog_replay_quoted(const struct eventlog_replay *replay, uint32_t pcr, uint8_t ret_value[CRYPTO_HASH_MAX])
+{
+    if (replay->mask >> pcr & 1)
+        memcpy(ret_value, replay->values[pcr], replay->size);
+    else
+        memset(ret_value, pcr >= DYNAMIC_PCR_FIRST && pcr <= DYNAMIC_PCR_LAST ? 0xff : 0, replay->size);
 }

@@ -79,7 +79,7 @@ static enum bs_err join(struct adding *a)
     return why ? operator_fail(a->call, err, "%s", why) : err;
 }
 
-/* What no event extended stays at zero: what the server demands of a quote, too. */
+/* What no event extended stays as it was reset: what the server demands of a quote, too. */
 static enum bs_err replay(struct adding *a)
 {
     struct eventlog log;
@@ -98,8 +98,8 @@ static enum bs_err replay(struct adding *a)
                              "use bootsealctl reference release",
                              PCR_KERNEL, a->prediction->unknown);
     for (unsigned pcr = 0; pcr < EVENTLOG_PCRS; pcr++)
-        if (replay.mask & a->boot.mask & UINT32_C(1) << pcr)
-            memcpy(a->boot.pcrs[pcr], replay.values[pcr], replay.size);
+        if (a->boot.mask >> pcr & 1)
+            eventlog_replay_quoted(&replay, pcr, a->boot.pcrs[pcr]);
     return BS_OK;
 }
 

@@ -137,6 +137,26 @@ static void the_image_s_pcrs_are_foretold_and_the_others_are_the_firmware_s(void
     store_boot_free(&real);
 }
 
+static void what_nothing_extends_is_foretold_as_it_is_reset(void **state)
+{
+    struct lab *lab = *state;
+    uint8_t zeros[32] = { 0 }, ones[32];
+    ADDED(added);
+    BS_SCOPED_BUF struct bs_buf events = BS_BUF(0);
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(0);
+    memset(ones, 0xff, sizeof(ones));
+    make_events(0xaa, &events);
+    read_log("ovmf2M-uki-cloud-sha256only.bin", &log);
+    lab->server->config.measure_mask |= 1u << 15 | 1u << 17;
+    add(lab,
+        &(struct operator_prediction){ .name = "2.0", .events = bs_buf_span(&events), .firmware = bs_buf_span(&log) },
+        &added);
+    assert_true(added.boot.mask >> 15 & added.boot.mask >> 17 & 1u);
+    assert_memory_equal(added.boot.pcrs[15], zeros, 32);
+    assert_memory_equal(added.boot.pcrs[17], ones, 32);
+    assert_memory_equal(added.boot.pcrs[18], zeros, 32); /* not quoted */
+}
+
 static void what_was_foretold_is_good_when_it_comes(void **state)
 {
     struct lab *lab = *state;
@@ -379,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(the_image_s_pcrs_are_foretold_and_the_others_are_the_firmware_s),
+        LAB_TEST(what_nothing_extends_is_foretold_as_it_is_reset),
         LAB_TEST(what_was_foretold_is_good_when_it_comes),
         LAB_TEST(a_release_is_one),
         LAB_TEST(without_a_log_the_firmware_is_that_of_the_boot_learned_last),
