@@ -22,10 +22,15 @@ static enum bs_err open_userspace(struct bs_span bytes, struct bootlog *log, cha
     return err;
 }
 
-/* Nothing that a firmware's log can begin with, with blanks before or without: it would be a PCR far above the last one. */
+/*
+ * With blanks before or without. A firmware's log can begin so with EV_NO_ACTION alone, which may name any PCR; but the type has zeros
+ * then, and no text has.
+ */
 static bool is_json(struct bs_span bytes)
 {
     size_t i = 0;
+    if (bytes.size >= 8 && memchr(bytes.data, 0, 8))
+        return false;
     while (i < bytes.size && (bytes.data[i] == ' ' || (bytes.data[i] >= '\t' && bytes.data[i] <= '\r')))
         i++;
     return i < bytes.size && (bytes.data[i] == 0x1e || bytes.data[i] == '{' || bytes.data[i] == '[');

@@ -399,6 +399,23 @@ static void banks_of_userspace_are_each_named_once(void **state)
     assert_int_equal(found[0], CRYPTO_SHA256);
 }
 
+/* EV_NO_ACTION may name any PCR, also one whose number reads as the beginning of a userspace's log. */
+static void a_header_of_a_pcr_like_json_is_a_firmwares(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = { "\x1e{", "{", "[", " {", "\n\t[" };
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+        BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX);
+        struct bootlog log;
+        char why[BOOTLOG_WHY_MAX];
+        put_sha256_header(&bytes);
+        put_measured(&bytes, 0, EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"));
+        memcpy(bytes.data, beginnings[i], strlen(beginnings[i]));
+        assert_ok(bootlog_open(bs_buf_span(&bytes), NULL, &log, why));
+        assert_true(log.has_firmware && !log.has_userspace);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_log_cut_at_any_byte_is_refused_or_ends_with_an_event),
         cmocka_unit_test(what_is_missing_in_a_bank_did_not_extend_it),
         cmocka_unit_test(banks_of_userspace_are_each_named_once),
+        cmocka_unit_test(a_header_of_a_pcr_like_json_is_a_firmwares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
