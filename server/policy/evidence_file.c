@@ -296,7 +296,9 @@ static enum bs_err read_log(struct bs_span bytes, struct evidence_file *file, st
         return fail(&r, "the event log has no bank whose hash is known here, or an event lacks its digest");
     file->boot.bank = values.alg;
     file->boot.mask = values.mask;
-    memcpy(file->boot.pcrs, values.values, sizeof(file->boot.pcrs));
+    for (uint32_t pcr = 0; pcr < EVENTLOG_PCRS; pcr++)
+        if (values.mask & (1u << pcr)) /* PCR 0 begins as the log's locality, whether an event is its or not */
+            memcpy(file->boot.pcrs[pcr], values.values[pcr], values.size);
     file->cap_pcr = BS_CAP_PCR_DEFAULT;
     enum bs_err err = bs_buf_append(&file->boot.log, bytes.data, bytes.size);
     return err == BS_ERR_NOMEM ? fail(&r, "the log is larger than %d bytes, which no server takes", STORE_LOG_MAX)

@@ -139,6 +139,7 @@ static void a_log_by_itself_is_replayed_and_quoted_by_nobody(void **state)
     struct eventlog_replay replay;
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(LOGMAKER_MAX);
     put_sha256_header(&bytes);
+    put_event(&bytes, 0, EVENTLOG_NO_ACTION, 0, BS_SPAN("StartupLocality\0\3", 17));
     put_measured(&bytes, 4, EVENTLOG_SEPARATOR, BS_SPAN("\0\0\0\0", 4));
     put_event(&bytes, 9, EVENTLOG_IPL, 0x5a, bs_span_of_string("x"));
     if (evidence_file_read(bs_buf_span(&bytes), &file, &fault) != BS_OK)
@@ -149,12 +150,13 @@ static void a_log_by_itself_is_replayed_and_quoted_by_nobody(void **state)
     assert_ok(eventlog_open(bs_buf_span(&bytes), &log, NULL));
     assert_ok(eventlog_replay(&log, CRYPTO_SHA256, &replay));
     assert_memory_equal(file.boot.pcrs[9], replay.values[9], 32);
+    assert_memory_equal(file.boot.pcrs[0], bs_zeros, 32); /* no event is its, whatever its beginning */
     assert_true(bs_span_equal(bs_buf_span(&file.boot.log), bs_buf_span(&bytes)));
     evidence_file_free(&file);
     put_event(&bytes, 99, EVENTLOG_IPL, 0x5a, bs_span_of_string("x"));
     file = EVIDENCE_FILE_INIT;
     assert_err(evidence_file_read(bs_buf_span(&bytes), &file, &fault), BS_ERR_INPUT);
-    assert_non_null(strstr(fault.text, "event 3 at byte"));
+    assert_non_null(strstr(fault.text, "event 4 at byte"));
     evidence_file_free(&file);
 }
 
