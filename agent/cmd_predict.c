@@ -4,6 +4,7 @@
 #include "agent/machine.h"
 #include "agent/vault/foresee.h"
 #include "bootseal/exit.h"
+#include "bootseal/phase.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/pcrsig.h"
@@ -15,8 +16,6 @@
 #define IMAGE_MAX (512u * 1024 * 1024)
 #define PRINT_MAX (16 * 1024)
 #define PCR_KERNEL 9
-#define PHASE_PCR 11
-#define PHASE_INITRD "enter-initrd"
 
 struct prediction {
     const struct agent_config *config;
@@ -100,13 +99,10 @@ static void find_approvals(struct prediction *p, const struct uki *uki)
 
 static enum bs_err enter_phase(struct tpm_pcrs *pcrs)
 {
-    uint8_t digest[CRYPTO_HASH_MAX], joined[2 * CRYPTO_HASH_MAX];
-    enum bs_err err = crypto_hash(pcrs->bank, bs_span_of_string(PHASE_INITRD), digest);
-    if (err != BS_OK)
-        return err;
-    memcpy(joined, pcrs->values[PHASE_PCR], pcrs->digest_size);
-    memcpy(joined + pcrs->digest_size, digest, pcrs->digest_size);
-    return crypto_hash(pcrs->bank, BS_SPAN(joined, 2 * pcrs->digest_size), pcrs->values[PHASE_PCR]);
+    uint8_t digest[CRYPTO_HASH_MAX];
+    enum bs_err err = crypto_hash(pcrs->bank, bs_span_of_string(BS_PHASE_INITRD), digest);
+    return err == BS_OK ? eventlog_extend(pcrs->bank, BS_SPAN(digest, pcrs->digest_size), pcrs->values[BS_PHASE_PCR])
+                        : err;
 }
 
 static enum bs_err judge(struct prediction *p)
@@ -191,7 +187,7 @@ static enum bs_err print_json(const struct prediction *p, struct bs_buf *out)
     bs_json_begin(&json, out);
     bs_json_object(&json, NULL);
     bs_json_bool(&json, "opens", p->verdict == BS_OK);
-    bs_json_string(&json, "phase", p->is_phase ? PHASE_INITRD : NULL);
+    bs_json_string(&json, "phase", p->is_phase ? BS_PHASE_INITRD : NULL);
     bs_json_string(&json, "bank", crypto_hash_name(p->policy.bank));
     bs_json_array(&json, "pcrs");
     for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++) {

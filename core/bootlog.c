@@ -76,7 +76,7 @@ enum bs_err bootlog_open(struct bs_span file, const struct bs_span *userspace, s
         if (err != BS_OK)
             snprintf(ret_why, BOOTLOG_WHY_MAX, "the userspace's log: %.200s", why);
     }
-    if (err == BS_OK && log.has_firmware && log.has_userspace && eventlog_more && repeats_firmware(&log.userspace)) {
+    if (err == BS_OK && log.has_firmware && log.has_userspace && repeats_firmware(&log.userspace)) {
         snprintf(ret_why, BOOTLOG_WHY_MAX,
                  "the userspace's log repeats the firmware's events: give it alone, it is of the whole boot");
         err = BS_ERR_INPUT;

@@ -134,6 +134,13 @@ bool eventlog_extends(const struct eventlog_event *event);
 
 bool eventlog_has_bank(const struct eventlog *log, uint16_t alg);
 
+/* value = H(value ‖ digest), as TPM2_PCR_Extend does it (TPM 2.0 Library Part 3 §22.2). INPUT for a digest of another size. */
+enum bs_err eventlog_extend(uint16_t alg, struct bs_span digest, uint8_t value[CRYPTO_HASH_MAX]) BS_MUST_USE;
+
+/* Whether a PCR has what TPM2_Startup leaves: ones in 17 to 22, which a dynamic launch sets to zeros, and zeros in the others (PFP 1.06
+ * §3.3.4, table 1). */
+bool eventlog_is_reset(uint32_t pcr, struct bs_span value);
+
 struct eventlog_replay {
     uint16_t alg;
     size_t size;   /* of a value */

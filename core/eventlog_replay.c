@@ -5,6 +5,29 @@
 #define DYNAMIC_PCR_FIRST 17
 #define DYNAMIC_PCR_LAST 22
 
+static uint8_t reset_byte(uint32_t pcr)
+{
+    return pcr >= DYNAMIC_PCR_FIRST && pcr <= DYNAMIC_PCR_LAST ? 0xff : 0;
+}
+
+bool eventlog_is_reset(uint32_t pcr, struct bs_span value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] != reset_byte(pcr))
+            return false;
+    return true;
+}
+
+enum bs_err eventlog_extend(uint16_t alg, struct bs_span digest, uint8_t value[CRYPTO_HASH_MAX])
+{
+    uint8_t joined[2 * CRYPTO_HASH_MAX];
+    if (digest.size == 0 || digest.size != crypto_hash_size(alg))
+        return BS_ERR_INPUT;
+    memcpy(joined, value, digest.size);
+    memcpy(joined + digest.size, digest.data, digest.size);
+    return crypto_hash(alg, BS_SPAN(joined, 2 * digest.size), value);
+}
+
 enum bs_err eventlog_replay_begin(uint16_t alg, uint8_t locality, struct eventlog_replay *ret_replay)
 {
     struct eventlog_replay replay = { .alg = alg, .size = crypto_hash_size(alg) };
@@ -18,13 +41,10 @@ enum bs_err eventlog_replay_begin(uint16_t alg, uint8_t locality, struct eventlo
 
 enum bs_err eventlog_replay_extend(struct eventlog_replay *replay, uint32_t pcr, struct bs_span digest)
 {
-    uint8_t joined[2 * CRYPTO_HASH_MAX];
     if (pcr >= EVENTLOG_PCRS || digest.size != replay->size)
         return BS_ERR_INPUT;
-    memcpy(joined, replay->values[pcr], replay->size);
-    memcpy(joined + replay->size, digest.data, replay->size);
     replay->mask |= UINT32_C(1) << pcr;
-    return crypto_hash(replay->alg, BS_SPAN(joined, 2 * replay->size), replay->values[pcr]);
+    return eventlog_extend(replay->alg, digest, replay->values[pcr]);
 }
 
 enum bs_err eventlog_replay(const struct eventlog *log, uint16_t alg, struct eventlog_replay *ret_replay)
@@ -48,5 +68,5 @@ void eventlog_replay_quoted(const struct eventlog_replay *replay, uint32_t pcr, 
     if (replay->mask >> pcr & 1)
         memcpy(ret_value, replay->values[pcr], replay->size);
     else
-        memset(ret_value, pcr >= DYNAMIC_PCR_FIRST && pcr <= DYNAMIC_PCR_LAST ? 0xff : 0, replay->size);
+        memset(ret_value, reset_byte(pcr), replay->size);
 }

@@ -5,38 +5,18 @@
 #include "server/verify_log.h"
 
 #include "bootseal/cap.h"
+#include "bootseal/phase.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define FIRMWARE_PCRS ((1u << VERIFY_FIRMWARE_PCRS) - 1)
 
-/* TPM2_Startup sets these to ones, a dynamic launch to zeros (PFP 1.06 §3.3.4, table 1). */
-#define DYNAMIC_PCR_FIRST 17
-#define DYNAMIC_PCR_LAST 22
-
 /* The kernel's list of what it measures while it runs (IMA) is in no log that is read here. */
 #define IMA_PCR 10
 
-/* What systemd-pcrphase(8) measures when an initrd begins, behind everything that the firmware has a log of. */
-#define PHASE_PCR 11
-#define PHASE_INITRD "enter-initrd"
-
 /* So often may one boot have been capped and the server still says the right thing. */
 #define CAPS_MAX 16
-
-static bool is_all(struct bs_span value, uint8_t byte)
-{
-    for (size_t i = 0; i < value.size; i++)
-        if (value.data[i] != byte)
-            return false;
-    return true;
-}
-
-static bool is_reset(uint32_t pcr, struct bs_span value)
-{
-    return is_all(value, pcr >= DYNAMIC_PCR_FIRST && pcr <= DYNAMIC_PCR_LAST ? 0xff : 0);
-}
 
 static enum bs_err refuse_capped(struct refusal *refusal, uint32_t pcr)
 {
@@ -108,7 +88,7 @@ enum bs_err verify_measured(const struct config *config, const struct message_pc
         return BS_OK;
     /* Measured firmware leaves a separator in each of them at least (PFP §3.3.4), so that one untouched is too many. */
     for (unsigned pcr = 0; pcr < MESSAGE_PCRS; pcr++)
-        if ((pcrs->mask & FIRMWARE_PCRS & (1u << pcr)) && is_reset(pcr, pcrs->values[pcr]))
+        if ((pcrs->mask & FIRMWARE_PCRS & (1u << pcr)) && eventlog_is_reset(pcr, pcrs->values[pcr]))
             return refuse(
                 refusal, BS_REASON_UNMEASURED,
                 "no firmware measured this boot: PCR %u is at its reset value; switch the TPM on in the firmware setup",
@@ -121,9 +101,9 @@ static bool is_in_initrd(const struct message_pcrs *pcrs, const struct verify_lo
 {
     uint8_t digest[CRYPTO_HASH_MAX];
     struct eventlog_replay replay = logs->replay;
-    return !logs->has_userspace && crypto_hash(pcrs->bank, bs_span_of_string(PHASE_INITRD), digest) == BS_OK &&
-           eventlog_replay_extend(&replay, PHASE_PCR, BS_SPAN(digest, replay.size)) == BS_OK &&
-           bs_span_equal(pcrs->values[PHASE_PCR], BS_SPAN(replay.values[PHASE_PCR], replay.size));
+    return !logs->has_userspace && crypto_hash(pcrs->bank, bs_span_of_string(BS_PHASE_INITRD), digest) == BS_OK &&
+           eventlog_replay_extend(&replay, BS_PHASE_PCR, BS_SPAN(digest, replay.size)) == BS_OK &&
+           bs_span_equal(pcrs->values[BS_PHASE_PCR], BS_SPAN(replay.values[BS_PHASE_PCR], replay.size));
 }
 
 /* What is wrong with a PCR; NULL: nothing. */
@@ -132,16 +112,16 @@ static const char *fault_of(const struct message_pcrs *pcrs, const struct verify
     const struct eventlog_replay *replay = &logs->replay;
     struct bs_span value = pcrs->values[pcr];
     if (!(replay->mask & (1u << pcr))) {
-        if (is_reset(pcr, value))
+        if (eventlog_is_reset(pcr, value))
             return NULL;
         return pcr == IMA_PCR ? "the kernel's IMA extends it, and its list is not read; leave it out of measure.pcrs"
                               : "it was extended, but no log has an event for it";
     }
     if (bs_span_equal(value, BS_SPAN(replay->values[pcr], replay->size)) ||
-        (pcr == PHASE_PCR && is_in_initrd(pcrs, logs)))
+        (pcr == BS_PHASE_PCR && is_in_initrd(pcrs, logs)))
         return NULL;
-    return is_reset(pcr, value) ? "it is at its reset value, and the log has events for it"
-                                : "the events of the log lead to another value";
+    return eventlog_is_reset(pcr, value) ? "it is at its reset value, and the log has events for it"
+                                         : "the events of the log lead to another value";
 }
 
 static enum bs_err refuse_values(const struct verify_logs *logs, uint32_t pcr, struct refusal *refusal)

@@ -109,14 +109,14 @@ static enum bs_err enter_phase(struct adding *a)
     const char *phase = a->prediction->phase;
     if (!phase)
         return BS_OK;
-    if (strcmp(phase, PHASE_INITRD) != 0)
+    if (strcmp(phase, BS_PHASE_INITRD) != 0)
         return operator_fail(a->call, BS_ERR_INPUT,
-                             "%.32s is no phase in which a device asks: it is " PHASE_INITRD
+                             "%.32s is no phase in which a device asks: it is " BS_PHASE_INITRD
                              " where systemd runs in the initrd, and none elsewhere",
                              phase);
-    if (!(a->boot.mask >> PHASE_PCR & 1))
+    if (!(a->boot.mask >> BS_PHASE_PCR & 1))
         return operator_fail(a->call, BS_ERR_INPUT,
-                             "a phase is measured into PCR %d, which is not quoted; leave it out", PHASE_PCR);
+                             "a phase is measured into PCR %d, which is not quoted; leave it out", BS_PHASE_PCR);
     return phase_enter(&a->boot);
 }
 

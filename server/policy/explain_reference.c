@@ -1,5 +1,6 @@
 #include "server/policy/explain.h"
-#include "server/policy/phase.h"
+
+#include "bootseal/phase.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,8 +42,8 @@ static const struct boot_diff_row *most_telling(const struct boot_diff *diff, co
 /* A boot as foretold but for the word of systemd: in its log, or, where it keeps none, in the value alone. */
 static bool is_phase(const struct boot_diff *diff, const struct boot_diff_row *row)
 {
-    return diff->total == 1 && row->pcr == PHASE_PCR && !row->expected.is_there &&
-           (!row->found.is_there || (row->found.is_userspace && strcmp(row->found.words, PHASE_INITRD) == 0));
+    return diff->total == 1 && row->pcr == BS_PHASE_PCR && !row->expected.is_there &&
+           (!row->found.is_there || (row->found.is_userspace && strcmp(row->found.words, BS_PHASE_INITRD) == 0));
 }
 
 const char *explain_change(const struct boot_diff_row *row)
@@ -72,7 +73,7 @@ static void fill(const struct boot_diff *diff, struct policy_verdict *verdict)
     const struct boot_diff_row *first = most_telling(diff, &advice);
     if (is_phase(diff, first))
         advice =
-            "If systemd runs in the initrd of this image, foretell it so: bootsealctl reference add --phase=" PHASE_INITRD
+            "If systemd runs in the initrd of this image, foretell it so: bootsealctl reference add --phase=" BS_PHASE_INITRD
             "; or approve this boot with bootsealctl device approve --learn.";
     copy(verdict->advice, sizeof(verdict->advice), advice);
     copy(verdict->text, sizeof(verdict->text), explain_change(first));

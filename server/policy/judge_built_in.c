@@ -1,6 +1,6 @@
 /* What every firmware measures and no policy has to name: separators, and sentences about its own course. By their digests alone. */
+#include "bootseal/phase.h"
 #include "server/policy/judge.h"
-#include "server/policy/phase.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +36,7 @@ enum bs_err judge_know(struct judge *judge)
     if (err == BS_OK)
         err = know(judge, JUDGE_ONES, BS_SPAN(separators[1], 4));
     if (err == BS_OK)
-        err = know(judge, JUDGE_PHASE, bs_span_of_string(PHASE_INITRD));
+        err = know(judge, JUDGE_PHASE, bs_span_of_string(BS_PHASE_INITRD));
     for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]) && err == BS_OK; i++)
         err = know(judge, sentences[i].known, bs_span_of_string(sentences[i].words));
     for (uint8_t value = 0; value < 3 && err == BS_OK; value++)
@@ -103,7 +103,7 @@ static void take_separator(struct judge *judge, uint32_t pcr)
 static void take_phase(struct judge *judge)
 {
     struct judge_event *last = NULL;
-    for (struct judge_event *e = NULL; (e = judge_next_any(judge, e, PHASE_PCR));)
+    for (struct judge_event *e = NULL; (e = judge_next_any(judge, e, BS_PHASE_PCR));)
         last = e;
     if (last && judge_is_known(judge, last->digest, JUDGE_PHASE))
         judge_take(last, JUDGE_BUILT_IN);

@@ -1,24 +1,11 @@
 /* Before any rule: the selection is what the policy needs, and the logs lead to the values. The events of the PCRs are put into a list. */
+#include "bootseal/phase.h"
 #include "server/policy/digest_list.h"
 #include "server/policy/judge.h"
-#include "server/policy/phase.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* TPM2_Startup sets these to ones (PFP 1.06 §3.3.4, table 1). */
-#define DYNAMIC_PCR_FIRST 17
-#define DYNAMIC_PCR_LAST 22
-
-static bool is_reset(uint32_t pcr, const uint8_t *value, size_t size)
-{
-    uint8_t byte = pcr >= DYNAMIC_PCR_FIRST && pcr <= DYNAMIC_PCR_LAST ? 0xff : 0;
-    for (size_t i = 0; i < size; i++)
-        if (value[i] != byte)
-            return false;
-    return true;
-}
 
 static void refuse_pcr(struct judge *judge, enum judge_rule rule, const char *path, unsigned pcr, const char *text,
                        const char *advice)
@@ -63,7 +50,7 @@ static void check_selection(struct judge *judge)
     if (missing)
         refuse_missing(judge, missing);
     for (unsigned pcr = 0; pcr < POLICY_PCRS; pcr++) {
-        bool is_cap = pcr == judge->subject->cap_pcr && is_reset(pcr, boot->pcrs[pcr], judge->size);
+        bool is_cap = pcr == judge->subject->cap_pcr && eventlog_is_reset(pcr, BS_SPAN(boot->pcrs[pcr], judge->size));
         if ((boot->mask & ~named & JUDGE_BIT(pcr)) && !is_cap)
             refuse_pcr(judge, JUDGE_PCRS, "pcrs", pcr, "the policy says nothing about a PCR that was quoted",
                        "Put the PCR into pcrs.events, pcrs.whole or pcrs.ignore.");
@@ -130,10 +117,10 @@ bool judge_is_in_initrd(const struct policy_boot *boot, const struct eventlog_re
 {
     struct eventlog_replay longer = *replay;
     uint8_t digest[CRYPTO_HASH_MAX];
-    return boot->userspace_log.size == 0 && (replay->mask & JUDGE_BIT(PHASE_PCR)) &&
-           crypto_hash(replay->alg, bs_span_of_string(PHASE_INITRD), digest) == BS_OK &&
-           eventlog_replay_extend(&longer, PHASE_PCR, BS_SPAN(digest, replay->size)) == BS_OK &&
-           memcmp(boot->pcrs[PHASE_PCR], longer.values[PHASE_PCR], replay->size) == 0;
+    return boot->userspace_log.size == 0 && (replay->mask & JUDGE_BIT(BS_PHASE_PCR)) &&
+           crypto_hash(replay->alg, bs_span_of_string(BS_PHASE_INITRD), digest) == BS_OK &&
+           eventlog_replay_extend(&longer, BS_PHASE_PCR, BS_SPAN(digest, replay->size)) == BS_OK &&
+           memcmp(boot->pcrs[BS_PHASE_PCR], longer.values[BS_PHASE_PCR], replay->size) == 0;
 }
 
 static void check_values(struct judge *judge)
@@ -148,9 +135,9 @@ static void check_values(struct judge *judge)
         const uint8_t *quoted = boot->pcrs[pcr];
         bool has_events = judge->replay.mask & JUDGE_BIT(pcr);
         if (has_events ? memcmp(quoted, judge->replay.values[pcr], judge->size) == 0
-                       : is_reset(pcr, quoted, judge->size))
+                       : eventlog_is_reset(pcr, BS_SPAN(quoted, judge->size)))
             continue;
-        if (pcr == PHASE_PCR && judge_is_in_initrd(boot, &judge->replay))
+        if (pcr == BS_PHASE_PCR && judge_is_in_initrd(boot, &judge->replay))
             judge->has_phase = true;
         else
             refuse_pcr(judge, JUDGE_LOG, "pcrs", pcr,
@@ -189,11 +176,11 @@ static void list_records(struct judge *judge)
             if (record.has_pcr && (judge->policy->events & JUDGE_BIT(record.pcr)))
                 add_record(judge, record.index, record.pcr, userlog_digest(&record, judge->bank),
                            userlog_text(&record));
-    if (!judge->has_phase || !(judge->policy->events & JUDGE_BIT(PHASE_PCR)))
+    if (!judge->has_phase || !(judge->policy->events & JUDGE_BIT(BS_PHASE_PCR)))
         return;
-    judge->err = crypto_hash(judge->bank, bs_span_of_string(PHASE_INITRD), digest);
+    judge->err = crypto_hash(judge->bank, bs_span_of_string(BS_PHASE_INITRD), digest);
     if (judge->err == BS_OK)
-        add_record(judge, 0, PHASE_PCR, BS_SPAN(digest, judge->size), bs_span_of_string(PHASE_INITRD));
+        add_record(judge, 0, BS_PHASE_PCR, BS_SPAN(digest, judge->size), bs_span_of_string(BS_PHASE_INITRD));
 }
 
 static bool list_events(struct judge *judge)

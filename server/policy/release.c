@@ -2,9 +2,9 @@
  * A release: a reference whose events in PCRs 4, 9 and 11 are all in the boot, in their order. What every firmware measures is none of them,
  * so a reference that has nothing else there is no release: it would fit every boot.
  */
+#include "bootseal/phase.h"
 #include "server/policy/digest_list.h"
 #include "server/policy/judge.h"
-#include "server/policy/phase.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,7 +65,7 @@ static bool is_sound(struct attempt *attempt, const struct policy_boot *boot, st
         refuse(attempt, "the release %s has no event log", attempt->name);
     for (uint32_t pcr = 0; pcr < POLICY_PCRS && !attempt->is_refused; pcr++)
         if ((pcrs & JUDGE_BIT(pcr)) && memcmp(replay.values[pcr], boot->pcrs[pcr], judge->size) != 0 &&
-            (pcr != PHASE_PCR || !judge_is_in_initrd(boot, &replay)))
+            (pcr != BS_PHASE_PCR || !judge_is_in_initrd(boot, &replay)))
             refuse(attempt, "the log of the release %s does not lead to its PCR %u", attempt->name, pcr);
     return !attempt->is_refused;
 }

@@ -55,6 +55,20 @@ static void a_confirmation_on_another_connection(struct scene *s)
     confirm(s, &s->tpm, serial);
 }
 
+/* What `tpm` would send, with the key that the server keeps for its newest bundle, on the connection of `s`. */
+static void confirm_here(struct scene *s, const struct softtpm *tpm, uint64_t serial)
+{
+    struct store_bundle row;
+    uint8_t mac[32];
+    struct message_confirm message = { .device = BS_SPAN(tpm->id, 32), .serial = serial, .mac = BS_SPAN(mac, 32) };
+    MUST(store_bundle_get(s->lab->server->store, tpm->id, &row));
+    MUST(message_confirm_mac(BS_SPAN(row.confirm_key, 32), BS_SPAN(s->talk.channel, 32), &message, mac));
+    bs_buf_reset(&s->talk.body);
+    MUST(message_confirm_encode(&message, &s->talk.body));
+    talk_send_confirm(&s->talk);
+    scene_note(s);
+}
+
 /* By the right key and for the right serial, over the connection of a device that was approved, too. */
 static void a_confirmation_of_another_device(struct scene *s)
 {
@@ -72,15 +86,7 @@ static void a_confirmation_of_another_device(struct scene *s)
     /* Serials are equal now: one contact more of each. */
     serial = approve(s, &s->tpm);
     other = approve(&second, &s->other);
-    struct store_bundle row;
-    uint8_t mac[32];
-    struct message_confirm message = { .device = BS_SPAN(s->other.id, 32), .serial = other, .mac = BS_SPAN(mac, 32) };
-    MUST(store_bundle_get(s->lab->server->store, s->other.id, &row));
-    MUST(message_confirm_mac(BS_SPAN(row.confirm_key, 32), BS_SPAN(s->talk.channel, 32), &message, mac));
-    bs_buf_reset(&s->talk.body);
-    MUST(message_confirm_encode(&message, &s->talk.body));
-    talk_send_confirm(&s->talk);
-    scene_note(s);
+    confirm_here(s, &s->other, other);
     talk_close(&second.talk);
     assert_int_equal(serial, other);
 }
@@ -89,18 +95,10 @@ static void a_confirmation_of_another_device(struct scene *s)
 static void a_confirmation_of_what_another_connection_got(struct scene *s)
 {
     struct scene second = *s;
-    struct store_bundle row;
-    uint8_t mac[32];
     (void)approve(s, &s->tpm);
     talk_open(s->lab, &second.talk);
     uint64_t serial = approve(&second, &s->tpm);
-    struct message_confirm message = { .device = BS_SPAN(s->tpm.id, 32), .serial = serial, .mac = BS_SPAN(mac, 32) };
-    MUST(store_bundle_get(s->lab->server->store, s->tpm.id, &row));
-    MUST(message_confirm_mac(BS_SPAN(row.confirm_key, 32), BS_SPAN(s->talk.channel, 32), &message, mac));
-    bs_buf_reset(&s->talk.body);
-    MUST(message_confirm_encode(&message, &s->talk.body));
-    talk_send_confirm(&s->talk);
-    scene_note(s);
+    confirm_here(s, &s->tpm, serial);
     talk_close(&second.talk);
 }
 

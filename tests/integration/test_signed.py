@@ -158,13 +158,19 @@ def booted(image_log):
     return out
 
 
-def test_a_literal_vault_is_foretold_from_what_it_is_sealed_to(new_device, server, tmp_path):
+def device_without_pcr_4(new_device, server):
+    """A device of a server that demands PCRs which an image decides wholly."""
     server.stop()
     conf = server.folder / "bootseald.conf"
     conf.write_text(re.sub(r"\bpcrs = \[[^]]*\]", "pcrs = [0, 2, 7, 9, 11]", conf.read_text()))
     server.start()
     device = new_device("a")
     device.settings["pcrs"] = "0, 2, 7, 9, 11"
+    return device
+
+
+def test_a_literal_vault_is_foretold_from_what_it_is_sealed_to(new_device, server, tmp_path):
+    device = device_without_pcr_4(new_device, server)
     device.log = booted(V1)
     lab.enroll(device, server)
     image, other = tmp_path / "uki.efi", tmp_path / "other.efi"
@@ -180,12 +186,7 @@ def test_a_literal_vault_is_foretold_from_what_it_is_sealed_to(new_device, serve
 
 
 def test_systemd_in_the_initrd_is_another_boot_and_is_foretold(new_device, server, tmp_path):
-    server.stop()
-    conf = server.folder / "bootseald.conf"
-    conf.write_text(re.sub(r"\bpcrs = \[[^]]*\]", "pcrs = [0, 2, 7, 9, 11]", conf.read_text()))
-    server.start()
-    device = new_device("a")
-    device.settings["pcrs"] = "0, 2, 7, 9, 11"
+    device = device_without_pcr_4(new_device, server)
     image, machine = tmp_path / "uki.efi", tmp_path / "firmware.log"
     image.write_bytes(tinyuki.uki())
     machine.write_bytes(V1)
