@@ -196,6 +196,12 @@ static void the_firmwares_events_are_extended_once(void **state)
     assert_err(bootlog_open(bs_buf_span(&firmware), &whole, &log, why), BS_ERR_INPUT);
     assert_string_equal(why,
                         "the userspace's log repeats the firmware's events: give it alone, it is of the whole boot");
+    /* Also by a program that knows no more, as the agent. */
+    const struct eventlog_more *more = eventlog_more;
+    eventlog_more = NULL;
+    enum bs_err err = bootlog_open(bs_buf_span(&firmware), &whole, &log, why);
+    eventlog_more = more;
+    assert_err(err, BS_ERR_INPUT);
 }
 
 static void a_register_of_a_confidential_machine_is_named(void **state)
