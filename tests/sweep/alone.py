@@ -9,6 +9,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WAITED_FOR = (*ENDS, signal.SIGCHLD)
 INTERRUPTED = 130  # exit code, as of a shell
 
 
@@ -16,17 +17,18 @@ def run_alone(function, *arguments):
     """
     The exit code that it returns. A signal ends it in order, as Ctrl-C does. Processes whose parents have ended become children of
     this one, so that in the end all are found and killed; should this one be killed, the function is told to end.
+    The last that a program does: from its end on no signal disturbs the exit code.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
     worker = multiprocessing.get_context("fork").Process(target=_work, args=(os.getpid(), function, arguments))
     worker.start()
-    before = {number: signal.signal(number, lambda *_: worker.terminate()) for number in ENDS}
     try:
-        worker.join()
+        while worker.is_alive():
+            if signal.sigwait(WAITED_FOR) in ENDS:
+                worker.terminate()
     finally:
         _kill_children()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return worker.exitcode if worker.exitcode >= 0 else 128 - worker.exitcode
 
 
@@ -35,6 +37,7 @@ def _work(parent, function, arguments):
         signal.signal(number, _interrupt)
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_FOR)
         if os.getppid() == parent:
             sys.exit(function(*arguments))
     except KeyboardInterrupt:
@@ -45,8 +48,12 @@ def _work(parent, function, arguments):
 def _interrupt(*_):
     """The first signal; putting everything in order is not disturbed by another."""
     for number in ENDS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _nothing)  # not SIG_IGN: Python complains of a signal that came just before
     raise KeyboardInterrupt
+
+
+def _nothing(*_):
+    """A signal that is one too many."""
 
 
 def _prctl(option, value):
