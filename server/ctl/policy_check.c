@@ -1,6 +1,7 @@
 #include "server/ctl/policy_check.h"
 
 #include "bootseal/exit.h"
+#include "core/eventlog.h"
 #include "core/file.h"
 #include "server/admin/document.h"
 #include "server/ctl/references.h"
@@ -47,11 +48,25 @@ static int read_evidence(const char *path, struct evidence_file *file)
     return err == BS_OK ? 0 : fail(BS_EXIT_INPUT, "%s: %s", path, fault.text[0] ? fault.text : bs_err_name(err));
 }
 
-/* A device would quote what its server asks for; of a log by itself nobody knows: it is what the policy names. */
-static void select_pcrs(const struct policy_file *policy, struct evidence_file *file)
+/*
+ * A device would quote what its server asks for; of a log by itself nobody knows: it is what the policy names. A PCR without an event has then
+ * what a reset leaves there.
+ */
+static enum bs_err select_pcrs(const struct policy_file *policy, struct evidence_file *file)
 {
-    if (!file->is_quoted)
-        file->boot.mask = policy->events | policy->whole | (policy->ignore & file->boot.mask);
+    struct store_boot *boot = &file->boot;
+    const uint32_t told = boot->mask;
+    struct eventlog_replay nothing;
+    if (file->is_quoted)
+        return BS_OK;
+    enum bs_err err = eventlog_replay_begin(boot->bank, 0, &nothing);
+    if (err != BS_OK)
+        return err;
+    boot->mask = policy->events | policy->whole | (policy->ignore & told);
+    for (uint32_t pcr = 0; pcr < EVENTLOG_PCRS; pcr++)
+        if (!(told >> pcr & 1))
+            eventlog_replay_quoted(&nothing, pcr, boot->pcrs[pcr]);
+    return BS_OK;
 }
 
 static enum bs_err explain(const struct policy_file *policy, const struct policy_subject *subject,
@@ -131,12 +146,14 @@ static enum bs_err judge(const struct policy_file *policy, struct evidence_file 
 {
     BS_SCOPED_BUF struct bs_buf explanation = BS_BUF(EXPLAIN_MAX);
     struct policy_verdict verdict;
-    select_pcrs(policy, file);
+    enum bs_err err = select_pcrs(policy, file);
+    if (err != BS_OK)
+        return err;
     const struct policy_subject subject = { .boot = boot_judge_view(&file->boot),
                                             .cap_pcr = file->cap_pcr,
                                             .tpm_manufacturer = file->manufacturer,
                                             .tpm_firmware = file->firmware_version };
-    enum bs_err err = check_evidence(file, &verdict);
+    err = check_evidence(file, &verdict);
     if (err == BS_OK && verdict.is_good)
         err = policy_judge_boot(policy, &subject, references, &verdict);
     if (err == BS_OK && !verdict.is_good)

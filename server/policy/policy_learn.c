@@ -155,12 +155,6 @@ static void read_boot(struct learn *learn, const struct policy_subject *subject)
     }
 }
 
-static bool is_reset(const struct policy_boot *boot, uint32_t pcr)
-{
-    static const uint8_t zeros[CRYPTO_HASH_MAX];
-    return memcmp(boot->pcrs[pcr], zeros, crypto_hash_size(boot->bank)) == 0;
-}
-
 static const struct policy_verdict *first_fault(const struct judge *judge)
 {
     for (size_t i = 0; i < JUDGE_RULES; i++)
@@ -264,7 +258,9 @@ static enum bs_err learn_boot(struct learn *learn, const char *name, const struc
                               char why[POLICY_WORDS_SIZE])
 {
     const struct policy_boot *boot = &subject->boot;
-    bool is_capless = subject->cap_pcr < POLICY_PCRS && is_reset(boot, subject->cap_pcr);
+    bool is_capless =
+        subject->cap_pcr < POLICY_PCRS &&
+        eventlog_is_reset(subject->cap_pcr, BS_SPAN(boot->pcrs[subject->cap_pcr], crypto_hash_size(boot->bank)));
     learn->policy.ignore = boot->mask & POLICY_FREE_PCRS;
     learn->policy.events = boot->mask & ~POLICY_FREE_PCRS & ~(is_capless ? JUDGE_BIT(subject->cap_pcr) : 0);
     enum bs_err err = learn_rules(learn, name, subject, why);

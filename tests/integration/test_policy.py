@@ -3,9 +3,11 @@
 import hashlib
 import json
 import sqlite3
+import subprocess
 
 import pytest
 
+import bootlogs
 import lab
 import tinyuki
 
@@ -182,6 +184,24 @@ def test_check_needs_no_server_and_says_what_is_wrong_with_a_file(server, tmp_pa
     write(references, "wrong.json", "{}")
     done = server.ctl(*ctl, policy, f"--evidence={vectors}/kernel.json", f"--references={references}", check=False)
     assert done.returncode == 4 and "wrong.json" in done.stderr and "format is missing" in done.stderr
+
+
+def test_a_log_by_itself_leaves_a_pcr_without_events_as_a_reset_does(tmp_path):
+    """Ones in 17 to 22, zeros elsewhere; events of a dynamic launch begin with zeros."""
+    launched = bootlogs.measured((lab.LOGS / "ovmf-uki-cloud.bin").read_bytes(), 18, 0x402, b"launch")
+    started = dict(line.split() for line in (lab.LOGS / "ovmf-uki-cloud.pcrs.sha256").read_text().splitlines())["4"]
+    extended = hashlib.sha256(bytes(32) + hashlib.sha256(b"launch").digest()).hexdigest()
+    values = {4: started, 15: 32 * "00", 17: 32 * "ff", 18: extended, 22: 32 * "ff"}
+    (tmp_path / "log").write_bytes(launched)
+    for wrong in (None, 15, 17, 18):
+        groups = ", ".join('{ pcr = %d; digests = ["sha256:%s"]; }' % (pcr, 32 * "01" if pcr == wrong else value)
+                           for pcr, value in values.items())
+        policy = write(tmp_path, "p.conf", f'name = "p"; pcrs: {{ whole = {list(values)}; }}; values = ({groups});')
+        done = subprocess.run([lab.BUILD / "bootsealctl", "--json", "policy", "check", policy, f"--evidence={tmp_path}/log"],
+                              capture_output=True, text=True, check=False)
+        said = json.loads(done.stdout)
+        assert done.returncode == (20 if wrong else 0) and said["good"] is (wrong is None), (wrong, done)
+        assert not wrong or f" PCR {wrong} " in " ".join(said["explanation"].split()), said
 
 
 def test_check_refuses_what_the_server_refuses_before_any_policy(server, tmp_path):

@@ -156,6 +156,26 @@ static void events_that_are_like_a_rule_s_are_measured(void **state)
     bs_buf_free(&cert.der);
 }
 
+/* Ones are what a reset leaves in PCR 17, so that nothing was measured there, cap or not. */
+static void a_pcr_as_a_reset_left_it_is_of_no_cap(void **state)
+{
+    (void)state;
+    struct scene scene = { .subject.cap_pcr = 17 };
+    struct scene_boot boot = SCENE_BOOT;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(1000000), other = BS_BUF(1000000);
+    scene_read("ovmf-uki-cloud", &boot);
+    boot.mask |= UINT32_C(1) << 17;
+    memset(boot.pcrs[17], 0xff, 32);
+    learn(&scene, &boot, &text);
+    assert_null(strstr((const char *)text.data, ", 17];"));
+    assert_good(&scene, &boot, (const char *)text.data);
+    scene.subject.cap_pcr = 12;
+    learn(&scene, &boot, &other);
+    assert_non_null(strstr((const char *)other.data, ", 17];")); /* no event may come to it */
+    assert_good(&scene, &boot, (const char *)other.data);
+    scene_boot_free(&boot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_boot_that_its_log_does_not_explain_teaches_nothing),
         cmocka_unit_test(where_nothing_was_started_the_value_is_taken),
         cmocka_unit_test(events_that_are_like_a_rule_s_are_measured),
+        cmocka_unit_test(a_pcr_as_a_reset_left_it_is_of_no_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
