@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import bootlogs
 import eventlog
 import lab
 import tinyuki
@@ -158,14 +159,15 @@ def booted(image_log):
     return out
 
 
-def device_without_pcr_4(new_device, server):
-    """A device of a server that demands PCRs which an image decides wholly."""
+def device_without_pcr_4(new_device, server, more=""):
+    """A device of a server that demands PCRs which an image decides wholly, and of `more`."""
+    pcrs = "0, 2, 7, 9, 11" + more
     server.stop()
     conf = server.folder / "bootseald.conf"
-    conf.write_text(re.sub(r"\bpcrs = \[[^]]*\]", "pcrs = [0, 2, 7, 9, 11]", conf.read_text()))
+    conf.write_text(re.sub(r"\bpcrs = \[[^]]*\]", f"pcrs = [{pcrs}]", conf.read_text()))
     server.start()
     device = new_device("a")
-    device.settings["pcrs"] = "0, 2, 7, 9, 11"
+    device.settings["pcrs"] = pcrs
     return device
 
 
@@ -202,6 +204,33 @@ def test_systemd_in_the_initrd_is_another_boot_and_is_foretold(new_device, serve
     server.ctl("reference", "add", "1.0-systemd", *foretell, "--phase=enter-initrd")
     assert boot.end() == 0, boot.console.text
     assert predict(device, image) == (0, {}, "enter-initrd")
+
+
+def test_pcrs_of_a_dynamic_launch_are_foretold(new_device, server, tmp_path):
+    """They begin with zeros where the log has events of them, and are ones, as the TPM resets them, where it has none."""
+    device = device_without_pcr_4(new_device, server, ", 17")
+    image, machine = tmp_path / "uki.efi", tmp_path / "firmware.log"
+    image.write_bytes(tinyuki.uki())
+    foretell = (f"--uki={image}", f"--firmware={machine}", "--profile=demo")
+    machine.write_bytes(V1)
+    number = server.json("reference", "add", "0.9", *foretell)["id"]
+    assert json.loads(server.ctl("reference", "evidence", number))["pcrs"]["17"] == 32 * "ff"
+    machine.write_bytes(bootlogs.measured(V1, 17, 0x402, b"launch"))
+    server.ctl("reference", "add", "1.0", *foretell)
+
+    device.power_on(booted(V1))
+    assert device.tpm.read_pcr(17) == 32 * b"\xff"
+    device.tpm.launch(b"launch")
+    (device.root / "eventlog").write_bytes(bootlogs.measured(device.log, 17, 0x402, b"launch"))
+    boot = device.start()
+    name = boot.wait_for("bootsealctl device approve ([0-9a-f]{64})").group(1)
+    server.ctl("device", "approve", name, "--profile=demo")
+    assert boot.end() == 0, boot.console.text
+    assert predict(device, image) == (0, {}, None)
+    (device.root / "eventlog").write_bytes(device.log)
+    assert predict(device, image)[0] == 20
+    shown = subprocess.run(device.command("predict", image), capture_output=True, text=True, check=False).stdout
+    assert f"PCR 17 {32 * 'ff'}\n" in shown and f"PCR 2  {device.tpm.read_pcr(2).hex()}\n" in shown, shown
 
 
 @pytest.fixture
