@@ -5,7 +5,7 @@
 #include "server/verify_log.h"
 
 #include "bootseal/cap.h"
-#include "bootseal/phase.h"
+#include "server/policy/phase.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,16 +96,6 @@ enum bs_err verify_measured(const struct config *config, const struct message_pc
     return BS_OK;
 }
 
-/* Older systemd keeps no log: its first phase needs none. Where there is a log, it has to be in it. */
-static bool is_in_initrd(const struct message_pcrs *pcrs, const struct verify_logs *logs)
-{
-    uint8_t digest[CRYPTO_HASH_MAX];
-    struct eventlog_replay replay = logs->replay;
-    return !logs->has_userspace && crypto_hash(pcrs->bank, bs_span_of_string(BS_PHASE_INITRD), digest) == BS_OK &&
-           eventlog_replay_extend(&replay, BS_PHASE_PCR, BS_SPAN(digest, replay.size)) == BS_OK &&
-           bs_span_equal(pcrs->values[BS_PHASE_PCR], BS_SPAN(replay.values[BS_PHASE_PCR], replay.size));
-}
-
 /* What is wrong with a PCR; NULL: nothing. */
 static const char *fault_of(const struct message_pcrs *pcrs, const struct verify_logs *logs, uint32_t pcr)
 {
@@ -118,7 +108,7 @@ static const char *fault_of(const struct message_pcrs *pcrs, const struct verify
                               : "it was extended, but no log has an event for it";
     }
     if (bs_span_equal(value, BS_SPAN(replay->values[pcr], replay->size)) ||
-        (pcr == BS_PHASE_PCR && is_in_initrd(pcrs, logs)))
+        (pcr == BS_PHASE_PCR && !logs->has_userspace && phase_is_entered(replay, value)))
         return NULL;
     return eventlog_is_reset(pcr, value) ? "it is at its reset value, and the log has events for it"
                                          : "the events of the log lead to another value";

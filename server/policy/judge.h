@@ -115,10 +115,7 @@ void judge_say(char *ret_text, size_t size, const char *format, ...) __attribute
 /* judge_log.c: selection, log and values; fills `events`. False when it makes no sense to go on. */
 bool judge_read(struct judge *judge);
 
-/*
- * PCR 11 is what the firmware's log leads to and "enter-initrd" behind it: the one measurement that needs no log, for whoever sends none of
- * userspace's was seen to have it.
- */
+/* The boot has no log of userspace, and its PCR 11 "enter-initrd" behind what the firmware's leads to (phase.h). */
 bool judge_is_in_initrd(const struct policy_boot *boot, const struct eventlog_replay *replay);
 
 /* judge_built_in.c: what needs no rule. First the digests of it, and of the variable SecureBoot. */

@@ -1,7 +1,7 @@
 /* Before any rule: the selection is what the policy needs, and the logs lead to the values. The events of the PCRs are put into a list. */
-#include "bootseal/phase.h"
 #include "server/policy/digest_list.h"
 #include "server/policy/judge.h"
+#include "server/policy/phase.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,12 +115,7 @@ static bool open_logs(struct judge *judge)
 
 bool judge_is_in_initrd(const struct policy_boot *boot, const struct eventlog_replay *replay)
 {
-    struct eventlog_replay longer = *replay;
-    uint8_t digest[CRYPTO_HASH_MAX];
-    return boot->userspace_log.size == 0 && (replay->mask & JUDGE_BIT(BS_PHASE_PCR)) &&
-           crypto_hash(replay->alg, bs_span_of_string(BS_PHASE_INITRD), digest) == BS_OK &&
-           eventlog_replay_extend(&longer, BS_PHASE_PCR, BS_SPAN(digest, replay->size)) == BS_OK &&
-           memcmp(boot->pcrs[BS_PHASE_PCR], longer.values[BS_PHASE_PCR], replay->size) == 0;
+    return boot->userspace_log.size == 0 && phase_is_entered(replay, BS_SPAN(boot->pcrs[BS_PHASE_PCR], replay->size));
 }
 
 static void check_values(struct judge *judge)

@@ -1,6 +1,5 @@
 #include "server/policy/phase.h"
 
-#include "core/eventlog.h"
 #include "core/json.h"
 
 /* As systemd writes it (systemd, src/shared/tpm2-event-log.c), with the one bank that counts. */
@@ -33,4 +32,14 @@ enum bs_err phase_enter(struct store_boot *boot)
     if (err == BS_OK)
         err = put_record(boot, digest);
     return err == BS_OK ? eventlog_extend(boot->bank, digest, boot->pcrs[BS_PHASE_PCR]) : err;
+}
+
+bool phase_is_entered(const struct eventlog_replay *firmware, struct bs_span value)
+{
+    struct eventlog_replay longer = *firmware;
+    uint8_t digest[CRYPTO_HASH_MAX];
+    return (firmware->mask & UINT32_C(1) << BS_PHASE_PCR) &&
+           crypto_hash(firmware->alg, bs_span_of_string(BS_PHASE_INITRD), digest) == BS_OK &&
+           eventlog_replay_extend(&longer, BS_PHASE_PCR, BS_SPAN(digest, firmware->size)) == BS_OK &&
+           bs_span_equal(value, BS_SPAN(longer.values[BS_PHASE_PCR], firmware->size));
 }

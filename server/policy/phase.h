@@ -1,8 +1,15 @@
-/* A boot that was foretold without systemd in its initrd, with it (bootseal/phase.h). */
+/* systemd in the initrd (bootseal/phase.h): foretold, and known by the one measurement that needs no log. */
 #pragma once
 
 #include "bootseal/phase.h"
+#include "core/eventlog.h"
 #include "server/store/store.h"
 
 /* The same boot in that phase: PCR 11 extended once more, and a record of the userspace log that says by what. */
 enum bs_err phase_enter(struct store_boot *boot) BS_MUST_USE;
+
+/*
+ * Whether a value of PCR 11 is what the firmware's log leads to, which has events of it, and the word behind. For a boot without a log of
+ * userspace, as older systemd keeps none: where there is one, the word has to be in it.
+ */
+bool phase_is_entered(const struct eventlog_replay *firmware, struct bs_span value);
