@@ -1,4 +1,5 @@
 #include "core/bootlog.h"
+#include "core/eventlog_hash.h"
 #include "core/eventlog_more.h"
 #include "core/eventlog_print.h"
 #include "core/eventlog_say.h"
@@ -69,7 +70,8 @@ static enum bs_err show_bank(const struct bootlog *log, uint16_t alg, struct bs_
     enum bs_err err = bootlog_replay(log, alg, &replay, &missing);
     if (err == BS_ERR_NOT_FOUND)
         return eventlog_print_pcrs(
-            alg, NULL, crypto_hash_size(alg) == 0 ? "this hash is not known here" : "no event has a digest", out);
+            alg, NULL, eventlog_hash_is_computed(alg) ? "no event has a digest" : "this hash is not computed here",
+            out);
     if (err == BS_OK)
         err = eventlog_print_pcrs(alg, &replay, NULL, out);
     if (err == BS_OK && missing.events + missing.records > 0)

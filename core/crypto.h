@@ -31,6 +31,12 @@ enum bs_err crypto_random(void *ret_data, size_t size) BS_MUST_USE;
 /* One shot; `ret_digest` holds crypto_hash_size(alg) bytes. CRYPTO when the algorithm is unknown. */
 enum bs_err crypto_hash(uint16_t alg, struct bs_span data, uint8_t *ret_digest) BS_MUST_USE;
 
+/*
+ * SHA-3 (FIPS 202) with a digest of 32, 48 or 64 bytes; CRYPTO for another size. For event logs alone (core/eventlog_hash.h): it is in none of
+ * the tables above, so that nothing that asks them takes it from a device.
+ */
+enum bs_err crypto_sha3(size_t size, struct bs_span data, uint8_t *ret_digest) BS_MUST_USE;
+
 /* SHA-256 over several pieces in turn. */
 enum bs_err crypto_sha256(const struct bs_span *pieces, size_t count,
                           uint8_t ret_digest[CRYPTO_SHA256_SIZE]) BS_MUST_USE;

@@ -1,5 +1,7 @@
 #include "core/eventlog.h"
 
+#include "core/eventlog_hash.h"
+
 #include <string.h>
 
 #define SHA1_SIZE 20
@@ -35,14 +37,8 @@ static const struct eventlog_bank *find_bank(const struct eventlog *log, uint16_
 /* The size of a digest: the header's, else of an algorithm that firmware measured with and forgot to name there. */
 static size_t digest_size(const struct eventlog *log, uint16_t alg)
 {
-    static const struct eventlog_bank known[] = { { 0x0012, 32 }, { 0x0027, 32 }, { 0x0028, 48 }, { 0x0029, 64 } };
     const struct eventlog_bank *bank = find_bank(log, alg);
-    if (bank)
-        return bank->size;
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (known[i].alg == alg) /* SM3 and SHA-3: TCG Algorithm Registry */
-            return known[i].size;
-    return crypto_hash_size(alg);
+    return bank ? bank->size : eventlog_hash_size(alg);
 }
 
 static const char *take_digests(const struct eventlog *log, struct bs_reader *r, struct eventlog_event *event)
@@ -108,7 +104,7 @@ static const char *take_bank(struct eventlog *log, struct bs_reader *r)
     struct eventlog_bank bank;
     if (!bs_read_le16(r, &bank.alg) || !bs_read_le16(r, &bank.size))
         return "the log's header ends within its table of hashes";
-    size_t known = crypto_hash_size(bank.alg);
+    size_t known = eventlog_hash_size(bank.alg);
     if (bank.size == 0 || bank.size > CRYPTO_HASH_MAX || (known != 0 && known != bank.size))
         return "the log's header gives a hash a size that it does not have";
     if (find_bank(log, bank.alg))

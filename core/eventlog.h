@@ -58,7 +58,7 @@ enum {
 };
 
 struct eventlog_bank {
-    uint16_t alg; /* TPM_ALG_ID; perhaps of a hash that crypto.h does not know */
+    uint16_t alg; /* TPM_ALG_ID; perhaps of a hash that core/eventlog_hash.h does not know */
     uint16_t size;
 };
 
@@ -148,7 +148,7 @@ struct eventlog_replay {
     uint8_t values[EVENTLOG_PCRS][CRYPTO_HASH_MAX];
 };
 
-/* The state after TPM2_Startup at this locality, before any event. NOT_FOUND when the hash is not known here. */
+/* The state after TPM2_Startup at this locality, before any event. NOT_FOUND when the hash cannot be computed (core/eventlog_hash.h). */
 enum bs_err eventlog_replay_begin(uint16_t alg, uint8_t locality, struct eventlog_replay *ret_replay) BS_MUST_USE;
 
 /* One extend (TPM 2.0 Library Part 1 §17.2). INPUT when there is no such PCR, or the digest is of another size. */
@@ -156,7 +156,7 @@ enum bs_err eventlog_replay_extend(struct eventlog_replay *replay, uint32_t pcr,
 
 /*
  * What the PCRs of one bank hold after these events. PCR 0 begins with the startup locality, the others with zeros
- * (17 to 22 too, as after a dynamic launch). NOT_FOUND when the log has no such bank or its hash is not known here,
+ * (17 to 22 too, as after a dynamic launch). NOT_FOUND when the log has no such bank or its hash cannot be computed,
  * INPUT when an event lacks the digest.
  */
 enum bs_err eventlog_replay(const struct eventlog *log, uint16_t alg, struct eventlog_replay *ret_replay) BS_MUST_USE;

@@ -1,3 +1,4 @@
+#include "core/eventlog_hash.h"
 #include "core/eventlog_say.h"
 #include "core/text.h"
 
@@ -293,8 +294,8 @@ static bool is_digest_of_name(const struct eventlog_event *event, struct bs_span
     for (size_t i = 0; i < length; i++)
         ascii[i] = name.data[2 * i];
     uint16_t alg = event->digests[0].alg;
-    return crypto_hash_size(alg) > 0 && crypto_hash(alg, BS_SPAN(ascii, length), digest) == BS_OK &&
-           bs_span_equal(event->digests[0].value, BS_SPAN(digest, crypto_hash_size(alg)));
+    return eventlog_hash(alg, BS_SPAN(ascii, length), digest) == BS_OK &&
+           bs_span_equal(event->digests[0].value, BS_SPAN(digest, eventlog_hash_size(alg)));
 }
 
 /* EV_IPL is whatever a boot loader likes to say: GRUB in ASCII, systemd in UTF-16. */

@@ -1,5 +1,6 @@
 #include "core/eventlog.h"
 #include "core/eventlog_decode.h"
+#include "core/eventlog_hash.h"
 
 #include <string.h>
 
@@ -45,8 +46,8 @@ struct comparing {
 static bool is_digest_of(const struct comparing *c, struct bs_span bytes)
 {
     uint8_t value[CRYPTO_HASH_MAX];
-    return crypto_hash(c->alg, bytes, value) == BS_OK &&
-           bs_span_equal(c->digest, BS_SPAN(value, crypto_hash_size(c->alg)));
+    return eventlog_hash(c->alg, bytes, value) == BS_OK &&
+           bs_span_equal(c->digest, BS_SPAN(value, eventlog_hash_size(c->alg)));
 }
 
 static bool fits(const struct comparing *c, struct bs_span bytes)
@@ -157,7 +158,7 @@ enum eventlog_measured eventlog_measured(const struct eventlog_event *event, uin
 {
     const struct comparing c = { alg, eventlog_digest(event, alg), ret_bytes };
     enum rule rule = rule_of(event->type);
-    if (rule == RULE_OTHER || c.digest.size == 0 || c.digest.size != crypto_hash_size(alg))
+    if (rule == RULE_OTHER || !eventlog_hash_is_computed(alg) || c.digest.size != eventlog_hash_size(alg))
         return EVENTLOG_DATA_NOT_MEASURED;
     if (fits_event(&c, event, &rule))
         return EVENTLOG_DATA_MEASURED;

@@ -1,4 +1,5 @@
 /* Words for events that few machines have: of seldom used types, of dynamic launches, of devices that measure themselves. */
+#include "core/eventlog_hash.h"
 #include "core/eventlog_say.h"
 
 #include <inttypes.h>
@@ -184,8 +185,8 @@ static bool say_separator(struct bs_buf *out, const struct eventlog_event *event
     if (say_longer_separator(out, event))
         return true;
     if (event->digest_count == 0 || bs_span_equal(data, BS_SPAN(failed, sizeof(failed))) ||
-        crypto_hash(event->digests[0].alg, BS_SPAN(failed, sizeof(failed)), digest) != BS_OK ||
-        !bs_span_equal(event->digests[0].value, BS_SPAN(digest, crypto_hash_size(event->digests[0].alg))))
+        eventlog_hash(event->digests[0].alg, BS_SPAN(failed, sizeof(failed)), digest) != BS_OK ||
+        !bs_span_equal(event->digests[0].value, BS_SPAN(digest, eventlog_hash_size(event->digests[0].alg))))
         return false;
     say(out, "separator: the firmware failed to measure: ");
     say_data(out, data);

@@ -1,6 +1,7 @@
 #include "core/eventlog_print.h"
 
 #include "core/eventlog_detail.h"
+#include "core/eventlog_hash.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 struct eventlog_bank_name eventlog_bank_name(uint16_t alg)
 {
     struct eventlog_bank_name name;
-    const char *known = crypto_hash_name(alg);
+    const char *known = eventlog_hash_name(alg);
     if (known)
         snprintf(name.text, sizeof(name.text), "%s", known);
     else
@@ -44,7 +45,7 @@ static bool is_marked(const struct eventlog_event *event, enum eventlog_measured
         return false;
     for (size_t i = 0; i < event->digest_count; i++) {
         uint16_t alg = event->digests[i].alg;
-        if (crypto_hash_size(alg) == 0)
+        if (!eventlog_hash_is_computed(alg))
             continue;
         enum eventlog_measured measured = eventlog_measured(event, alg, NULL);
         known++;

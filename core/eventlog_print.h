@@ -5,7 +5,7 @@
 
 #include "core/json.h"
 
-/* "sha256", and "0x0012" of a hash that is not known here. */
+/* "sha256", and "0x0071" of a hash without a name here. */
 struct eventlog_bank_name {
     char text[16];
 };

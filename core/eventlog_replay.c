@@ -1,4 +1,5 @@
 #include "core/eventlog.h"
+#include "core/eventlog_hash.h"
 
 #include <string.h>
 
@@ -21,17 +22,17 @@ bool eventlog_is_reset(uint32_t pcr, struct bs_span value)
 enum bs_err eventlog_extend(uint16_t alg, struct bs_span digest, uint8_t value[CRYPTO_HASH_MAX])
 {
     uint8_t joined[2 * CRYPTO_HASH_MAX];
-    if (digest.size == 0 || digest.size != crypto_hash_size(alg))
+    if (digest.size == 0 || digest.size != eventlog_hash_size(alg))
         return BS_ERR_INPUT;
     memcpy(joined, value, digest.size);
     memcpy(joined + digest.size, digest.data, digest.size);
-    return crypto_hash(alg, BS_SPAN(joined, 2 * digest.size), value);
+    return eventlog_hash(alg, BS_SPAN(joined, 2 * digest.size), value);
 }
 
 enum bs_err eventlog_replay_begin(uint16_t alg, uint8_t locality, struct eventlog_replay *ret_replay)
 {
-    struct eventlog_replay replay = { .alg = alg, .size = crypto_hash_size(alg) };
-    if (replay.size == 0)
+    struct eventlog_replay replay = { .alg = alg, .size = eventlog_hash_size(alg) };
+    if (!eventlog_hash_is_computed(alg))
         return BS_ERR_NOT_FOUND;
     /* PFP §10.4.5.3: the last byte of PCR 0 begins as the locality of TPM2_Startup. */
     replay.values[0][replay.size - 1] = locality;

@@ -1,5 +1,6 @@
 #include "core/userlog.h"
 
+#include "core/eventlog_hash.h"
 #include "core/json_read.h"
 
 #include <assert.h>
@@ -32,14 +33,12 @@ static uint16_t alg_of(struct bs_span name)
 
     if (name.size >= sizeof(text))
         return 0;
-    for (size_t i = 0; i < name.size; i++)
-        text[i] =
-            (char)(name.data[i] >= 'A' ? name.data[i] | 0x20 : name.data[i]); /* small letters; of others some other */
+    memcpy(text, name.data, name.size);
     text[name.size] = '\0';
     if (bs_parse_u64(text, UINT16_MAX, &number) == BS_OK)
-        return crypto_hash_size((uint16_t)number) > 0 ? (uint16_t)number : 0;
-    const char *behind = strstr(text, "alg"); /* and an underline, whatever it is now */
-    return crypto_hash_by_name(behind && behind[3] != '\0' ? behind + 4 : text);
+        return eventlog_hash_size((uint16_t)number) > 0 ? (uint16_t)number : 0;
+    const char *behind = strcasestr(text, "alg_");
+    return eventlog_hash_by_name(behind ? behind + 4 : text);
 }
 
 /* What a string says, as it stands there, or a number. */
@@ -82,11 +81,12 @@ static const char *read_digest(struct json_reader *r, struct userlog_record *rec
     digest.alg = alg_of(name);
     if (digest.alg == 0)
         return NULL;
-    if (!read_value(hex, &digest) || digest.size != crypto_hash_size(digest.alg))
+    if (!read_value(hex, &digest) || digest.size != eventlog_hash_size(digest.alg))
         return "a digest of the record has not the size of its hash";
     if (userlog_digest(record, digest.alg).size > 0)
         return "the record has two digests of one hash";
-    /* One of each hash that is known here at most, and there is room for more. */
+    /* One of each hash that has a name here at most. */
+    static_assert(EVENTLOG_BANKS_MAX >= EVENTLOG_HASHES, "room for all of them");
     assert(record->digest_count < EVENTLOG_BANKS_MAX);
     record->digests[record->digest_count++] = digest;
     return NULL;
@@ -380,7 +380,7 @@ enum eventlog_measured userlog_measured(const struct userlog_record *record, uin
 {
     uint8_t value[CRYPTO_HASH_MAX];
     const struct bs_span digest = userlog_digest(record, alg);
-    if (digest.size == 0 || !record->has_text || crypto_hash(alg, userlog_text(record), value) != BS_OK)
+    if (digest.size == 0 || !record->has_text || eventlog_hash(alg, userlog_text(record), value) != BS_OK)
         return EVENTLOG_DATA_NOT_MEASURED;
     if (bs_span_equal(digest, BS_SPAN(value, digest.size)))
         return EVENTLOG_DATA_MEASURED;

@@ -55,7 +55,7 @@ struct userlog_record {
     size_t index; /* from 0 */
     bool has_pcr; /* false: it extended an NV index or nothing at all (EV_NO_ACTION) */
     uint32_t pcr; /* below EVENTLOG_PCRS */
-    struct userlog_digest digests[EVENTLOG_BANKS_MAX]; /* of hashes that are known here */
+    struct userlog_digest digests[EVENTLOG_BANKS_MAX]; /* of hashes that have a name here (core/eventlog_hash.h) */
     size_t digest_count;
     struct bs_span content_type;    /* "systemd", as it stands in the file */
     struct bs_span type;            /* systemd's eventType: "phase", as it stands in the file; empty: not told */

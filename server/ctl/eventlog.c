@@ -2,6 +2,7 @@
 
 #include "bootseal/exit.h"
 #include "core/bootlog.h"
+#include "core/eventlog_hash.h"
 #include "core/eventlog_print.h"
 
 #include <errno.h>
@@ -137,10 +138,13 @@ static int replay_all(const struct bootlog *log)
 static int replay(const struct ctl_eventlog *request, struct files *files)
 {
     struct bootlog log;
-    uint16_t bank = request->bank ? crypto_hash_by_name(request->bank) : 0;
+    uint16_t bank = request->bank ? eventlog_hash_by_name(request->bank) : 0;
 
     if (request->bank && bank == 0) {
-        (void)fprintf(stderr, "bootsealctl: --bank wants sha1, sha256, sha384 or sha512, not %s\n", request->bank);
+        (void)fprintf(
+            stderr,
+            "bootsealctl: --bank wants sha1, sha256, sha384, sha512, sha3_256, sha3_384, sha3_512 or sm3_256, not %s\n",
+            request->bank);
         return BS_EXIT_USAGE;
     }
     int code = open_logs(request, files, &log);

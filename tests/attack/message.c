@@ -153,6 +153,9 @@ EDIT(a_pcr_that_there_is_not, play_statement,
      edit_replace(document, EDIT_PATH(12, 2), BYTES(0xa1, 0x18, 0x18, 0x41, 0), out))
 EDIT(no_pcrs, play_statement, edit_replace(document, EDIT_PATH(12, 2), BYTES(0xa0), out))
 EDIT(an_unknown_bank, play_statement, edit_replace(document, EDIT_PATH(12, 1), BYTES(0x0e), out))
+/* Of as many bytes as SHA-256; logs may have banks of them (core/eventlog_hash.h), and a statement none. */
+EDIT(the_sha3_bank, play_statement, edit_replace(document, EDIT_PATH(12, 1), BYTES(0x18, TPM2_ALG_SHA3_256), out))
+EDIT(the_sm3_bank, play_statement, edit_replace(document, EDIT_PATH(12, 1), BYTES(TPM2_ALG_SM3_256), out))
 EDIT(a_tpm_structure_over_its_limit, play_statement, put_large(document, out, EDIT_PATH(6), BS_TPM_MAX + 1))
 EDIT(a_csr_over_its_limit, play_statement, put_large(document, out, EDIT_PATH(10), BS_CERT_MAX + 1))
 EDIT(a_hash_of_a_log_of_31_bytes, play_statement, put_large(document, out, EDIT_PATH(13), 31))
@@ -293,6 +296,8 @@ static const struct attack attacks[] = {
     MALFORMED(a_pcr_that_there_is_not),
     MALFORMED(no_pcrs),
     MALFORMED(an_unknown_bank),
+    MALFORMED(the_sha3_bank),
+    MALFORMED(the_sm3_bank),
     MALFORMED(a_tpm_structure_over_its_limit),
     MALFORMED(a_csr_over_its_limit),
     ATTACK(a_hash_of_a_log_of_31_bytes, BS_REASON_MALFORMED),

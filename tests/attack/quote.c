@@ -16,6 +16,8 @@ BEND_ATTEST(a_quote_of_no_pcrs, quote, at->masks[0] = 0)
 BEND_ATTEST(a_quote_without_the_caps_pcr, quote, at->masks[0] &= ~(1u << BS_CAP_PCR_DEFAULT))
 BEND_ATTEST(a_quote_of_another_bank, quote, at->banks[0] = CRYPTO_SHA384)
 BEND_ATTEST(a_quote_of_the_sha1_bank, quote, at->banks[0] = CRYPTO_SHA1)
+BEND_ATTEST(a_quote_of_the_sha3_bank, quote, at->banks[0] = TPM2_ALG_SHA3_256)
+BEND_ATTEST(a_quote_of_the_sm3_bank, quote, at->banks[0] = TPM2_ALG_SM3_256)
 BEND_ATTEST(an_empty_selection_of_an_inactive_bank, quote, at->banks[0] = CRYPTO_SHA384; at->masks[0] = 0)
 BEND_ATTEST(a_selection_of_an_inactive_bank_more, quote, at->banks[1] = CRYPTO_SHA384; at->masks[1] = 0)
 BEND_ATTEST(a_selection_more, quote, at->banks[1] = CRYPTO_SHA1; at->masks[1] = 1)
@@ -227,6 +229,8 @@ static const struct attack attacks[] = {
     ATTACK(a_selection_of_pcr_24, BS_REASON_QUOTE_SELECTION),
     ATTACK(a_quote_of_another_bank, BS_REASON_QUOTE_SELECTION),
     ATTACK(a_quote_of_the_sha1_bank, BS_REASON_QUOTE_SELECTION),
+    ATTACK(a_quote_of_the_sha3_bank, BS_REASON_QUOTE_SELECTION),
+    ATTACK(a_quote_of_the_sm3_bank, BS_REASON_QUOTE_SELECTION),
     ATTACK(an_empty_selection_of_an_inactive_bank, BS_REASON_QUOTE_SELECTION),
     ATTACK(a_selection_of_an_inactive_bank_more, BS_REASON_QUOTE_SELECTION),
     ATTACK(a_selection_more, BS_REASON_QUOTE_SELECTION),

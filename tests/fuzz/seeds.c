@@ -280,6 +280,20 @@ static void each_log(struct softtpm *tpm)
     (void)closedir(logs);
 }
 
+/* Of every bank that has a name, as the firmware and as the userspace write it down. */
+static void every_bank(void)
+{
+    static const uint16_t banks[] = {
+        0x04, 20, 0x0b, 32, 0x0c, 48, 0x0d, 64, 0x12, 32, 0x27, 32, 0x28, 48, 0x29, 64, 0
+    };
+    static const uint16_t hashes[] = { 0x04, 0x0b, 0x0c, 0x0d, 0x12, 0x27, 0x28, 0x29, 0 };
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(LOGMAKER_MAX);
+    put_header(&log, banks);
+    put_with_hashes(&log, 0, EVENTLOG_SEPARATOR, hashes, BS_SPAN("\0\0\0\0", 4));
+    put_with_hashes(&log, 23, EVENTLOG_IPL, hashes, bs_span_of_string("grub_cmd: boot"));
+    seed("eventlog", bs_buf_span(&log));
+}
+
 static void generated(void)
 {
     for (uint8_t kind = BS_GENERATED_RANDOM; kind <= BS_GENERATED_SECP256K1; kind++)
@@ -323,6 +337,9 @@ static const char *const texts[][2] = {
       "{ name = \"k\"; kind = \"secret\"; hex = \"00ff\"; },\n{ name = \"d\"; kind = \"generated\"; size = 32; encoding = \"hex\"; },\n"
       "{ name = \"wg\"; kind = \"generate\"; type = \"x25519\"; format = \"wireguard\"; },\n"
       "{ name = \"f\"; kind = \"file\"; text = \"n=${device.label.nic} $${x}\"; } );\n" },
+    { "userlog",
+      "\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha3-256\",\"digest\":\"" DIGEST
+      "\"},{\"hashAlg\":\"TPM_ALG_SM3_256\",\"digest\":\"" DIGEST "\"}],\"content\":{\"string\":\"enter-initrd\"}}\n" },
     { "json",
       "{\"sha256\":[{\"pcrs\":[11],\"pkfp\":\"00\",\"pol\":\"11\",\"sig\":\"AAAA\"}],\"x\":[true,false,null,-1.5e3,\"\\u00e4\"]}" },
 };
@@ -339,6 +356,7 @@ int main(int argc, char **argv)
     structures();
     image("#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####", "quiet", false);
     image("#### LoaderInfo: systemd-stub 257.13-1~deb13u1 ####", "ro quiet", true);
+    every_bank();
     generated();
     small_boots();
     for (size_t i = 0; i < COUNT(texts); i++)

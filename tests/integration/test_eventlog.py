@@ -114,6 +114,48 @@ def test_banks_are_chosen_by_name():
     assert "--bank wants sha1" in ctl("replay", log, "--bank=md5", code=2)[1]
 
 
+def log_of_banks(path, banks):
+    """A log with two events in each PCR, started at locality 3, of banks by their number and name; the values by hashlib."""
+    log = bootlogs.header([(number, hashlib.new(name).digest_size) for number, name in banks.items()])
+    zeros = {number: bytes(hashlib.new(name).digest_size) for number, name in banks.items()}
+    log = eventlog.append(log, 0, eventlog.EV_NO_ACTION, zeros, b"StartupLocality\0\3")
+    values = {name: {pcr: bytes(hashlib.new(name).digest_size - 1) + bytes([3 if pcr == 0 else 0]) for pcr in range(24)}
+              for name in banks.values()}
+    for number in range(48):
+        pcr, data = number % 24, b"event %d" % number
+        digests = {alg: hashlib.new(name, data).digest() for alg, name in banks.items()}
+        log = eventlog.append(log, pcr, 5, digests, data)
+        for alg, name in banks.items():
+            values[name][pcr] = hashlib.new(name, values[name][pcr] + digests[alg]).digest()
+    path.write_bytes(log)
+    return {name: {str(pcr): value.hex() for pcr, value in of.items()} for name, of in values.items()}
+
+
+def test_banks_of_sha3_are_replayed(tmp_path):
+    log = tmp_path / "log"
+    true = log_of_banks(log, {0x0B: "sha256", 0x27: "sha3_256", 0x28: "sha3_384", 0x29: "sha3_512"})
+    assert json.loads(ctl("replay", log, "--json")[0]) == true
+    for words in (["sha3_256"], ["sha3-384"], ["SHA3-512"], ["sha256"]):
+        values = true[words[0].lower().replace("-", "_")]
+        assert ctl("replay", log, f"--bank={words[0]}")[0] == "".join(f"{pcr}\t{value}\n" for pcr, value in values.items())
+    for show in (agent, ctl_show):
+        shown = json.loads(show(log, "--json")[0])
+        assert shown["pcrs"] == true and shown["banks"] == list(true)
+        assert {event["data"] for event in shown["events"][2:]} == {"measured"}
+    true = log_of_banks(log, {0x27: "sha3_256"})
+    assert dict(line.split("\t") for line in ctl("replay", log)[0].splitlines()) == true["sha3_256"]
+    assert "of the sha256 bank, but of: sha3_256" in ctl("replay", log, "--bank=sha256", code=4)[1]
+
+
+def test_a_userspace_log_of_sha3_goes_on_behind_the_firmwares(tmp_path):
+    log, userspace = tmp_path / "log", tmp_path / "tpm2-measure.log"
+    true = log_of_banks(log, {0x27: "sha3_256"})["sha3_256"]
+    userspace.write_text(bootlogs.record(11, "enter-initrd", banks=("sha256", "sha3_256")).replace("sha3_256", "sha3-256"))
+    digest = hashlib.sha3_256(b"enter-initrd").digest()
+    true["11"] = hashlib.sha3_256(bytes.fromhex(true["11"]) + digest).hexdigest()
+    assert json.loads(ctl("replay", log, f"--userspace={userspace}", "--json")[0]) == {"sha3_256": true}
+
+
 def test_userspace_goes_on_where_the_firmware_ended(tmp_path):
     log = lab.LOGS / "ovmf4M-uki-full.bin"
     before = json.loads(ctl("replay", log, "--json")[0])["sha256"]

@@ -1,6 +1,7 @@
 #include "logmaker.h"
 
 #include "core/crypto.h"
+#include "core/eventlog_hash.h"
 #include "core/file.h"
 #include "unit.h"
 
@@ -124,14 +125,13 @@ void put_with_hashes(struct bs_buf *log, uint32_t pcr, uint32_t type, const uint
     put_le32(log, count);
     for (uint32_t i = 0; i < count; i++) {
         uint8_t digest[CRYPTO_HASH_MAX];
-        size_t size = crypto_hash_size(hashes[i]);
         put_le16(log, hashes[i]);
-        if (size == 0) {
+        if (!eventlog_hash_is_computed(hashes[i])) {
             put_fill(log, 0xab, 32);
             continue;
         }
-        assert_ok(crypto_hash(hashes[i], data, digest));
-        put_bytes(log, digest, size);
+        assert_ok(eventlog_hash(hashes[i], data, digest));
+        put_bytes(log, digest, eventlog_hash_size(hashes[i]));
     }
     put_data(log, data);
 }

@@ -31,7 +31,7 @@ void put_userspace_record(struct bs_buf *log, int pcr, struct bs_span measured, 
 /* An event with the sha256 digest of other bytes than its data. */
 void put_measured_as(struct bs_buf *log, uint32_t pcr, uint32_t type, struct bs_span measured, struct bs_span data);
 
-/* One with a digest of its data for each of these hashes, up to a zero; of one that is unknown here 32 bytes 0xab. */
+/* One with a digest of its data for each of these hashes, up to a zero; of one that cannot be computed 32 bytes 0xab. */
 void put_with_hashes(struct bs_buf *log, uint32_t pcr, uint32_t type, const uint16_t *hashes, struct bs_span data);
 
 /* As put_sha1_event(), with the SHA-1 digest of the data. */

@@ -335,7 +335,7 @@ static void the_table_is_for_a_person(void **state)
                                         "        4  8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\n"
                                         "        5  ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\n"
                                         "\n"
-                                        "PCRs of bank 0x0012: this hash is not known here\n");
+                                        "PCRs of bank sm3_256: this hash is not computed here\n");
 }
 
 static void the_json_is_for_a_program(void **state)
@@ -347,7 +347,7 @@ static void the_json_is_for_a_program(void **state)
     assert_ok(bootlog_show_json(&log, &out));
     assert_span_text(
         bs_buf_span(&out),
-        "{\"format\":\"crypto-agile\",\"startup_locality\":0,\"banks\":[\"sha256\",\"0x0012\"],\"events\":["
+        "{\"format\":\"crypto-agile\",\"startup_locality\":0,\"banks\":[\"sha256\",\"sm3_256\"],\"events\":["
         "{\"index\":0,\"pcr\":0,\"type\":3,\"type_name\":\"EV_NO_ACTION\",\"digests\":"
         "{\"sha1\":\"0000000000000000000000000000000000000000\"},\"size\":37,"
         "\"description\":\"header of a crypto-agile log\"},"
@@ -356,7 +356,7 @@ static void the_json_is_for_a_program(void **state)
         "\"data\":\"wrong\",\"description\":\"\\\"say \\\"x\\\"\\\"\"},"
         "{\"index\":2,\"pcr\":5,\"type\":2147488308,\"type_name\":null,\"digests\":"
         "{\"sha256\":\"2222222222222222222222222222222222222222222222222222222222222222\"},\"size\":1,"
-        "\"data\":\"claim\",\"description\":\"80 (1 bytes)\"}],\"pcrs\":{\"sha256\":{\"4\":\"8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\",\"5\":\"ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\"},\"0x0012\":null}}\n");
+        "\"data\":\"claim\",\"description\":\"80 (1 bytes)\"}],\"pcrs\":{\"sha256\":{\"4\":\"8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\",\"5\":\"ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\"},\"sm3_256\":null}}\n");
 }
 
 static void the_full_table_says_what_words_are_worth(void **state)

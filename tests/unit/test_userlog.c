@@ -145,7 +145,7 @@ static void the_forms_of_the_file_are_all_read(void **state)
         { "{\"pcr\":3,\"digests\":[{\"hashAlg\":\"a_hash_with_a_name_that_is_longer_than_any_that_is_known_here\","
           "\"digest\":\"00\"}]}",
           1 },
-        { "{\"pcr\":3,\"digests\":[{\"hashAlg\":\"sm3_256\",\"digest\":\"00\"}],\"content\":\"text\"}", 1 },
+        { "{\"pcr\":3,\"digests\":[{\"hashAlg\":\"whirlpool\",\"digest\":\"00\"}],\"content\":\"text\"}", 1 },
     };
     for (size_t i = 0; i < COUNT(files); i++) {
         struct userlog log;

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "core/bootlog.h"
+#include "core/eventlog_hash.h"
 #include "core/eventlog_more.h"
 #include "core/userlog_firmware.h"
 #include "logmaker.h"
@@ -31,9 +32,15 @@ static void hashes_have_names_of_several_kinds(void **state)
         { "\"0x000B\"", CRYPTO_SHA256 },
         { "\"0xb\"", CRYPTO_SHA256 },
         { "11", CRYPTO_SHA256 },
-        { "\"sm3_256\"", 0 },
-        { "\"0x0012\"", 0 },
-        { "18", 0 },
+        { "\"sha3-256\"", EVENTLOG_SHA3_256 },
+        { "\"TPM_ALG_SHA3_256\"", EVENTLOG_SHA3_256 },
+        { "39", EVENTLOG_SHA3_256 },
+        { "\"sm3_256\"", EVENTLOG_SM3_256 },
+        { "\"0x0012\"", EVENTLOG_SM3_256 },
+        { "18", EVENTLOG_SM3_256 },
+        { "\"whirlpool\"", 0 },
+        { "\"0x0071\"", 0 },
+        { "113", 0 },
         { "65536", 0 },
         { "null", 0 },
         { "\"0x10000b\"", 0 },
@@ -48,7 +55,7 @@ static void hashes_have_names_of_several_kinds(void **state)
                  names[i].name);
         open_one(text, &log, &record);
         if (record.digest_count != (names[i].alg != 0) ||
-            userlog_digest(&record, CRYPTO_SHA256).size != (names[i].alg != 0 ? 32 : 0))
+            (names[i].alg != 0 && userlog_digest(&record, names[i].alg).size != 32))
             fail_msg("%s", names[i].name);
     }
 }
