@@ -20,6 +20,7 @@ set(bs_minimum_libevent_core 2.1.12)
 set(bs_minimum_libevent_pthreads 2.1.12)
 set(bs_minimum_libllhttp 9.2)
 set(bs_minimum_sqlite3 3.37)
+set(bs_minimum_nettle 3.8)
 set(bs_minimum_cmocka 1.1.5)
 
 # Makes the target bs_pkg_NAME of a library, once.

@@ -53,6 +53,13 @@ uint16_t eventlog_hash_by_name(const char *name)
     return crypto_hash_by_name(text);
 }
 
+static void (*compute_sm3)(struct bs_span data, uint8_t *ret_digest);
+
+void eventlog_hash_know_sm3(void (*sm3)(struct bs_span data, uint8_t *ret_digest))
+{
+    compute_sm3 = sm3;
+}
+
 static bool is_sha3(uint16_t alg)
 {
     return alg >= EVENTLOG_SHA3_256 && alg <= EVENTLOG_SHA3_512;
@@ -60,12 +67,16 @@ static bool is_sha3(uint16_t alg)
 
 bool eventlog_hash_is_computed(uint16_t alg)
 {
-    return is_sha3(alg) || crypto_hash_size(alg) > 0;
+    return is_sha3(alg) || (alg == EVENTLOG_SM3_256 && compute_sm3) || crypto_hash_size(alg) > 0;
 }
 
 enum bs_err eventlog_hash(uint16_t alg, struct bs_span data, uint8_t *ret_digest)
 {
     if (is_sha3(alg))
         return crypto_sha3(eventlog_hash_size(alg), data, ret_digest);
+    if (alg == EVENTLOG_SM3_256 && compute_sm3) {
+        compute_sm3(data, ret_digest);
+        return BS_OK;
+    }
     return crypto_hash_size(alg) > 0 ? crypto_hash(alg, data, ret_digest) : BS_ERR_NOT_FOUND;
 }

@@ -30,6 +30,12 @@ size_t eventlog_hash_size(uint16_t alg);
 const char *eventlog_hash_name(uint16_t alg);
 uint16_t eventlog_hash_by_name(const char *name);
 
+/*
+ * SM3 is computed by this function, which writes 32 bytes, in the program that has one: bootsealctl. To be called once, at its start and
+ * before any thread.
+ */
+void eventlog_hash_know_sm3(void (*sm3)(struct bs_span data, uint8_t *ret_digest));
+
 /* Whether this program can compute it. */
 bool eventlog_hash_is_computed(uint16_t alg);
 

@@ -1,5 +1,6 @@
 /* bootsealctl: the operator's program. Everything but `init` is an act of bootseald, asked for over its admin socket. */
 #include "bootseal/exit.h"
+#include "core/eventlog_hash.h"
 #include "core/eventlog_more.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -14,6 +15,7 @@
 #include "server/ctl/predict.h"
 #include "server/ctl/render.h"
 #include "server/ctl/share.h"
+#include "server/ctl/sm3.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -316,6 +318,7 @@ int main(int argc, char **argv)
 
     bs_log_setup("bootsealctl", stderr, BS_LOG_TEXT, BS_LOG_NOTICE);
     eventlog_know_more();
+    eventlog_hash_know_sm3(sm3);
     /* Wherever it stands: whoever asks for help does not know yet how to ask. */
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {

@@ -58,13 +58,14 @@ OWNERS = [
     ("event.h", []),
     ("llhttp.h", LISTENER),
     ("sqlite3.h", ["server/store/store_sqlite*"]),
+    ("nettle/*", ["server/ctl/sm3.c"]),
     ("libpq*", ["server/store/store_postgres*"]),
     ("openssl/*", []),
     ("curl/*", []),
 ]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.M)
-PACKAGES = ["wolfssl", "tinycbor", "libconfig", "tss2-esys", "tss2-mu", "libudev", "libllhttp", "libevent_core", "sqlite3", "cmocka"]
+PACKAGES = ["wolfssl", "tinycbor", "libconfig", "tss2-esys", "tss2-mu", "libudev", "libllhttp", "libevent_core", "sqlite3", "nettle", "cmocka"]
 
 
 def matches(name, patterns):
