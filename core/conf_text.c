@@ -94,6 +94,10 @@ static const char *skip_token(struct scan *s)
         return skip_number(s);
     if (c == '@')
         return "@include is not supported; write everything into one file";
+    if (c == '\'')
+        return "a string stands in double quotes";
+    if ((unsigned char)c >= 0x80)
+        return "a character outside of quotes that is not ASCII, such as a byte order mark or a typographic quote";
 
     if (c == '#' || (c == '/' && next == '/')) {
         skip_line(s);

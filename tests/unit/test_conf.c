@@ -210,6 +210,19 @@ static void a_file_with_a_zero_byte_is_refused(void **state)
     assert_string_equal(problem.text, "a.conf: holds a zero byte; it must be text");
 }
 
+static void what_editors_make_of_text_is_named(void **state)
+{
+    (void)state;
+    static const char other[] = "a character outside of quotes that is not ASCII, such as a byte order mark or a "
+                                "typographic quote";
+    char expected[160];
+    snprintf(expected, sizeof(expected), "a.conf:1: %s", other);
+    assert_refused("\xef\xbb\xbfurl = \"a\";", expected);
+    snprintf(expected, sizeof(expected), "a.conf:2: %s", other);
+    assert_refused("\nurl = \xe2\x80\x9cx\xe2\x80\x9d;", expected);
+    assert_refused("\nurl = 'a';", "a.conf:2: a string stands in double quotes");
+}
+
 static void numbers_that_the_parser_would_misread_are_refused(void **state)
 {
     (void)state;
@@ -379,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_required_key_is_missed),
         cmocka_unit_test(strings_hold_no_control_characters_and_are_utf8),
         cmocka_unit_test(a_file_with_a_zero_byte_is_refused),
+        cmocka_unit_test(what_editors_make_of_text_is_named),
         cmocka_unit_test(numbers_that_the_parser_would_misread_are_refused),
         cmocka_unit_test(what_only_looks_like_a_pitfall_is_not_one),
         cmocka_unit_test(duplicates_and_bad_syntax_are_refused_with_their_line),
