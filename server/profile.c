@@ -213,10 +213,10 @@ enum bs_err profile_parse(struct bs_span text, struct profile *ret_profile, stru
     };
     if (!profile_name_is_valid(profile.name))
         return conf_refuse(conf, "name", problem,
-                           "must be letters, digits, '.', '_' and '-', and not begin with a dot");
+                           "must be up to 63 letters, digits, '.', '_' and '-', and not begin with a dot");
     if (profile.policy && !profile_name_is_valid(profile.policy))
         return conf_refuse(conf, "policy", problem,
-                           "must be letters, digits, '.', '_' and '-', and not begin with a dot");
+                           "must be up to 63 letters, digits, '.', '_' and '-', and not begin with a dot");
     err = check_recovery(conf, &file, &profile, problem);
     if (err == BS_OK && count_keys(&profile) > BS_GENERATED_MAX)
         err = conf_refuse(conf, "items", problem, "are too many that the device makes; there are at most %d of them",

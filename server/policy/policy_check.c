@@ -154,8 +154,8 @@ static void check_variable(struct check *c, const struct policy_variable *variab
     const struct policy_variable *all = c->policy->variables.items;
     char path[CHECK_PATH], pcr[8];
     if (variable->pcr < 0) {
-        CHECK_REFUSE(c, check_path(path, "variables", index, "pcr"),
-                     "is missing: the PCR of the variable %s is not known here", variable->name);
+        CHECK_REFUSE(c, check_path(path, "variables", index, ""),
+                     "pcr is missing: the PCR of the variable %s is not known here", variable->name);
         return;
     }
     snprintf(pcr, sizeof(pcr), "%d", (int)variable->pcr);
@@ -320,7 +320,7 @@ enum bs_err policy_check(const struct conf *conf, const struct policy_file *poli
 {
     struct check check = { conf, policy, problem, false };
     if (!policy_name_is_valid(policy->name))
-        CHECK_REFUSE(&check, "name", "must be letters, digits, '.', '_' and '-', and not begin with a dot");
+        CHECK_REFUSE(&check, "name", "must be up to 63 letters, digits, '.', '_' and '-', and not begin with a dot");
     check_pcrs(&check);
     check_rules(&check);
     if (!check.is_refused)

@@ -112,7 +112,7 @@ static void what_is_unknown_or_empty_is_refused(void **state)
         { "name = \"p\"; pcrs: { ignore = [0, 7]; };", "approves nothing" },
         { "name = \"p\"; pcrs: { events = [4, 16]; };", "PCR 16 says nothing" },
         { "name = \"p\"; pcrs: { events = [4]; whole = [23]; };", "PCR 23 says nothing" },
-        { "name = \"a b\"; pcrs: { events = [4]; };", "must be letters" },
+        { "name = \"a b\"; pcrs: { events = [4]; };", "must be up to 63 letters" },
     };
     assert_refused(HEAD TWO, rules, COUNT(rules));
     assert_refused("", files, COUNT(files));
@@ -223,7 +223,8 @@ static void what_would_match_all_or_twice_is_refused(void **state)
         { "signers = ( { variable = \"db\"; } );", "either fingerprint or subject" },
         { "signers = ( { variable = \"db\"; subject = \"x\"; fingerprint = \"" F1 "\"; } );", "either" },
         { "signers = ( { variable = \"db\"; fingerprint = \"11\"; } );", "64 hexadecimal" },
-        { "variables = ( { name = \"Foo\"; digests = [\"" D1 "\"]; } );", "is not known here" },
+        { "variables = ( { name = \"Foo\"; digests = [\"" D1 "\"]; } );",
+          ":3: variables.[0]: pcr is missing: the PCR of the variable Foo is not known here" },
         { "variables = ( { name = \"db\"; digests = [\"" D1 "\"]; }, { name = \"db\"; digests = [\"" D2 "\"]; } );",
           "twice" },
         { "secure_boot = \"on\"; variables = ( { name = \"SecureBoot\"; digests = [\"" D1 "\"]; } );",
