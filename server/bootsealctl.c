@@ -2,7 +2,6 @@
 #include "bootseal/exit.h"
 #include "core/eventlog_hash.h"
 #include "core/eventlog_more.h"
-#include "core/file.h"
 #include "core/log.h"
 #include "core/uki.h"
 #include "server/ctl/backup.h"
@@ -16,6 +15,7 @@
 #include "server/ctl/render.h"
 #include "server/ctl/share.h"
 #include "server/ctl/sm3.h"
+#include "server/ctl/streams.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,31 +67,6 @@ static int fail_usage(const char *what, const char *about)
 static void add(struct call *call, const char *name, struct bs_span value)
 {
     call->request.arguments[call->request.count++] = (struct admin_argument){ bs_span_of_string(name), value };
-}
-
-/* Reads a file, or standard input for "-", whole into call->file. */
-static enum bs_err read_input(struct call *call, const char *path)
-{
-    enum bs_err err = BS_OK;
-
-    if (strcmp(path, "-") != 0) {
-        err = bs_file_read(path, &call->file);
-    } else {
-        uint8_t *tail;
-        ssize_t got = 1;
-
-        while (err == BS_OK && got > 0) {
-            err = bs_buf_reserve(&call->file, 4096, &tail);
-            got = err == BS_OK ? read(STDIN_FILENO, tail, 4096) : 0;
-            if (got > 0)
-                bs_buf_grown(&call->file, (size_t)got);
-        }
-        if (got < 0)
-            err = BS_ERR_IO;
-    }
-    if (err != BS_OK)
-        bs_error("admin", "cannot read %s: %s", path, bs_err_name(err));
-    return err;
 }
 
 static const struct command_option *find_option(const struct command *command, const char *text, size_t size)
@@ -176,10 +151,22 @@ static int take_argument(struct call *call, const char *text, bool *is_taken)
         add(call, name, bs_span_of_string(text));
         return 0;
     }
-    if (read_input(call, text) != BS_OK)
-        return BS_EXIT_INPUT;
-    add(call, name, bs_buf_span(&call->file));
-    return 0;
+    int code = streams_read(text, &call->file);
+    if (code == 0)
+        add(call, name, bs_buf_span(&call->file));
+    return code;
+}
+
+/* Of a file bootseald knows the kind alone, "policy:4: ...": here it has a name, and editors find "FILE:4:". */
+static void complain(const struct call *call, const char *why)
+{
+    const char *noun = call->command->noun;
+    size_t length = strlen(noun);
+    bool is_about_file = call->command->argument != NULL && strcmp(call->command->argument, "FILE") == 0 &&
+                         strncmp(why, noun, length) == 0 && why[length] == ':';
+
+    (void)fprintf(stderr, "bootsealctl: %s%s\n", is_about_file ? call->argument : "",
+                  is_about_file ? why + length : why);
 }
 
 static int show(const struct call *call, struct bs_span document)
@@ -194,11 +181,10 @@ static int show(const struct call *call, struct bs_span document)
         return bs_err_exit(err);
     }
     if (end.exit_code != 0) {
-        (void)fprintf(stderr, "bootsealctl: %s\n", end.why);
+        complain(call, end.why);
         return end.exit_code;
     }
-    (void)fwrite(out.data, 1, out.size, stdout);
-    return fflush(stdout) == 0 ? BS_EXIT_DONE : BS_EXIT_LOCAL;
+    return streams_write(bs_buf_span(&out));
 }
 
 /* The value of an option as it was typed; NULL when it was not. */
@@ -323,11 +309,11 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {
             print_usage();
-            return BS_EXIT_DONE;
+            return streams_end();
         }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)puts("bootsealctl " BS_VERSION);
-        return BS_EXIT_DONE;
+        return streams_end();
     }
     if (argc >= 2 && strcmp(argv[1], "init") == 0)
         return ctl_init(argc - 2, argv + 2);

@@ -1,6 +1,7 @@
 #include "server/ctl/completion.h"
 #include "bootseal/exit.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/streams.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -177,5 +178,5 @@ int ctl_completion(const char *shell)
                       shell);
         return BS_EXIT_USAGE;
     }
-    return fflush(stdout) == 0 ? BS_EXIT_DONE : BS_EXIT_LOCAL;
+    return streams_end();
 }

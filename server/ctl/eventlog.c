@@ -4,8 +4,8 @@
 #include "core/bootlog.h"
 #include "core/eventlog_hash.h"
 #include "core/eventlog_print.h"
+#include "server/ctl/streams.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,11 +47,7 @@ static int print(enum bs_err err, const struct bs_buf *out)
         (void)fprintf(stderr, "bootsealctl: the event log cannot be shown: %s\n", bs_err_name(err));
         return BS_EXIT_LOCAL;
     }
-    if ((out->size > 0 && fwrite(out->data, 1, out->size, stdout) != out->size) || fflush(stdout) != 0) {
-        (void)fprintf(stderr, "bootsealctl: the output cannot be written: %s\n", strerror(errno));
-        return BS_EXIT_LOCAL;
-    }
-    return BS_EXIT_DONE;
+    return streams_write(bs_buf_span(out));
 }
 
 static int show(const struct ctl_eventlog *request, struct files *files)

@@ -2,9 +2,9 @@
 
 #include "bootseal/exit.h"
 #include "core/eventlog.h"
-#include "core/file.h"
 #include "server/admin/document.h"
 #include "server/ctl/references.h"
+#include "server/ctl/streams.h"
 #include "server/evidence.h"
 #include "server/policy/boot_judge.h"
 #include "server/policy/evidence_file.h"
@@ -30,21 +30,26 @@ static int read_policy(const char *path, struct policy_file *ret_policy)
 {
     BS_SCOPED_BUF struct bs_buf text = BS_BUF(CONF_SIZE_MAX);
     struct conf_problem problem = { "" };
-    enum bs_err err = strcmp(path, "-") == 0 ? bs_file_read_fd(0, &text) : bs_file_read(path, &text);
-    if (err != BS_OK)
-        return fail(BS_EXIT_INPUT, "cannot read %s: %s", path, bs_err_name(err));
-    err = policy_parse(bs_buf_span(&text), ret_policy, &problem);
-    return err == BS_OK ? 0 : fail(BS_EXIT_INPUT, "%s: %s", path, problem.text[0] ? problem.text : bs_err_name(err));
+    int code = streams_read(path, &text);
+    if (code != 0)
+        return code;
+    enum bs_err err = policy_parse(bs_buf_span(&text), ret_policy, &problem);
+    if (err == BS_OK)
+        return 0;
+    /* "policy:4: ...", of a text whose file the parser does not know. */
+    if (strncmp(problem.text, "policy:", 7) == 0)
+        return fail(BS_EXIT_INPUT, "%s%s", path, problem.text + 6);
+    return fail(BS_EXIT_INPUT, "%s: %s", path, problem.text[0] ? problem.text : bs_err_name(err));
 }
 
 static int read_evidence(const char *path, struct evidence_file *file)
 {
     BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(EVIDENCE_FILE_SIZE_MAX);
     struct evidence_file_fault fault = { "" };
-    enum bs_err err = bs_file_read(path, &bytes);
-    if (err != BS_OK)
-        return fail(BS_EXIT_INPUT, "cannot read %s: %s", path, bs_err_name(err));
-    err = evidence_file_read(bs_buf_span(&bytes), file, &fault);
+    int code = streams_read(path, &bytes);
+    if (code != 0)
+        return code;
+    enum bs_err err = evidence_file_read(bs_buf_span(&bytes), file, &fault);
     return err == BS_OK ? 0 : fail(BS_EXIT_INPUT, "%s: %s", path, fault.text[0] ? fault.text : bs_err_name(err));
 }
 
@@ -174,6 +179,8 @@ int ctl_policy_check(const struct policy_check *check, struct bs_buf *document)
     bool is_good = false;
     if (check->evidence == NULL)
         return fail(BS_EXIT_USAGE, "policy check wants --evidence=FILE; see bootsealctl --help");
+    if (strcmp(check->policy, "-") == 0 && strcmp(check->evidence, "-") == 0)
+        return fail(BS_EXIT_USAGE, "policy and evidence cannot both be the standard input");
     int code = read_policy(check->policy, &policy);
     if (code == 0)
         code = read_evidence(check->evidence, &file);

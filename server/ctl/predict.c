@@ -1,9 +1,8 @@
 #include "server/ctl/predict.h"
 
 #include "bootseal/exit.h"
-#include "core/file.h"
-#include "core/log.h"
 #include "core/uki.h"
+#include "server/ctl/streams.h"
 
 #include <stdio.h>
 
@@ -23,14 +22,6 @@ static const char *path_of(const struct admin_argument *argument)
     return (const char *)argument->value.data;
 }
 
-static int read_file(const char *path, struct bs_buf *out)
-{
-    enum bs_err err = bs_file_read(path, out);
-    if (err != BS_OK)
-        bs_error("admin", "cannot read %s: %s", path, bs_err_name(err));
-    return err == BS_OK ? 0 : BS_EXIT_INPUT;
-}
-
 static int fail(const char *path, const struct pe_fault *fault)
 {
     (void)fprintf(stderr, "bootsealctl: %s: at byte %zu: %s\n", path, fault->offset, fault->what);
@@ -44,7 +35,7 @@ static int make_events(const char *path, struct bs_buf *out, const char **ret_un
     BS_SCOPED_BUF struct bs_buf image = BS_BUF(UKI_SIZE_MAX);
     struct pe_fault fault = { .what = "" };
     struct uki uki;
-    int code = read_file(path, &image);
+    int code = streams_read(path, &image);
 
     if (code != 0)
         return code;
@@ -69,7 +60,7 @@ int ctl_predict(struct admin_request *request, struct predict_files *files)
     }
     code = make_events(path_of(uki), &files->events, &unknown);
     if (code == 0 && firmware != NULL)
-        code = read_file(path_of(firmware), &files->firmware);
+        code = streams_read(path_of(firmware), &files->firmware);
     if (code != 0)
         return code;
     *uki = (struct admin_argument){ bs_span_of_string("events"), bs_buf_span(&files->events) };

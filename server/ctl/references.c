@@ -1,7 +1,7 @@
 #include "server/ctl/references.h"
 
 #include "bootseal/exit.h"
-#include "core/file.h"
+#include "server/ctl/streams.h"
 #include "server/policy/boot_judge.h"
 #include "server/policy/evidence_file.h"
 
@@ -55,10 +55,10 @@ static int load(const char *folder, const char *name, struct loaded *item)
     if (length < 0 || length >= (int)sizeof(path) || strlen(name) - strlen(SUFFIX) > POLICY_NAME_MAX ||
         !policy_name_is_valid(item->name))
         return fail(folder, name, "its name is not that of a reference");
-    enum bs_err err = bs_file_read(path, &bytes);
-    if (err != BS_OK)
-        return fail(folder, name, bs_err_name(err));
-    err = evidence_file_read(bs_buf_span(&bytes), &item->file, &fault);
+    int code = streams_read(path, &bytes);
+    if (code != 0)
+        return code;
+    enum bs_err err = evidence_file_read(bs_buf_span(&bytes), &item->file, &fault);
     return err == BS_OK ? 0 : fail(folder, name, fault.text[0] ? fault.text : bs_err_name(err));
 }
 

@@ -3,10 +3,9 @@
 #include "bootseal/exit.h"
 #include "core/file.h"
 #include "core/share.h"
+#include "server/ctl/streams.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #define FILE_SIZE_MAX (1024 * 1024)
 #define KEY_SIZE_MAX 4096
@@ -15,22 +14,6 @@ static int fail(int code, const char *what, const char *about)
 {
     (void)fprintf(stderr, "bootsealctl: %s%s\n", what, about);
     return code;
-}
-
-static enum bs_err read_all(const char *path, struct bs_buf *out)
-{
-    uint8_t *tail;
-    ssize_t got = 1;
-    enum bs_err err = BS_OK;
-    if (strcmp(path, "-") != 0)
-        return bs_file_read(path, out);
-    while (err == BS_OK && got > 0) {
-        err = bs_buf_reserve(out, 4096, &tail);
-        got = err == BS_OK ? read(STDIN_FILENO, tail, 4096) : 0;
-        if (got > 0)
-            bs_buf_grown(out, (size_t)got);
-    }
-    return got < 0 ? BS_ERR_IO : err;
 }
 
 static enum bs_err open_one(struct crypto_key *key, const struct share_block *block, struct bs_buf *out)
@@ -74,13 +57,8 @@ int ctl_share_open(const char *path, const char *key_path)
     if (err != BS_OK)
         return fail(BS_EXIT_INPUT, "no private key on P-256 (PKCS#8 in PEM, without a passphrase) can be read from ",
                     key_path);
-    err = read_all(path, &text);
-    if (err != BS_OK)
-        return fail(BS_EXIT_INPUT, "cannot read ", path);
-    int code = open_all(key, bs_buf_span(&text), &out);
-    if (code != BS_EXIT_DONE)
-        return code;
-    if (!out.data || fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout) != 0)
-        return fail(BS_EXIT_LOCAL, "the shares cannot be written", "");
-    return code;
+    int code = streams_read(path, &text);
+    if (code == 0)
+        code = open_all(key, bs_buf_span(&text), &out);
+    return code == 0 ? streams_write(bs_buf_span(&out)) : code;
 }

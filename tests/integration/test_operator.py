@@ -105,6 +105,24 @@ def test_errors_name_the_next_command(fleet):
         assert done.returncode == code and says in done.stderr and not done.stdout, (words, done)
 
 
+def test_an_answer_that_cannot_be_written_is_an_error(fleet, tmp_path):
+    """Also one that is larger than any buffer: whoever keeps an evidence file or a policy has all of it, or is told."""
+    boots = lab.REPOSITORY / "tests/vectors/boots"
+    large = tmp_path / "large.conf"
+    large.write_text('name = "large"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; }; applications = ( { release = "none"; } );\n'
+                     + "# and so on\n" * 4000)
+    fleet.server.ctl("policy", "apply", large)
+    for words in (["--help"], ["--version"], ["completion", "bash"], ["completion", "zsh"], ["device", "list"],
+                  ["device", "evidence", fleet.good], ["policy", "show", "large"],
+                  ["policy", "check", boots / "gateway.conf", f"--evidence={boots}/approved.json"],
+                  ["policy", "check", boots / "gateway.conf", f"--evidence={boots}/kernel.json"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([lab.BUILD / "bootsealctl", *([] if words[0] == "--version" else [f"--dir={fleet.server.folder}"]),
+                                   *map(str, words)], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 40, (words, done)
+        assert done.stderr == "bootsealctl: the output cannot be written: No space left on device\n", (words, done)
+
+
 def test_labels_and_moves_reach_the_device(fleet):
     server = fleet.server
     shown = server.json("device", "label", fleet.moved, "site=north", "rack=7")
