@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 import subprocess
+import textwrap
 
 import pytest
 
@@ -95,18 +96,19 @@ def test_a_policy_is_learned_applied_and_decides(enrolled, server, tmp_path):
 def test_a_wrong_policy_changes_nothing(server, tmp_path):
     good = 'name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; }; applications = ( { release = "none"; } );\n'
     server.ctl("policy", "apply", write(tmp_path, "good.conf", good))
-    for text, says in ((good + 'secure_boots = "on";\n', "line 2"),
-                       (good + '\nsecure_boot = "on";\n', "PCR 7 is not in pcrs.events"),
-                       ('name = "gateway";\n', "a policy that looks at no PCR"),
+    for text, says in ((good + 'secure_boots = "on";\n', "wrong.conf:2: secure_boots: unknown key"),
+                       (good + '\nsecure_boot = "on";\n', "wrong.conf:3: secure_boot: can never match: PCR 7 is not in pcrs.events"),
+                       ('name = "gateway";\n', "wrong.conf: pcrs: a policy that looks at no PCR"),
                        ('name = "gateway"; pcrs: { events = [9]; ignore = [0, 2, 4, 7, 11]; };', "what may be started"),
                        ('name = "gateway"; pcrs: { events = [4]; }; applications = ( { release = "none"; } );', "says nothing about PCR 0"),
                        ('name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; };', "must name what has to be started"),
                        ('name = "gate way"; pcrs: { events = [4]; };', "letters"),
-                       ("no policy", "line 1")):
-        done = server.ctl("policy", "apply", write(tmp_path, "wrong.conf", text), check=False)
-        assert done.returncode == 4 and says.replace("line ", "") in done.stderr and not done.stdout, (text, done)
-        done = server.ctl("policy", "diff", tmp_path / "wrong.conf", check=False)
-        assert done.returncode == 4, done
+                       ("no policy", "wrong.conf:1: ")):
+        for verb in ("apply", "diff"):
+            done = server.ctl("policy", verb, write(tmp_path, "wrong.conf", text), check=False)
+            assert done.returncode == 4 and says in done.stderr and not done.stdout, (verb, text, done)
+    done = server.ctl("profile", "apply", write(tmp_path, "wrong.profile", 'name = "p";\nitem = ();\n'), check=False)
+    assert done.returncode == 4 and f"bootsealctl: {tmp_path}/wrong.profile:2: item: unknown key" in done.stderr, done
     assert server.ctl("policy", "show", "gateway") == good
     assert len(server.audit("policy.apply")) == 1
     for words in (("policy", "show", "other"), ("policy", "diff", tmp_path / "good.conf", "--profile=other"),
@@ -175,12 +177,22 @@ def test_check_needs_no_server_and_says_what_is_wrong_with_a_file(server, tmp_pa
     log = server.ctl(*ctl, policy, f"--evidence={lab.LOGS}/ovmf-uki-cloud.bin", check=False)
     assert log.returncode == 20 and "No TPM has quoted this" in log.stdout
     for words, code, says in (([policy], 2, "--evidence=FILE"),
+                              (["-", "--evidence=-"], 2, "cannot both be the standard input"),
                               ([policy, f"--evidence={policy}"], 4, "neither an evidence file nor an event log"),
-                              ([vectors / "README", f"--evidence={vectors}/kernel.json"], 4, "README"),
-                              ([tmp_path / "none", f"--evidence={vectors}/kernel.json"], 4, "none"),
+                              ([vectors / "README", f"--evidence={vectors}/kernel.json"], 4, "README:1: syntax error"),
+                              ([tmp_path / "none", f"--evidence={vectors}/kernel.json"], 4, "/none: the file cannot be opened: No such"),
+                              ([policy, f"--evidence={tmp_path}"], 4, f"{tmp_path}: the file cannot be read: Is a directory"),
+                              (["/dev/zero", f"--evidence={vectors}/kernel.json"], 4, "larger than the 65536 bytes"),
                               ([policy, f"--evidence={vectors}/kernel.json", "--references=/nowhere"], 4, "/nowhere")):
         done = server.ctl(*ctl, *words, check=False)
         assert done.returncode == code and says in done.stderr and not done.stdout, (words, done)
+    # As a shell's <(command) and a container manager's folder name them.
+    link = tmp_path / "linked.conf"
+    link.symlink_to(policy)
+    for name in ("/dev/stdin", "-"):
+        done = subprocess.run([lab.BUILD / "bootsealctl", *map(str, ctl), link, f"--evidence={name}"], check=False,
+                              input=(vectors / "kernel.json").read_bytes(), capture_output=True)
+        assert done.returncode == 20 and b"applications.[0]" in done.stdout, done
     write(references, "wrong.json", "{}")
     done = server.ctl(*ctl, policy, f"--evidence={vectors}/kernel.json", f"--references={references}", check=False)
     assert done.returncode == 4 and "wrong.json" in done.stderr and "format is missing" in done.stderr
@@ -202,6 +214,42 @@ def test_a_log_by_itself_leaves_a_pcr_without_events_as_a_reset_does(tmp_path):
         said = json.loads(done.stdout)
         assert done.returncode == (20 if wrong else 0) and said["good"] is (wrong is None), (wrong, done)
         assert not wrong or f" PCR {wrong} " in " ".join(said["explanation"].split()), said
+
+
+def documented_job():
+    """The shell commands of docs/operations.md that try a policy in somebody's own CI."""
+    text = (lab.REPOSITORY / "docs/operations.md").read_text()
+    start = text.index("    expect() {")
+    return textwrap.dedent(text[start:text.index("    expect 20 evidence/bad/*.json\n", start)]) + "expect 20 evidence/bad/*.json\n"
+
+
+def test_the_documented_job_fails_when_one_boot_is_judged_otherwise(tmp_path):
+    vectors = lab.REPOSITORY / "tests/vectors/boots"
+    for folder in ("evidence/good", "evidence/bad", "references"):
+        (tmp_path / folder).mkdir(parents=True)
+    good, bad = tmp_path / "evidence/good", tmp_path / "evidence/bad"
+    approved, policy = (vectors / "approved.json").read_text(), (vectors / "gateway.conf").read_text()
+    write(tmp_path, "references/golden.json", approved)
+    for name in ("a", "b"):
+        write(good, f"{name}.json", approved)
+        write(bad, f"{name}.json", (vectors / "kernel.json").read_text())
+
+    def job(shell=("sh",)):
+        write(tmp_path, "gateway.conf", policy)
+        return subprocess.run([*shell, "-c", documented_job()], cwd=tmp_path, check=False, capture_output=True, text=True,
+                              env={"PATH": f"{lab.BUILD}:/usr/bin:/bin"})
+
+    for shell in (("sh",), ("sh", "-e"), ("bash", "-eo", "pipefail")):
+        done = job(shell)
+        assert done.returncode == 0, done
+    # The first of two files, so that the last one does not speak for both.
+    write(good, "a.json", (vectors / "initrd.json").read_text())
+    assert job().returncode == 1 and "good/a.json: exit code 20, not 0" in job().stdout
+    write(good, "a.json", approved)
+    write(bad, "a.json", approved)
+    assert job().returncode == 1 and "bad/a.json: exit code 0, not 20" in job().stdout
+    write(bad, "a.json", "no evidence")
+    assert job().returncode == 1 and "bad/a.json: exit code 4, not 20" in job().stdout
 
 
 def test_check_refuses_what_the_server_refuses_before_any_policy(server, tmp_path):
