@@ -2,6 +2,7 @@
 
 #include "server/policy/boot_compose.h"
 #include "server/policy/boot_judge.h"
+#include "server/policy/phase.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@ struct approving {
     const struct approve_request *request;
     const struct policy_file *policy; /* NULL: every release of the profile is good */
     const struct store_boot *boot;
-    uint32_t mask; /* of the vault's policy: as quoted, without the cap's */
+    uint32_t mask;     /* of the vault's policy: as quoted, without the cap's */
+    bool is_in_initrd; /* systemd was in the initrd of that boot */
+    bool is_second;    /* walk over the releases */
     struct approved *approved;
 };
 
@@ -93,37 +96,61 @@ static enum bs_err add(struct approving *a, const char *name, const struct store
 }
 
 /* What the policy would say if the device booted this release: what it would refuse must not open the vault offline, either. */
-static enum bs_err judge_release(const struct approving *a, uint64_t id, bool *ret_is_good)
+static enum bs_err add_judged(struct approving *a, const char *name, const struct store_boot *release)
 {
-    struct store_reference reference;
     struct boot_judgement judgement = { .is_good = false };
-    struct store_boot release = STORE_BOOT_INIT, composed = STORE_BOOT_INIT;
+    struct store_boot composed = STORE_BOOT_INIT;
     const struct boot_subject subject = { a->request->profile, &composed,
                                           a->request->tpm_manufacturer ? a->request->tpm_manufacturer : "",
                                           a->request->tpm_firmware };
-    enum bs_err err = store_reference_get(a->server->store, id, &reference, &release);
-    if (err == BS_OK)
-        err = boot_compose(a->boot, &release, POLICY_RELEASE_PCRS, &composed);
+    enum bs_err err = boot_compose(a->boot, release, POLICY_RELEASE_PCRS, &composed);
     if (err == BS_OK)
         err = boot_judge_by(a->server, a->policy, &subject, &judgement);
-    *ret_is_good = err == BS_OK && judgement.is_good;
+    if (err == BS_OK && judgement.is_good)
+        err = add(a, name, release);
     boot_judgement_free(&judgement);
-    store_boot_free(&release);
     store_boot_free(&composed);
     return err == BS_ERR_INPUT ? BS_OK : err;
+}
+
+static bool is_in_initrd(const struct store_boot *boot)
+{
+    struct eventlog log;
+    struct eventlog_replay replay;
+    return boot->log.size > 0 && eventlog_open(bs_buf_span(&boot->log), &log, NULL) == BS_OK &&
+           eventlog_replay(&log, boot->bank, &replay) == BS_OK &&
+           phase_is_entered(&replay, BS_SPAN(boot->pcrs[BS_PHASE_PCR], replay.size));
+}
+
+/* Foretold, of an image that does not say whether systemd runs in its initrd. A policy takes it with the word and without. */
+static bool has_no_phase(const struct store_reference *reference, const struct store_boot *release)
+{
+    static const uint8_t nobody[WIRE_ID_SIZE];
+    return memcmp(reference->device, nobody, sizeof(nobody)) == 0 && !is_in_initrd(release);
+}
+
+/* First each release as this device is likely to show it; what was foretold without a phase, in the second walk, as another initrd would. */
+static enum bs_err add_by_policy(struct approving *a, uint64_t id)
+{
+    struct store_reference reference;
+    struct store_boot release = STORE_BOOT_INIT;
+    enum bs_err err = store_reference_get(a->server->store, id, &reference, &release);
+    const bool is_either = err == BS_OK && has_no_phase(&reference, &release);
+    if (is_either && a->is_in_initrd != a->is_second)
+        err = phase_enter(&release);
+    if (err == BS_OK && (is_either || !a->is_second))
+        err = add_judged(a, reference.name, &release);
+    store_boot_free(&release);
+    return err;
 }
 
 /* One place is kept for the boot of now: without it the vault would not open in the boot that it is sealed in. */
 static enum bs_err add_release(void *context, const struct store_reference *reference, const struct store_boot *boot)
 {
     struct approving *a = context;
-    bool is_good = true;
-    enum bs_err err = BS_OK;
     if (a->approved->approvals.count >= APPROVALS_MAX - 1)
         return BS_OK;
-    if (a->policy)
-        err = judge_release(a, reference->id, &is_good);
-    return err == BS_OK && is_good ? add(a, reference->name, boot) : err;
+    return a->policy ? add_by_policy(a, reference->id) : add(a, reference->name, boot);
 }
 
 /* One that cannot be read approves no release. */
@@ -139,7 +166,11 @@ static enum bs_err add_releases(struct approving *a)
     if (err != BS_OK)
         return err == BS_ERR_CONFIG ? BS_OK : err;
     a->policy = policy;
+    a->is_in_initrd = is_in_initrd(a->boot);
     err = store_reference_releases(store, a->request->profile, JUDGED_MAX, add_release, a);
+    a->is_second = true;
+    if (err == BS_OK)
+        err = store_reference_releases(store, a->request->profile, JUDGED_MAX, add_release, a);
     a->policy = NULL;
     policy_cache_give(a->server->policies, policy);
     return err;

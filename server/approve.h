@@ -1,6 +1,8 @@
 /*
  * Approvals for one device (core/approval.h): the boot that was just found good, and each release of its profile as this device would
- * boot it and as the profile's policy, where it names one, finds good: the PCRs of this boot, but those that a release decides (server/policy/policy_reference.h), which are the release's.
+ * boot it and as the profile's policy, where it names one, finds good: the PCRs of this boot, but those that a release decides
+ * (server/policy/policy_reference.h), which are the release's. A policy takes an image with systemd in its initrd and without where nobody
+ * said which (server/policy/phase.h): then there are two approvals of its name.
  */
 #pragma once
 

@@ -9,7 +9,7 @@
 enum bs_err phase_enter(struct store_boot *boot) BS_MUST_USE;
 
 /*
- * Whether a value of PCR 11 is what the firmware's log leads to, which has events of it, and the word behind. For a boot without a log of
- * userspace, as older systemd keeps none: where there is one, the word has to be in it.
+ * Whether a value of PCR 11 is what the firmware's log leads to, which has events of it, and the word behind. Older systemd keeps no log that
+ * tells it; where there is one of userspace, who verifies a boot demands the word there.
  */
 bool phase_is_entered(const struct eventlog_replay *firmware, struct bs_span value);
