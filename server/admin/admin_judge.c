@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static void say_note(struct document *document, const char *note)
+{
+    document_text(document, "note", "", note);
+    if (note[0])
+        document_say(document, "%s", note);
+}
+
 static enum bs_err policy_apply(struct admin_act *act)
 {
     struct operator_policy policy;
@@ -22,6 +29,7 @@ static enum bs_err policy_apply(struct admin_act *act)
     document_uint(document, "rules_removed", "", policy.rules_removed);
     document_format(document, "", "Rules", "%zu added, %zu removed", policy.rules_added, policy.rules_removed);
     document_text(document, "profiles", "Profiles", policy.profiles);
+    say_note(document, policy.note);
     if (policy.profiles[0] == '\0')
         document_say(document, "No profile names it yet. It decides once one has the line: policy = \"%s\";",
                      policy.row.name);
@@ -144,6 +152,7 @@ static void say_changes(struct document *document, const struct operator_policy_
     document_uint(document, "left_out", "", found->left_out);
     document_uint(document, "now_good", "", changes->better);
     document_uint(document, "now_not_good", "", changes->worse);
+    say_note(document, found->note);
     if (found->applied.version == 0)
         document_say(document, "No policy %s is applied yet: every rule is new.", found->name);
     else if (changes->rules == 0)

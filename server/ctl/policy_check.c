@@ -9,6 +9,7 @@
 #include "server/policy/boot_judge.h"
 #include "server/policy/evidence_file.h"
 #include "server/policy/explain.h"
+#include "server/policy/policy_check.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,6 +93,7 @@ static enum bs_err explain(const struct policy_file *policy, const struct policy
 static void show(struct document *document, const struct policy_file *policy, const struct evidence_file *file,
                  const struct policy_verdict *verdict, struct bs_span explanation)
 {
+    char note[POLICY_NOTE_SIZE];
     document_text(document, "policy", "Policy", policy->name);
     document_bool(document, "quoted", "", file->is_quoted);
     document_bool(document, "good", "", verdict->is_good);
@@ -99,6 +101,10 @@ static void show(struct document *document, const struct policy_file *policy, co
     document_text(document, "rule", "", verdict->rule);
     if (!verdict->is_good)
         document_raw(document, "explanation", explanation);
+    policy_note(policy, note);
+    document_text(document, "note", "", note);
+    if (note[0])
+        document_say(document, "%s", note);
     if (!file->is_quoted)
         document_say(
             document,

@@ -8,6 +8,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "server/policy/policy_check.h"
 #include "server/server.h"
 
 #define OPERATOR_WHY_SIZE 384
@@ -170,6 +171,7 @@ struct operator_policy {
     size_t rules_added; /* lines (server/policy/policy_lines.h) */
     size_t rules_removed;
     char profiles[256]; /* that name it, separated by commas; cut where they are too many */
+    char note[POLICY_NOTE_SIZE];
 };
 enum bs_err operator_policy_apply(struct operator_call *call, struct bs_span text,
                                   struct operator_policy *ret_policy) BS_MUST_USE;
@@ -202,6 +204,7 @@ struct operator_policy_changes {
     char name[STORE_NAME_SIZE];
     struct store_policy applied; /* version 0: there is none */
     char profiles[256];
+    char note[POLICY_NOTE_SIZE];
     size_t judged;   /* devices that showed a boot */
     size_t left_out; /* devices beyond OPERATOR_POLICY_DEVICES_MAX */
 };

@@ -123,6 +123,7 @@ static enum bs_err put(struct operator_call *call, const struct policy_file *pol
         return err;
     bs_hex(BS_SPAN(hash, sizeof(hash)), hex);
     snprintf(result.profiles, sizeof(result.profiles), "%s", users.names);
+    policy_note(policy, result.note);
     *ret_policy = result;
     return OPERATOR_AUDIT(call, "policy.apply", NULL,
                           "policy %s, version %" PRIu64 ", %zu rules added, %zu removed; profiles: %s; sha256 %s",
@@ -287,6 +288,7 @@ enum bs_err operator_policy_diff(struct operator_call *call, const struct operat
         err = operator_fail(call, BS_ERR_NOT_FOUND, "there is no profile %.64s; see: bootsealctl profile list",
                             question->profile);
     snprintf(changes.name, sizeof(changes.name), "%s", policy.name);
+    policy_note(&policy, changes.note);
     if (err == BS_OK)
         err = operator_policy_profiles(call, policy.name, changes.profiles);
     if (err == BS_OK)

@@ -1,8 +1,9 @@
-/* What is wrong with `firmware`: builds and ranges that decide nothing, or that leave nothing good. */
+/* What is wrong with `firmware`: builds and ranges that decide nothing, or that leave nothing good; and what may be. */
 #include "server/policy/check.h"
 #include "server/policy/firmware_range.h"
 #include "server/policy/version.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -100,16 +101,6 @@ static void check_allow(struct check *c, const struct policy_range *allow, size_
             CHECK_REFUSE(c, path, "can never match: firmware.deny refuses all of it");
 }
 
-static void check_deny(struct check *c, const struct policy_range *deny, size_t index)
-{
-    char path[CHECK_PATH];
-    check_path(path, "firmware.deny", index, "");
-    if (c->policy->known.count > 0 && is_known_only(c->policy) && !fits_known(c->policy, deny, true))
-        CHECK_REFUSE(c, path,
-                     "can never match: no build of firmware.known is within it, and no other is good; mend vendor "
-                     "and version, or leave it out");
-}
-
 static bool is_known_good(const struct policy_file *p)
 {
     const struct policy_build *known = p->known.items;
@@ -148,8 +139,6 @@ void check_firmware(struct check *c)
         check_range(c, check_path(path, "firmware.deny", i, ""), &deny[i]);
     for (size_t i = 0; i < p->allow.count; i++)
         check_allow(c, &allow[i], i);
-    for (size_t i = 0; i < p->deny.count; i++)
-        check_deny(c, &deny[i], i);
     if (p->known.count + p->allow.count == 0)
         CHECK_REFUSE(c, "firmware.deny", "approves nothing by itself; add firmware.known or firmware.allow");
     if (p->known.count == 0 && !(p->events & CHECK_BIT(0)))
@@ -157,4 +146,23 @@ void check_firmware(struct check *c)
                      "can never match: with PCR 0 in pcrs.whole only builds of firmware.known have a version");
     if (!is_known_good(p) && !is_measured_good(p))
         CHECK_REFUSE(c, "firmware", "approves nothing: no build is allowed and not denied");
+}
+
+/* Kept ahead of time it is no fault: the build that it is about may come into firmware.known later, or come back. */
+void policy_note(const struct policy_file *policy, char ret_text[POLICY_NOTE_SIZE])
+{
+    const struct policy_range *deny = policy->deny.items;
+    size_t idle = 0, first = 0;
+    ret_text[0] = '\0';
+    for (size_t i = policy->deny.count; i > 0 && is_known_only(policy); i--)
+        if (!fits_known(policy, &deny[i - 1], true)) {
+            idle++;
+            first = i - 1;
+        }
+    if (idle > 0)
+        snprintf(
+            ret_text, POLICY_NOTE_SIZE,
+            "firmware.deny: %zu of %zu ranges, first [%zu], fit no build of firmware.known, and no other build is good: they deny "
+            "nothing before one is added. See whether vendor and versions are spelled as there.",
+            idle, policy->deny.count, first);
 }

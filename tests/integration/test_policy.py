@@ -116,6 +116,21 @@ def test_a_wrong_policy_changes_nothing(server, tmp_path):
         assert server.ctl(*words, check=False).returncode == 4, words
 
 
+def test_a_range_that_denies_nothing_is_taken_and_told(server, tmp_path):
+    text = """name = "gateway"; pcrs: { events = [4]; whole = [0]; ignore = [2, 7, 9, 11]; };
+        applications = ( { release = "none"; } );
+        firmware: { known = ( { version = "2"; values = ["sha256:%s"]; } ); deny = ( { maximum = "1"; } ); };""" % (32 * "12")
+    policy = write(tmp_path, "p.conf", text)
+    says = "firmware.deny: 1 of 1 ranges, first [0], fit no build of firmware.known"
+    check = ("policy", "check", policy, f"--evidence={lab.LOGS}/ovmf-uki-cloud.bin")
+    for words in (("policy", "diff", policy), ("policy", "apply", policy), check):
+        assert says in server.ctl(*words, check=False).stdout, words
+        assert says in json.loads(server.ctl("--json", *words, check=False).stdout)["note"], words
+    write(tmp_path, "p.conf", text.replace('"1"', '"2"').replace("known = (", 'known = ( { version = "3"; values = ["sha256:%s"]; },' % (32 * "13")))
+    assert "firmware.deny: " not in server.ctl("policy", "apply", policy)
+    assert server.json("policy", "apply", policy)["note"] is None
+
+
 def test_a_profile_cannot_name_what_is_not_there(server, tmp_path):
     before = server.json("profile", "list")["profiles"]
     path = write(tmp_path, "demo.profile", PROFILE)
