@@ -148,13 +148,28 @@ static const char *find_format(struct eventlog *log)
     return NULL;
 }
 
+/* Of what is not crypto-agile, a header of a form that is not known here: guessed at, the events would be read as what they are not. */
+static bool is_other_form(const struct eventlog_event *event)
+{
+    const size_t before = sizeof("Spec ID Event") - 1;
+    if (event->type != EVENTLOG_NO_ACTION || event->data.size < before + 2 ||
+        memcmp(event->data.data, spec_id, before) != 0)
+        return false;
+    const uint8_t *number = event->data.data + before;
+    return number[0] != '0' || (number[1] != '0' && number[1] != '2');
+}
+
 static const char *read_header(struct eventlog *log)
 {
     struct bs_reader r = BS_READER(log->bytes);
     struct eventlog_event event = { .index = 0 };
 
+    if (take_sha1_event(&r, &event))
+        return "the log's header is cut short";
     if (log->format == EVENTLOG_CRYPTO_AGILE)
-        return take_sha1_event(&r, &event) ? "the log's header is cut short" : read_spec_id(log, event.data);
+        return read_spec_id(log, event.data);
+    if (is_other_form(&event))
+        return "the log's header names another form than Spec ID Event00, Event02 and Event03, which are read";
     log->banks[0] = (struct eventlog_bank){ CRYPTO_SHA1, SHA1_SIZE };
     log->bank_count = 1;
     return NULL;

@@ -216,6 +216,7 @@ def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
         "cut": (real[:-1], "event 35 at byte"),
         "trailing": (real + b"trailing garbage", "event 36 at byte"),
         "large": (real + bytes(1024 * 1024), "larger than"),
+        "form": (bootlogs.header(signature=b"Spec ID Event04\0"), "names another form than Spec ID Event00"),
         "yaml": (b"---\nversion: 1\nevents:\n- EventNum: 0\n  PCRIndex: 0\n", "tpm2_eventlog"),
         "json": (b'{"pcr":11}', "record"),
         "cert": (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "no event log of a TPM"),

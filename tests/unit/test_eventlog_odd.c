@@ -124,6 +124,49 @@ static void headers_of_tpm_1_2_begin_a_log_of_sha1(void **state)
     }
 }
 
+static void headers_of_other_forms_are_said_to_be_such(void **state)
+{
+    (void)state;
+    static const char *const headers[] = { "Spec ID Event01", "Spec ID Event04", "Spec ID Event13", "Spec ID EventXY" };
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        struct eventlog log;
+        struct eventlog_fault fault = { .what = "it was read" };
+        BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(2000);
+        put_sha1_event(&bytes, 0, EVENTLOG_NO_ACTION, 0, BS_SPAN(headers[i], 16));
+        /* What would be read as one of SHA-1, or as nothing at all. */
+        if (i % 2 == 0)
+            put_sha1_measured(&bytes, 0, EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"));
+        else
+            put_measured(&bytes, 0, EVENTLOG_SEPARATOR, TEXT("\0\0\0\0"));
+        assert_err(eventlog_open(bs_buf_span(&bytes), &log, &fault), BS_ERR_INPUT);
+        assert_string_equal(
+            fault.what,
+            "the log's header names another form than Spec ID Event00, Event02 and Event03, which are read");
+        assert_int_equal(fault.kind, EVENTLOG_FAULT_MALFORMED);
+        assert_int_equal(fault.event, 0);
+    }
+}
+
+static void other_first_events_name_no_form(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t type;
+        const char *text;
+    } firsts[] = { { EVENTLOG_ACTION, "Spec ID Event04" },
+                   { EVENTLOG_NO_ACTION, "Spec ID Event" },
+                   { EVENTLOG_NO_ACTION, "words of the maker" } };
+    for (size_t i = 0; i < COUNT(firsts); i++) {
+        struct eventlog log;
+        BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(2000);
+        put_sha1_event(&bytes, 0, firsts[i].type, 0, bs_span_of_string(firsts[i].text));
+        put_sha1_event(&bytes, 0, EVENTLOG_NO_ACTION, 0, TEXT("Spec ID Event04"));
+        open_log(&bytes, &log);
+        assert_int_equal(log.format, EVENTLOG_SHA1);
+        assert_int_equal(log.event_count, 2);
+    }
+}
+
 static void digests_may_come_in_another_order_than_the_header(void **state)
 {
     (void)state;
@@ -423,6 +466,8 @@ int main(void)
         cmocka_unit_test(the_locality_may_have_zeros_behind),
         cmocka_unit_test(the_marks_of_a_dynamic_launch_extend_nothing),
         cmocka_unit_test(headers_of_tpm_1_2_begin_a_log_of_sha1),
+        cmocka_unit_test(headers_of_other_forms_are_said_to_be_such),
+        cmocka_unit_test(other_first_events_name_no_form),
         cmocka_unit_test(digests_may_come_in_another_order_than_the_header),
         cmocka_unit_test(a_hash_that_the_header_forgot_is_a_bank),
         cmocka_unit_test(a_hash_that_nobody_knows_has_the_headers_size),
