@@ -69,7 +69,7 @@ static int show(const struct options *options, const struct logs *logs)
 
 int cmd_eventlog(const struct options *options)
 {
-    struct logs logs = { BS_BUF(USERLOG_FILE_SIZE_MAX), BS_BUF(USERLOG_FILE_SIZE_MAX) };
+    struct logs logs = { BS_BUF(BOOTLOG_FILE_SIZE_MAX), BS_BUF(BOOTLOG_FILE_SIZE_MAX) };
     int code = read_logs(options, &logs);
     if (code == BS_EXIT_DONE)
         code = show(options, &logs);

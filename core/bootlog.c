@@ -36,10 +36,22 @@ static bool is_json(struct bs_span bytes)
     return i < bytes.size && (bytes.data[i] == 0x1e || bytes.data[i] == '{' || bytes.data[i] == '[');
 }
 
+/*
+ * Some firmware hands over all of the room that it reserved, far more than any log is long. What is cut off is padding only; what is left of
+ * it is looked at with the log.
+ */
+static struct bs_span cut_room(struct bs_span bytes)
+{
+    size_t size = bytes.size;
+    while (size > EVENTLOG_SIZE_MAX && (bytes.data[size - 1] == 0x00 || bytes.data[size - 1] == 0xff))
+        size--;
+    return BS_SPAN(bytes.data, size);
+}
+
 static enum bs_err open_firmware(struct bs_span bytes, struct bootlog *log, char why[BOOTLOG_WHY_MAX])
 {
     struct eventlog_fault fault = { .what = "" };
-    enum bs_err err = eventlog_open(bytes, &log->firmware, &fault);
+    enum bs_err err = eventlog_open(cut_room(bytes), &log->firmware, &fault);
     log->has_firmware = err == BS_OK;
     if (err == BS_OK)
         return BS_OK;

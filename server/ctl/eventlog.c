@@ -62,7 +62,7 @@ static int show(const struct ctl_eventlog *request, struct files *files)
 
 int ctl_eventlog_show(const struct ctl_eventlog *request)
 {
-    struct files files = { BS_BUF(USERLOG_FILE_SIZE_MAX), BS_BUF(USERLOG_FILE_SIZE_MAX) };
+    struct files files = { BS_BUF(BOOTLOG_FILE_SIZE_MAX), BS_BUF(BOOTLOG_FILE_SIZE_MAX) };
     int code = show(request, &files);
     close_files(&files);
     return code;
@@ -153,7 +153,7 @@ static int replay(const struct ctl_eventlog *request, struct files *files)
 
 int ctl_eventlog_replay(const struct ctl_eventlog *request)
 {
-    struct files files = { BS_BUF(USERLOG_FILE_SIZE_MAX), BS_BUF(USERLOG_FILE_SIZE_MAX) };
+    struct files files = { BS_BUF(BOOTLOG_FILE_SIZE_MAX), BS_BUF(BOOTLOG_FILE_SIZE_MAX) };
     int code = replay(request, &files);
     close_files(&files);
     return code;

@@ -215,7 +215,8 @@ def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
         "ccel": (b"CCEL8\0\0\0" + bytes(48), "CCEL"),
         "cut": (real[:-1], "event 35 at byte"),
         "trailing": (real + b"trailing garbage", "event 36 at byte"),
-        "large": (real + bytes(1024 * 1024), "larger than"),
+        "large": (real + bytes(1024 * 1024) + b"x", "larger than 1 MiB"),
+        "larger": (real + bytes(16 * 1024 * 1024), "larger than any event log that is read here"),
         "form": (bootlogs.header(signature=b"Spec ID Event04\0"), "names another form than Spec ID Event00"),
         "yaml": (b"---\nversion: 1\nevents:\n- EventNum: 0\n  PCRIndex: 0\n", "tpm2_eventlog"),
         "json": (b'{"pcr":11}', "record"),
@@ -231,6 +232,14 @@ def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
     for show in (agent, ctl_show):
         assert "the file cannot be read; is it a directory?" in show(tmp_path, code=4)[1]
         assert "the file cannot be opened" in show(tmp_path / "missing", code=4)[1]
+
+
+@SHOW
+@pytest.mark.parametrize("padding", [b"\0", b"\xff"])
+def test_the_room_behind_a_log_may_be_large(show, padding, tmp_path):
+    log = lab.LOGS / "ovmf4M-uki-full.bin"
+    (tmp_path / "padded").write_bytes(log.read_bytes() + padding * (15 * 1024 * 1024))
+    assert show(tmp_path / "padded", "--json") == show(log, "--json")
 
 
 @pytest.mark.parametrize("words", [["show"], ["show", "--json"], ["replay"], ["replay", "--json"]])
