@@ -86,11 +86,26 @@ static bool is_secure_boot(const struct eventlog_event *event)
            bs_span_equal(variable.name, BS_SPAN(name, sizeof(name)));
 }
 
-/* What a TPM's log has in another PCR (7, 4 and 5, 8 and 9: PFP §3.3.4), and such a log in this register. */
+/*
+ * td-shim, which starts a confidential machine without UEFI, measures the list of resources that it was given (TD_SHIM_PLATFORM_CONFIG_INFO,
+ * td-shim specification, table 3.5-4) first of all: 16 characters, the size of what follows, and that.
+ */
+static bool is_td_hob(const struct eventlog_event *event)
+{
+    static const char descriptor[16] = "td_hob";
+    struct bs_reader r = BS_READER(event->data);
+    struct bs_span name;
+    uint32_t size;
+    return event->pcr == 1 && event->type == EVENTLOG_PLATFORM_CONFIG_FLAGS &&
+           bs_read_bytes(&r, sizeof(descriptor), &name) && bs_read_le32(&r, &size) && size == r.left &&
+           memcmp(name.data, descriptor, sizeof(descriptor)) == 0;
+}
+
+/* What a TPM's log has in another PCR (7, 4 and 5, 8 and 9: PFP §3.3.4) or not at all, and such a log in this register. */
 static bool is_of_rtmr(const struct eventlog_event *event)
 {
-    return (event->pcr == 1 && is_secure_boot(event)) || (event->pcr == 2 && event->type == EVENTLOG_EFI_ACTION) ||
-           (event->pcr == 3 && event->type == EVENTLOG_IPL);
+    return is_td_hob(event) || (event->pcr == 1 && is_secure_boot(event)) ||
+           (event->pcr == 2 && event->type == EVENTLOG_EFI_ACTION) || (event->pcr == 3 && event->type == EVENTLOG_IPL);
 }
 
 /*

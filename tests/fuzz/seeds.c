@@ -294,6 +294,18 @@ static void every_bank(void)
     seed("eventlog", bs_buf_span(&log));
 }
 
+/* Of a confidential machine that td-shim started. */
+static void td_shim(void)
+{
+    static const uint16_t bank[] = { CRYPTO_SHA384, 48, 0 }, hash[] = { CRYPTO_SHA384, 0 };
+    BS_SCOPED_BUF struct bs_buf log = BS_BUF(LOGMAKER_MAX);
+    put_header(&log, bank);
+    put_with_hashes(&log, 1, EVENTLOG_PLATFORM_CONFIG_FLAGS, hash,
+                    BS_SPAN("td_hob\0\0\0\0\0\0\0\0\0\0\4\0\0\0list", 24));
+    put_with_hashes(&log, 2, EVENTLOG_SEPARATOR, hash, BS_SPAN("\0\0\0\0", 4));
+    seed("eventlog", bs_buf_span(&log));
+}
+
 static void generated(void)
 {
     for (uint8_t kind = BS_GENERATED_RANDOM; kind <= BS_GENERATED_SECP256K1; kind++)
@@ -357,6 +369,7 @@ int main(int argc, char **argv)
     image("#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####", "quiet", false);
     image("#### LoaderInfo: systemd-stub 257.13-1~deb13u1 ####", "ro quiet", true);
     every_bank();
+    td_shim();
     generated();
     small_boots();
     for (size_t i = 0; i < COUNT(texts); i++)

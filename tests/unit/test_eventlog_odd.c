@@ -297,51 +297,6 @@ static void other_files_are_called_by_their_name(void **state)
     assert_foreign("#!/bin/sh\n", 10, EVENTLOG_FAULT_NO_LOG, "no event log of a TPM");
 }
 
-static void put_secure_boot(struct bs_buf *log, uint32_t pcr, const uint16_t *hashes)
-{
-    BS_SCOPED_BUF struct bs_buf data = BS_BUF(200);
-    put_variable_data(&data, GLOBAL_GUID, "SecureBoot", TEXT("\1"));
-    put_with_hashes(log, pcr, EVENTLOG_VARIABLE_DRIVER_CONFIG, hashes, bs_buf_span(&data));
-}
-
-static void registers_of_a_confidential_machine_are_no_pcrs(void **state)
-{
-    (void)state;
-    static const uint16_t sha384[] = { CRYPTO_SHA384, 0 }, sha256[] = { CRYPTO_SHA256, 0 };
-    static const uint16_t bank384[] = { CRYPTO_SHA384, 48, 0 }, bank256[] = { CRYPTO_SHA256, 32, 0 };
-    static const struct {
-        uint32_t secure_boot, last;
-        bool is_sha384, is_ccel;
-    } logs[] = {
-        { 1, 2, true, true }, { 1, 4, true, true }, { 1, 5, true, false }, { 7, 1, true, false }, { 1, 2, false, false }
-    };
-    for (size_t i = 0; i < COUNT(logs); i++) {
-        struct eventlog log;
-        struct eventlog_fault fault = { .kind = EVENTLOG_FAULT_EMPTY };
-        const uint16_t *hashes = logs[i].is_sha384 ? sha384 : sha256;
-        BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(2000);
-        put_header(&bytes, logs[i].is_sha384 ? bank384 : bank256);
-        put_with_hashes(&bytes, 0xffffffff, EVENTLOG_NO_ACTION, hashes, TEXT("SP800-155 Event"));
-        put_with_hashes(&bytes, 1, 0xa, hashes, TEXT("td_hob"));
-        put_secure_boot(&bytes, logs[i].secure_boot, hashes);
-        put_with_hashes(&bytes, logs[i].last, EVENTLOG_SEPARATOR, hashes, TEXT("\0\0\0\0"));
-        assert_err(eventlog_open(bs_buf_span(&bytes), &log, &fault), logs[i].is_ccel ? BS_ERR_INPUT : BS_OK);
-        assert_int_equal(fault.kind, logs[i].is_ccel ? EVENTLOG_FAULT_CCEL : EVENTLOG_FAULT_EMPTY);
-    }
-    static const struct {
-        uint32_t pcr, type;
-    } telling[] = { { 2, EVENTLOG_EFI_ACTION }, { 3, EVENTLOG_IPL } };
-    for (size_t i = 0; i < COUNT(telling); i++) {
-        struct eventlog log;
-        struct eventlog_fault fault;
-        BS_SCOPED_BUF struct bs_buf bytes = BS_BUF(2000);
-        put_header(&bytes, bank384);
-        put_with_hashes(&bytes, telling[i].pcr, telling[i].type, sha384, TEXT("x"));
-        assert_err(eventlog_open(bs_buf_span(&bytes), &log, &fault), BS_ERR_INPUT);
-        assert_int_equal(fault.kind, EVENTLOG_FAULT_CCEL);
-    }
-}
-
 static void faults_have_their_kind(void **state)
 {
     (void)state;
@@ -475,7 +430,6 @@ int main(void)
         cmocka_unit_test(padding_may_be_of_both_kinds),
         cmocka_unit_test(the_headers_maker_may_add_what_he_likes),
         cmocka_unit_test(other_files_are_called_by_their_name),
-        cmocka_unit_test(registers_of_a_confidential_machine_are_no_pcrs),
         cmocka_unit_test(faults_have_their_kind),
         cmocka_unit_test(a_log_cut_at_any_byte_is_refused_or_ends_with_an_event),
         cmocka_unit_test(what_is_missing_in_a_bank_did_not_extend_it),
