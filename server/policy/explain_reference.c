@@ -35,7 +35,8 @@ static const struct boot_diff_row *most_telling(const struct boot_diff *diff, co
                 *ret_advice = advices[i].advice;
                 return &diff->rows[n];
             }
-    *ret_advice = "If you know why, approve this boot with bootsealctl device approve --learn.";
+    *ret_advice =
+        "If you know why, approve this boot with bootsealctl device approve --learn; if not, keep the device out until you do.";
     return &diff->rows[0];
 }
 
@@ -84,8 +85,11 @@ static void fill(const struct boot_diff *diff, struct policy_verdict *verdict)
     verdict->event = first->found.index;
     verdict->type = first->found.type;
     copy(verdict->words, sizeof(verdict->words), first->found.words);
-    copy(verdict->found, sizeof(verdict->found), first->found.digest);
-    copy(verdict->expected, sizeof(verdict->expected), first->expected.digest);
+    bool is_event = first->found.is_there || first->expected.is_there;
+    copy(verdict->found, sizeof(verdict->found),
+         is_event && !first->found.is_there ? "no such event" : first->found.digest);
+    copy(verdict->expected, sizeof(verdict->expected),
+         is_event && !first->expected.is_there ? "no such event" : first->expected.digest);
 }
 
 enum bs_err explain_reference(const struct policy_boot *boot, const struct policy_reference *nearest,

@@ -112,6 +112,9 @@ void judge_describe(uint16_t bank, const struct eventlog_event *event, char *ret
 /* Without control characters; what does not fit ends with "...". */
 void judge_say(char *ret_text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* All of a list of struct policy_range: "manufacturer IFX, firmware from 7.85.0.0; or ...", as many as there is room for. */
+void judge_say_ranges(const struct conf_list *ranges, const char *who, const char *what, char *ret_text, size_t size);
+
 /* judge_log.c: selection, log and values; fills `events`. False when it makes no sense to go on. */
 bool judge_read(struct judge *judge);
 

@@ -77,8 +77,8 @@ static void refuse_separator(struct judge *judge, uint32_t pcr, const struct jud
         fault->advice,
         second
             ? "Something measured a separator of its own behind the firmware's: look at what was started on the device."
-            : "The firmware did not end its measurements properly: update it, or put the PCR into pcrs.whole or "
-              "pcrs.ignore.");
+            : "The firmware did not end its measurements properly: update it; a device that shows no separator is refused whatever the "
+              "policy says.");
 }
 
 static void take_separator(struct judge *judge, uint32_t pcr)

@@ -96,8 +96,8 @@ static const struct {
     [JUDGE_INITRD] = { "initrd", "the kernel got an initrd that no rule of the policy takes",
                        "If it was rebuilt on purpose, add its digest to initrd and apply the policy; else put the approved one back." },
     [JUDGE_MEASURED] = { "measured", "no rule of the policy takes this event",
-                         "If it belongs to a good boot, add its digest to measured and apply the policy, or put the PCR into "
-                         "pcrs.whole or pcrs.ignore." },
+                         "If it belongs to a good boot, add its digest to measured and apply the policy; else find out what on the "
+                         "device measured it." },
     [JUDGE_FIRMWARE] = { "firmware", "no rule of the policy takes this version of the firmware",
                          "Allow it in firmware.allow, name its digest in measured, or update the firmware of the device." },
 };

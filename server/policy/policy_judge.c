@@ -48,6 +48,21 @@ void judge_say(char *ret_text, size_t size, const char *format, ...)
     memcpy(ret_text + used, is_cut ? "..." : "", is_cut ? 4 : 1);
 }
 
+void judge_say_ranges(const struct conf_list *ranges, const char *who, const char *what, char *ret_text, size_t size)
+{
+    const struct policy_range *range = ranges->items;
+    size_t used = 0;
+    /* judge_say() has to have room for its dots. */
+    for (size_t i = 0; i < ranges->count && size - used > sizeof("..."); i++, range++, used = strlen(ret_text))
+        judge_say(ret_text + used, size - used, "%s%s%s%s%s%s%s%s%s", i > 0 ? "; or " : "", range->who ? who : "",
+                  range->who ? range->who : "", range->who ? ", " : "", what, range->minimum ? " from " : "",
+                  range->minimum ? range->minimum : "",
+                  range->maximum   ? " up to "
+                  : range->minimum ? ""
+                                   : " any",
+                  range->maximum ? range->maximum : "");
+}
+
 struct judge_event *judge_next_any(struct judge *judge, struct judge_event *previous, uint32_t pcr)
 {
     struct judge_event *end = judge->events + judge->count;

@@ -75,16 +75,6 @@ static bool find_version(struct judge *judge, struct build *ret_build)
     return true;
 }
 
-static void say_range(const struct policy_range *range, char *ret_text, size_t size)
-{
-    judge_say(ret_text, size, "%s%sversion %s%s%s%s", range->who ? range->who : "", range->who ? ", " : "",
-              range->minimum   ? "from "
-              : range->maximum ? ""
-                               : "any",
-              range->minimum ? range->minimum : "", range->maximum ? " up to " : "",
-              range->maximum ? range->maximum : "");
-}
-
 struct refusal_text {
     const char *path;
     const char *text;
@@ -129,7 +119,7 @@ static void decide(struct judge *judge, const struct build *build)
             JUDGE_SAY(fault->expected, "none of the denied ones");
     } else if (policy->allow.count > 0 && !firmware_range_find(&policy->allow, build->vendor, build->version, false)) {
         if ((fault = refuse(judge, build, &other)))
-            say_range(policy->allow.items, fault->expected, sizeof(fault->expected));
+            judge_say_ranges(&policy->allow, "", "version", fault->expected, sizeof(fault->expected));
     }
 }
 

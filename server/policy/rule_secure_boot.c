@@ -117,12 +117,13 @@ void rule_secure_boot(struct judge *judge)
                    &(struct finding){ NULL, e, "the variable SecureBoot was measured behind the firmware's own part",
                                       words_of_value[value], look });
         else if ((value == 1) != is_on)
-            refuse(judge, is_on,
-                   &(struct finding){
-                       NULL, e, is_on ? "Secure Boot is off" : "Secure Boot is on", words_of_value[value],
-                       is_on ? "Switch Secure Boot on in the firmware setup of the device, and boot again."
-                             : "Switch Secure Boot off in the firmware setup of the device, or write secure_boot = "
-                               "\"on\" into the policy." });
+            refuse(
+                judge, is_on,
+                &(struct finding){
+                    NULL, e, is_on ? "Secure Boot is off" : "Secure Boot is on", words_of_value[value],
+                    is_on ? "Switch Secure Boot on in the firmware setup of the device, and boot again."
+                          : "Write secure_boot = \"on\" into the policy and apply it, or switch Secure Boot off in the "
+                            "firmware setup of the device." });
     }
     if (count == 0)
         refuse(judge, is_on,

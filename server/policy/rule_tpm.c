@@ -31,6 +31,19 @@ static bool fits(const struct policy_subject *subject, const struct policy_range
            subject->tpm_firmware <= maximum;
 }
 
+/* Other firmware makes no other maker of it. */
+static const char *advice_for(const struct policy_subject *subject, const struct conf_list *ranges)
+{
+    const struct policy_range *range = ranges->items;
+    for (size_t i = 0; i < ranges->count; i++)
+        if (!range[i].who || is_maker(subject->tpm_manufacturer, range[i].who))
+            return "Update the firmware of the TPM with its maker's tool, or allow this version in tpm and apply the policy.";
+    if (subject->tpm_manufacturer[0] == '\0')
+        return "Put the CA of the TPM's maker into ek-roots/, if it has a certificate of one; else keep the device out: nobody vouches for "
+               "this TPM.";
+    return "If TPMs of this maker are to be trusted, add it to tpm and apply the policy; else keep the device out.";
+}
+
 void rule_tpm(struct judge *judge)
 {
     const struct policy_range *ranges = judge->policy->tpm.items;
@@ -45,12 +58,6 @@ void rule_tpm(struct judge *judge)
     evidence_version_format(judge->subject->tpm_firmware, version);
     JUDGE_SAY(fault->text, "the TPM is none that the policy allows");
     JUDGE_SAY(fault->found, "manufacturer %s, firmware %s", maker[0] ? maker : "unknown (no EK certificate)", version);
-    JUDGE_SAY(fault->expected, "manufacturer %s, firmware %s%s%s%s", ranges[0].who ? ranges[0].who : "any",
-              ranges[0].minimum   ? "from "
-              : ranges[0].maximum ? ""
-                                  : "any",
-              ranges[0].minimum ? ranges[0].minimum : "", ranges[0].maximum ? " up to " : "",
-              ranges[0].maximum ? ranges[0].maximum : "");
-    JUDGE_SAY(fault->advice,
-              "Update the firmware of the TPM with its maker's tool, or allow this one in tpm and apply the policy.");
+    judge_say_ranges(&judge->policy->tpm, "manufacturer ", "firmware", fault->expected, sizeof(fault->expected));
+    JUDGE_SAY(fault->advice, "%s", advice_for(judge->subject, &judge->policy->tpm));
 }

@@ -143,6 +143,27 @@ static void without_a_reference_that_is_said(void **state)
                                           "  Advice     Do this.\n");
 }
 
+/* Against a boot that started one program more: what is not there has no event, and is told all the same. */
+static void an_event_that_is_missing_is_expected(void **state)
+{
+    (void)state;
+    struct evidence_file found, expected;
+    struct policy_verdict verdict;
+    struct boot_diff diff;
+    read_example("approved", &found);
+    read_example("extra-application", &expected);
+    struct policy_boot boot = boot_of_example(&found);
+    struct policy_reference reference = { .name = "", .id = 1, .boot = boot_of_example(&expected) };
+    assert_ok(explain_reference(&boot, &reference, &verdict, &diff));
+    assert_false(verdict.has_event);
+    assert_string_equal(verdict.text, "an event of the reference is missing");
+    assert_string_equal(verdict.found, "no such event");
+    assert_string_equal(verdict.expected, "sha256:9bf2519c746ec66b569300e423127a9361b47af7f66783c7e1378fb055671ad4");
+    boot_diff_free(&diff);
+    evidence_file_free(&found);
+    evidence_file_free(&expected);
+}
+
 static void a_reference_of_another_bank_is_told_so(void **state)
 {
     (void)state;
@@ -173,6 +194,7 @@ int main(void)
         cmocka_unit_test(the_short_form_is_a_sentence_and_a_finding),
         cmocka_unit_test(a_text_that_is_too_long_is_cut_between_characters),
         cmocka_unit_test(without_a_reference_that_is_said),
+        cmocka_unit_test(an_event_that_is_missing_is_expected),
         cmocka_unit_test(a_reference_of_another_bank_is_told_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,8 @@ static void a_measured_version_is_in_a_range(void **state)
     good(P(0), BLOB "firmware: { allow = ( { minimum = \"2.0\"; }, { maximum = \"1.4.2\"; } ); };");
     refused(P(0), BLOB "firmware: { allow = ( { minimum = \"1.4.3\"; } ); };", "firmware.allow", "version 1.4.2");
     refused(P(0), BLOB "firmware: { allow = ( { maximum = \"1.4.1\"; } ); };", "firmware.allow", "up to 1.4.1");
+    refused(P(0), BLOB "firmware: { allow = ( { maximum = \"1.4.1\"; }, { minimum = \"1.5\"; maximum = \"2\"; } ); };",
+            "firmware.allow", "version up to 1.4.1; or version from 1.5 up to 2");
     refused(P(0), BLOB "firmware: { allow = ( { minimum = \"v1\"; } ); };", "firmware.allow", "version 1.4.2");
     refused(P(0), BLOB "firmware: { allow = ( { maximum = \"v9\"; } ); };", "firmware.allow", "version 1.4.2");
     refused(
@@ -195,6 +197,12 @@ static void a_tpm_is_of_a_maker_and_has_a_version(void **state)
     refused(P(2), "tpm = ( { minimum = \"7.85.4555.1\"; } );", "tpm", "from 7.85.4555.1");
     refused(P(2), "tpm = ( { manufacturer = \"IFX\"; maximum = \"7.85.4554.65535\"; } );", "tpm",
             "up to 7.85.4554.65535");
+    assert_non_null(strstr(scene.verdict.advice, "Update the firmware of the TPM"));
+    refused(P(2), "tpm = ( { manufacturer = \"IFX\"; minimum = \"8.0.0.0\"; }, { manufacturer = \"NTC\"; } );", "tpm",
+            "manufacturer IFX, firmware from 8.0.0.0; or manufacturer NTC, firmware any");
+    assert_non_null(strstr(scene.verdict.advice, "Update the firmware of the TPM"));
+    refused(P(2), "tpm = ( { manufacturer = \"STM\"; }, { manufacturer = \"NTC\"; } );", "tpm", "NTC");
+    assert_non_null(strstr(scene.verdict.advice, "If TPMs of this maker are to be trusted"));
     scene.subject.tpm_manufacturer = "id:53544D20";
     good(P(2), "tpm = ( { manufacturer = \"STM\"; } );");
     scene.subject.tpm_manufacturer = "id:4946";
@@ -203,6 +211,23 @@ static void a_tpm_is_of_a_maker_and_has_a_version(void **state)
     refused(P(2), "tpm = ( { manufacturer = \"IFX\"; } );", "tpm", "xx:49465800");
     scene.subject.tpm_manufacturer = "";
     refused(P(2), "tpm = ( { manufacturer = \"IFX\"; } );", "tpm", "no EK certificate");
+    assert_non_null(strstr(scene.verdict.advice, "nobody vouches for this TPM"));
+}
+
+/* As many as a policy may have: what does not fit is cut, and nothing is written behind the end. */
+static void many_ranges_are_cut(void **state)
+{
+    (void)state;
+    for (size_t length = 1; length <= 8; length++) {
+        BS_SCOPED_BUF struct bs_buf text = BS_BUF(65536);
+        assert_ok(bs_buf_append_string(&text, BLOB "firmware: { allow = ("));
+        for (size_t i = 0; i < 40; i++)
+            assert_ok(bs_buf_printf(&text, "%s { minimum = \"9%.*s\"; }", i > 0 ? "," : "", (int)length, ".1.1.1.1"));
+        assert_ok(bs_buf_append(&text, " ); };", 7));
+        refused(P(0), (const char *)text.data, "firmware.allow", "version from 9");
+        size_t end = strlen(scene.verdict.expected);
+        assert_true(end < sizeof(scene.verdict.expected) && end > sizeof(scene.verdict.expected) - 8);
+    }
 }
 
 int main(void)
@@ -216,6 +241,7 @@ int main(void)
         STAGE_TEST(only_a_known_build_is_good_without_a_range),
         STAGE_TEST(the_value_of_one_pcr_is_none_of_another),
         STAGE_TEST(a_tpm_is_of_a_maker_and_has_a_version),
+        STAGE_TEST(many_ranges_are_cut),
     };
     return STAGE_RUN(tests);
 }
