@@ -14,9 +14,12 @@
 static enum eventlog_measured mark_record(const struct userlog_record *record)
 {
     enum eventlog_measured found = EVENTLOG_DATA_NOT_MEASURED;
+    size_t known = 0;
     for (size_t i = 0; i < record->digest_count; i++) {
+        if (!eventlog_hash_is_computed(record->digests[i].alg))
+            continue;
         enum eventlog_measured measured = userlog_measured(record, record->digests[i].alg);
-        if (measured == EVENTLOG_DATA_WRONG || (i > 0 && measured != found))
+        if (measured == EVENTLOG_DATA_WRONG || (known++ > 0 && measured != found))
             return EVENTLOG_DATA_WRONG;
         found = measured;
     }
