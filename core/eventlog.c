@@ -18,9 +18,9 @@ static const char *take_sha1_event(struct bs_reader *r, struct eventlog_event *e
 
     if (!bs_read_le32(r, &event->pcr) || !bs_read_le32(r, &event->type) || !bs_read_bytes(r, SHA1_SIZE, &digest) ||
         !bs_read_le32(r, &size))
-        return "the log ends within an event";
+        return "the log ends within an event: it was cut or damaged";
     if (!bs_read_bytes(r, size, &event->data))
-        return "the event's data are longer than the log";
+        return "the log ends within the event's data: it was cut or damaged";
     event->digests[0] = (struct eventlog_digest){ CRYPTO_SHA1, digest };
     event->digest_count = 1;
     return NULL;
@@ -45,7 +45,7 @@ static const char *take_digests(const struct eventlog *log, struct bs_reader *r,
 {
     uint32_t count;
     if (!bs_read_le32(r, &count))
-        return "the log ends within an event";
+        return "the log ends within an event: it was cut or damaged";
     if (count > EVENTLOG_BANKS_MAX)
         return "the event has more digests than any log has banks";
 
@@ -53,14 +53,14 @@ static const char *take_digests(const struct eventlog *log, struct bs_reader *r,
     for (uint32_t i = 0; i < count; i++) {
         struct eventlog_digest digest;
         if (!bs_read_le16(r, &digest.alg))
-            return "the log ends within an event";
+            return "the log ends within an event: it was cut or damaged";
         size_t size = digest_size(log, digest.alg);
         if (size == 0)
             return "the event has a digest of a hash that the log's header does not name";
         if (eventlog_digest(event, digest.alg).size > 0)
             return "the event has two digests of one hash";
         if (!bs_read_bytes(r, size, &digest.value))
-            return "the log ends within an event";
+            return "the log ends within an event: it was cut or damaged";
         event->digests[event->digest_count++] = digest;
     }
     return NULL;
@@ -70,14 +70,14 @@ static const char *take_agile_event(const struct eventlog *log, struct bs_reader
 {
     uint32_t size;
     if (!bs_read_le32(r, &event->pcr) || !bs_read_le32(r, &event->type))
-        return "the log ends within an event";
+        return "the log ends within an event: it was cut or damaged";
     const char *fault = take_digests(log, r, event);
     if (fault)
         return fault;
     if (!bs_read_le32(r, &size))
-        return "the log ends within an event";
+        return "the log ends within an event: it was cut or damaged";
     if (!bs_read_bytes(r, size, &event->data))
-        return "the event's data are longer than the log";
+        return "the log ends within the event's data: it was cut or damaged";
     return NULL;
 }
 

@@ -12,7 +12,7 @@ static bool is_image(const struct eventlog_event *event)
            event->type == EVENTLOG_RUNTIME_DRIVER;
 }
 
-static enum bs_err add_image(const struct eventlog_event *event, struct bs_buf *out)
+enum bs_err eventlog_detail_digest(const struct eventlog_event *event, struct bs_buf *out)
 {
     char hex[2 * CRYPTO_HASH_MAX + 1];
     uint16_t alg = eventlog_digest(event, CRYPTO_SHA256).size > 0 ? CRYPTO_SHA256
@@ -21,7 +21,8 @@ static enum bs_err add_image(const struct eventlog_event *event, struct bs_buf *
     if (alg == 0)
         return BS_OK;
     bs_hex(eventlog_digest(event, alg), hex);
-    return bs_buf_printf(out, INDENT "  Authenticode %s %s\n", eventlog_bank_name(alg).text, hex);
+    return bs_buf_printf(out, INDENT "  %s%s %s\n", is_image(event) ? "Authenticode " : "",
+                         eventlog_bank_name(alg).text, hex);
 }
 
 static bool is_variable(const struct eventlog_event *event, struct eventlog_variable *ret_variable)
@@ -83,8 +84,6 @@ static enum bs_err add_entries(const struct eventlog_event *event, const struct 
 enum bs_err eventlog_detail(const struct eventlog_event *event, struct bs_buf *out)
 {
     struct eventlog_variable variable;
-    if (is_image(event))
-        return add_image(event, out);
     return is_variable(event, &variable) ? add_entries(event, &variable, out) : BS_OK;
 }
 

@@ -60,7 +60,7 @@ static bool is_marked(const struct eventlog_event *event, enum eventlog_measured
 
 enum bs_err eventlog_print_event(const struct eventlog_event *event, struct bs_buf *out)
 {
-    enum eventlog_measured measured;
+    enum eventlog_measured measured = EVENTLOG_DATA_MEASURED;
     char number[16] = "-";
     if (eventlog_extends(event))
         snprintf(number, sizeof(number), "%" PRIu32, event->pcr);
@@ -78,6 +78,9 @@ enum bs_err eventlog_print_event(const struct eventlog_event *event, struct bs_b
         err = eventlog_describe(event, out);
     if (err == BS_OK)
         err = bs_buf_append_string(out, "\n");
+    /* What the words do not prove is known by its digest alone. */
+    if (err == BS_OK && measured != EVENTLOG_DATA_MEASURED)
+        err = eventlog_detail_digest(event, out);
     return err == BS_OK ? eventlog_detail(event, out) : err;
 }
 

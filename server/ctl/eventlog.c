@@ -5,6 +5,7 @@
 #include "core/eventlog_hash.h"
 #include "core/eventlog_print.h"
 #include "server/ctl/streams.h"
+#include "server/policy/evidence_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,40 @@ static int fail(const char *path, const char *why)
 struct files {
     struct bs_buf log;
     struct bs_buf userspace;
+    struct evidence_file evidence; /* where that is what `log` holds: its logs */
 };
+#define FILES_INIT ((struct files){ BS_BUF(BOOTLOG_FILE_SIZE_MAX), BS_BUF(BOOTLOG_FILE_SIZE_MAX), EVIDENCE_FILE_INIT })
+
+static bool has_text(struct bs_span bytes, const char *text)
+{
+    return bytes.size > 0 && memmem(bytes.data, bytes.size, text, strlen(text)) != NULL;
+}
+
+/* The file that `device evidence` writes has the logs in it. */
+static int open_evidence(const struct ctl_eventlog *request, struct files *files, struct bootlog *ret_log)
+{
+    char why[BOOTLOG_WHY_MAX];
+    struct evidence_file_fault fault = { "" };
+    const struct store_boot *boot = &files->evidence.boot;
+    if (request->userspace_path) {
+        (void)fputs("bootsealctl: an evidence file has the userspace's log in it: leave out --userspace\n", stderr);
+        return BS_EXIT_USAGE;
+    }
+    if (evidence_file_read(bs_buf_span(&files->log), &files->evidence, &fault) != BS_OK)
+        return fail(request->path, fault.text[0] ? fault.text : "the evidence file cannot be read");
+    struct bs_span records = bs_buf_span(&boot->userspace_log);
+    if (bootlog_open(bs_buf_span(&boot->log), records.size > 0 ? &records : NULL, ret_log, why) != BS_OK)
+        return fail(request->path, why);
+    return 0;
+}
+
+/* Text that speaks of a log and is none. */
+static const char *name_text(struct bs_span bytes)
+{
+    if (has_text(bytes, "{\"format\":\"") || has_text(bytes, "event PCR  type"))
+        return "this is what eventlog show printed of an event log; the log itself is wanted";
+    return NULL;
+}
 
 static int open_logs(const struct ctl_eventlog *request, struct files *files, struct bootlog *ret_log)
 {
@@ -30,15 +64,19 @@ static int open_logs(const struct ctl_eventlog *request, struct files *files, st
     if (userspace && bootlog_read(userspace, &files->userspace, why) != BS_OK)
         return fail(userspace, why);
     struct bs_span records = bs_buf_span(&files->userspace);
-    if (bootlog_open(bs_buf_span(&files->log), userspace ? &records : NULL, ret_log, why) != BS_OK)
-        return fail(request->path, why);
-    return 0;
+    if (bootlog_open(bs_buf_span(&files->log), userspace ? &records : NULL, ret_log, why) == BS_OK)
+        return 0;
+    if (has_text(bs_buf_span(&files->log), "\"" EVIDENCE_FILE_FORMAT "\""))
+        return open_evidence(request, files, ret_log);
+    const char *text = name_text(bs_buf_span(&files->log));
+    return fail(request->path, text ? text : why);
 }
 
 static void close_files(struct files *files)
 {
     bs_buf_free(&files->log);
     bs_buf_free(&files->userspace);
+    evidence_file_free(&files->evidence);
 }
 
 static int print(enum bs_err err, const struct bs_buf *out)
@@ -62,7 +100,7 @@ static int show(const struct ctl_eventlog *request, struct files *files)
 
 int ctl_eventlog_show(const struct ctl_eventlog *request)
 {
-    struct files files = { BS_BUF(BOOTLOG_FILE_SIZE_MAX), BS_BUF(BOOTLOG_FILE_SIZE_MAX) };
+    struct files files = FILES_INIT;
     int code = show(request, &files);
     close_files(&files);
     return code;
@@ -153,7 +191,7 @@ static int replay(const struct ctl_eventlog *request, struct files *files)
 
 int ctl_eventlog_replay(const struct ctl_eventlog *request)
 {
-    struct files files = { BS_BUF(BOOTLOG_FILE_SIZE_MAX), BS_BUF(BOOTLOG_FILE_SIZE_MAX) };
+    struct files files = FILES_INIT;
     int code = replay(request, &files);
     close_files(&files);
     return code;

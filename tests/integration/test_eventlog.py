@@ -213,7 +213,7 @@ def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
         "script": (b"#!/bin/sh\necho no log at all, but longer than an event\n", "no event log of a TPM"),
         "zeros": (bytes(5000), "the log is empty"),
         "ccel": (b"CCEL8\0\0\0" + bytes(48), "CCEL"),
-        "cut": (real[:-1], "event 35 at byte"),
+        "cut": (real[:-1], "event 35 at byte 2886: the log ends within the event's data: it was cut or damaged"),
         "trailing": (real + b"trailing garbage", "event 36 at byte"),
         "large": (real + bytes(1024 * 1024) + b"x", "larger than 1 MiB"),
         "larger": (real + bytes(16 * 1024 * 1024), "larger than any event log that is read here"),
@@ -240,6 +240,30 @@ def test_the_room_behind_a_log_may_be_large(show, padding, tmp_path):
     log = lab.LOGS / "ovmf4M-uki-full.bin"
     (tmp_path / "padded").write_bytes(log.read_bytes() + padding * (15 * 1024 * 1024))
     assert show(tmp_path / "padded", "--json") == show(log, "--json")
+
+
+def test_evidence_has_the_logs_in_it(tmp_path):
+    for boot, log in zip(BOOTS, logs_of_boots(tmp_path)):
+        for words in (["show"], ["show", "--json"], ["replay"], ["replay", "--json"]):
+            assert ctl(*words, boot) == ctl(*words, log), boot
+        said = json.loads(boot.read_text())
+        values = json.loads(ctl("replay", boot, "--json")[0])[said["bank"]]
+        assert {pcr: values.get(pcr, "00" * 32) for pcr in said["pcrs"]} == said["pcrs"], boot
+    userspace = tmp_path / "tpm2-measure.log"
+    userspace.write_text(bootlogs.record(11, "enter-initrd"))
+    both = tmp_path / "both.json"
+    both.write_text(json.dumps(json.loads(BOOTS[0].read_text()) |
+                               {"userspace_log": base64.b64encode(userspace.read_bytes()).decode()}))
+    assert ctl("show", both) == ctl("show", next(logs_of_boots(tmp_path)), f"--userspace={userspace}")
+    assert "leave out --userspace" in ctl("show", both, f"--userspace={userspace}", code=2)[1]
+    both.write_text(BOOTS[0].read_text().replace('"cap_pcr"', '"cap"'))
+    assert "both.json: " in ctl("show", both, code=4)[1] and "cap" in ctl("show", both, code=4)[1]
+
+
+def test_what_was_shown_of_a_log_is_no_log(tmp_path):
+    for words in (["show"], ["show", "--json"]):
+        (tmp_path / "shown").write_text(ctl(*words, VECTORS[0])[0])
+        assert "this is what eventlog show printed of an event log" in ctl("replay", tmp_path / "shown", code=4)[1]
 
 
 @pytest.mark.parametrize("words", [["show"], ["show", "--json"], ["replay"], ["replay", "--json"]])
@@ -293,4 +317,7 @@ def test_a_table_for_a_person(show):
     assert "        7  02a4f904010ebddfb1ce765622af8d48ac2408422e220ad4eed1e1856407f704" in out
     assert "certificate C=US, ST=Colorado, L=Fort Collins, O=SnakeOil" in out
     assert "Authenticode sha256 7f39005edf61b4f7ac6256325a3b023817d388e9e75d44ee8b39b439ece62e16" in out
+    # What a rule of a policy names it by: of what the words do not prove, and of nothing else.
+    for event in json.loads(show(lab.LOGS / "ovmf4Msecboot-signed-uki.bin", "--json")[0])["events"]:
+        assert (event["digests"].get("sha256", "none") in out) == (event.get("data") == "claim"), event
     assert "= variable SecureBoot" in out and "? boot application \\EFI\\BOOT\\BOOTX64.EFI" in out

@@ -330,14 +330,14 @@ static void hostile_lengths_are_refused(void **state)
         put_bytes(&event, digest, 32);
         put_le32(&event, sizes[i]);
         put_bytes(&event, "data", 4);
-        assert_event_fault(event.data, event.size, "the event's data are longer than the log");
+        assert_event_fault(event.data, event.size, "the log ends within the event's data: it was cut or damaged");
     }
     assert_event_fault("\1\0\0\0\4\0\0\0\x09\0\0\0\x0b\0xxxx", 18, "the event has more digests than any log has banks");
     assert_event_fault("\1\0\0\0\4\0\0\0\xff\xff\xff\xff\x0b\0xxxx", 18,
                        "the event has more digests than any log has banks");
     assert_event_fault("\1\0\0\0\4\0\0\0\1\0\0\0\x05\0xxxx", 18,
                        "the event has a digest of a hash that the log's header does not name");
-    assert_event_fault("\1\0\0\0\4\0\0\0\1\0\0\0\x0b\0xxxx", 18, "the log ends within an event");
+    assert_event_fault("\1\0\0\0\4\0\0\0\1\0\0\0\x0b\0xxxx", 18, "the log ends within an event: it was cut or damaged");
 }
 
 static void a_pcr_that_does_not_exist_is_refused(void **state)

@@ -320,6 +320,8 @@ static void open_small_log(struct bs_buf *bytes, struct bootlog *ret_log)
     assert_ok(bootlog_open(bs_buf_span(bytes), NULL, ret_log, why));
 }
 
+#define BELOW "                                              sha256 "
+
 static void the_table_is_for_a_person(void **state)
 {
     (void)state;
@@ -329,8 +331,10 @@ static void the_table_is_for_a_person(void **state)
     assert_ok(bootlog_show(&log, &out));
     assert_span_text(bs_buf_span(&out), "event PCR  type                                what\n"
                                         "    0   -  EV_NO_ACTION                        header of a crypto-agile log\n"
-                                        "    1   4  EV_EFI_ACTION                     ! \"say \"x\"\"\n"
-                                        "    2   5  0x80001234                        ? 80 (1 bytes)\n" LEGEND "\n"
+                                        "    1   4  EV_EFI_ACTION                     ! \"say \"x\"\"\n" BELOW
+                                        "1111111111111111111111111111111111111111111111111111111111111111\n"
+                                        "    2   5  0x80001234                        ? 80 (1 bytes)\n" BELOW
+                                        "2222222222222222222222222222222222222222222222222222222222222222\n" LEGEND "\n"
                                         "PCRs of bank sha256, by these events\n"
                                         "        4  8878b15a7d6a3a4f464e8f9f42591dbc0cf4bedea0ec309003d2b2ee53655ef8\n"
                                         "        5  ee4b0e933b56cdf12a42b1e3f3b9ed1aa70cf9f3cf37325693255c8bfbcb8ba8\n"
@@ -385,7 +389,8 @@ static void the_full_table_says_what_words_are_worth(void **state)
                      "event PCR  type                                what\n"
                      "    0   -  EV_NO_ACTION                        header of a crypto-agile log\n"
                      "    1   4  EV_EFI_ACTION                     = \"go\"\n"
-                     "    2   4  EV_EFI_ACTION                     ! \"stop\"\n"
+                     "    2   4  EV_EFI_ACTION                     ! \"stop\"\n" BELOW
+                     "1111111111111111111111111111111111111111111111111111111111111111\n"
                      "    3   4  EV_EFI_BOOT_SERVICES_APPLICATION  ? boot application, 7 bytes\n"
                      "                                              Authenticode sha256 "
                      "2222222222222222222222222222222222222222222222222222222222222222\n"

@@ -177,6 +177,7 @@ static void records_of_the_firmware_are_shown_in_words(void **state)
         "    0   -  EV_NO_ACTION                        the TPM was started at locality 3\n"
         "    1   0  EV_SEPARATOR                      = separator: end of the firmware's own part\n"
         "    2   0  EV_S_CRTM_VERSION                 ! firmware version \"1\"\n"
+        "                                              sha256 " ZEROS_SHA256 "\n"
         "    3   1  5                                 ? \n";
     out.data[sizeof(expected) - 1] = '\0';
     assert_string_equal((const char *)out.data, expected);
