@@ -25,8 +25,12 @@
 #define LENGTH_SIZE 4
 #define TIMEOUT_SECONDS 30
 
+struct caller;
+
 struct admin {
     struct server *server;
+    struct event_base *base;
+    struct caller *callers;
     struct evconnlistener *accepting;
     struct accept_pause pause;
     struct limit accept_errors;
@@ -35,31 +39,77 @@ struct admin {
 
 struct caller {
     struct admin *admin;
+    struct caller *next, **link; /* what points at it */
     struct bufferevent *stream;
     char actor[64];
     bool is_answered;
+    struct admin_run *run; /* of its request, which stays in the stream's input as long */
+    struct bs_buf out;
+    struct event *turn; /* the next slice of it */
 };
+
+static void leave(struct caller *caller)
+{
+    *caller->link = caller->next;
+    if (caller->next != NULL)
+        caller->next->link = caller->link;
+    caller->next = NULL;
+    caller->link = &caller->next;
+}
 
 static void hang_up(struct caller *caller)
 {
+    leave(caller);
+    if (caller->turn != NULL)
+        event_free(caller->turn);
+    admin_run_free(caller->run);
+    bs_buf_free(&caller->out);
     bufferevent_free(caller->stream);
     free(caller);
 }
 
-static void answer(struct caller *caller, struct bs_span request)
+static void answer(struct caller *caller)
 {
-    BS_SCOPED_BUF struct bs_buf out = BS_BUF(DOCUMENT_MAX);
+    const struct bs_buf *out = &caller->out;
     uint8_t length[LENGTH_SIZE];
 
-    if (admin_run(caller->admin->server, caller->actor, request, &out) != BS_OK || out.size > UINT32_MAX) {
-        hang_up(caller);
-        return;
-    }
     for (size_t i = 0; i < LENGTH_SIZE; i++)
-        length[i] = (uint8_t)(out.size >> (8 * (LENGTH_SIZE - 1 - i)));
+        length[i] = (uint8_t)(out->size >> (8 * (LENGTH_SIZE - 1 - i)));
     caller->is_answered = true;
     (void)bufferevent_write(caller->stream, length, sizeof(length));
-    (void)bufferevent_write(caller->stream, out.data, out.size);
+    (void)bufferevent_write(caller->stream, out->data, out->size);
+    bs_buf_free(&caller->out);
+}
+
+/* A slice of the request, and the next one after whatever else is ready. */
+static void go_on(struct caller *caller)
+{
+    const struct timeval at_once = { 0, 0 };
+    bool is_done = false;
+    bool has_failed = admin_run_step(caller->run, &is_done) != BS_OK || caller->out.size > UINT32_MAX;
+
+    if (!has_failed && is_done)
+        answer(caller);
+    else if (has_failed || event_add(caller->turn, &at_once) != 0)
+        hang_up(caller);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    go_on(context);
+}
+
+/* The input stays as it is from here on, for the request points into it. */
+static void begin(struct caller *caller, struct bs_span request)
+{
+    caller->turn = evtimer_new(caller->admin->base, on_turn, caller);
+    if (caller->turn == NULL || bufferevent_disable(caller->stream, EV_READ) != 0 ||
+        admin_run_begin(caller->admin->server, caller->actor, request, &caller->out, &caller->run) != BS_OK)
+        hang_up(caller);
+    else
+        go_on(caller);
 }
 
 static void on_input(struct bufferevent *stream, void *context)
@@ -71,7 +121,7 @@ static void on_input(struct bufferevent *stream, void *context)
     uint32_t size = 0;
     uint8_t *request;
 
-    if (caller->is_answered || evbuffer_copyout(input, head, sizeof(head)) != LENGTH_SIZE)
+    if (caller->run != NULL || evbuffer_copyout(input, head, sizeof(head)) != LENGTH_SIZE)
         return;
     if (!bs_read_be32(&reader, &size) || size > ADMIN_REQUEST_MAX) {
         hang_up(caller);
@@ -83,7 +133,7 @@ static void on_input(struct bufferevent *stream, void *context)
     if (request == NULL)
         hang_up(caller);
     else
-        answer(caller, BS_SPAN(request + LENGTH_SIZE, size));
+        begin(caller, BS_SPAN(request + LENGTH_SIZE, size));
 }
 
 static void on_sent(struct bufferevent *stream, void *context)
@@ -119,6 +169,16 @@ static bool identify(int fd, char *actor, size_t size)
     return peer.uid == 0 || peer.uid == geteuid();
 }
 
+static void enter(struct admin *admin, struct caller *caller)
+{
+    caller->admin = admin;
+    caller->next = admin->callers;
+    caller->link = &admin->callers;
+    if (caller->next != NULL)
+        caller->next->link = &caller->next;
+    admin->callers = caller;
+}
+
 static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr *address, int size,
                       void *context)
 {
@@ -133,13 +193,14 @@ static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, stru
         (void)close(fd);
         return;
     }
-    caller->admin = context;
     caller->stream = bufferevent_socket_new(evconnlistener_get_base(accepting), fd, BEV_OPT_CLOSE_ON_FREE);
     if (caller->stream == NULL) {
         free(caller);
         (void)close(fd);
         return;
     }
+    caller->out = BS_BUF(DOCUMENT_MAX);
+    enter(context, caller);
     bufferevent_setcb(caller->stream, on_input, on_sent, on_event, caller);
     bufferevent_setwatermark(caller->stream, EV_READ, 0, LENGTH_SIZE + ADMIN_REQUEST_MAX);
     bufferevent_set_timeouts(caller->stream, &patience, &patience);
@@ -222,6 +283,7 @@ enum bs_err admin_start(struct event_base *base, struct server *server, struct a
     if (admin == NULL)
         return BS_ERR_NOMEM;
     admin->server = server;
+    admin->base = base;
     err = server_path(server->dir, CONFIG_SOCKET, &admin->path);
     if (err == BS_OK)
         err = bind_to(admin->path, &fd);
@@ -241,6 +303,12 @@ void admin_free(struct admin *admin)
 {
     if (admin == NULL)
         return;
+    while (admin->callers != NULL) {
+        if (admin->callers->is_answered)
+            leave(admin->callers); /* what was answered is still sent */
+        else
+            hang_up(admin->callers);
+    }
     accept_pause_close(&admin->pause);
     evconnlistener_free(admin->accepting);
     (void)unlink(admin->path);

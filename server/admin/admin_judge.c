@@ -4,6 +4,7 @@
 #include "server/policy/policy_learn.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void say_note(struct document *document, const char *note)
@@ -165,26 +166,53 @@ static void say_changes(struct document *document, const struct operator_policy_
         document_say(document, "%zu more devices were not looked at.", found->left_out);
 }
 
+/* What a diff keeps from one slice to the next. */
+struct diffing {
+    struct changes changes;
+    struct operator_diff *diff;
+};
+
+static void diffing_free(void *work)
+{
+    struct diffing *diffing = work;
+
+    operator_diff_free(diffing->diff);
+    free(diffing);
+}
+
+static enum bs_err policy_diff_go_on(struct admin_act *act, bool *ret_is_done)
+{
+    struct diffing *diffing = act->work;
+    const struct operator_policy_changes *found = NULL;
+    enum bs_err err = operator_diff_step(diffing->diff, &found);
+
+    *ret_is_done = found != NULL;
+    if (err != BS_OK || found == NULL)
+        return err;
+    if (diffing->changes.better + diffing->changes.worse == 0)
+        begin_devices(&act->document);
+    say_changes(&act->document, found, &diffing->changes);
+    return BS_OK;
+}
+
 static enum bs_err policy_diff(struct admin_act *act)
 {
     static const struct document_column columns[] = { { "change", "", 0 }, { "rule", "RULE", 0 } };
-    struct changes changes = { .document = &act->document };
-    struct operator_policy_question question = { .text = admin_bytes(act, "FILE"),
-                                                 .profile = admin_text(act, "profile"),
-                                                 .rule = diff_rule,
-                                                 .device = diff_device,
-                                                 .context = &changes };
-    struct operator_policy_changes found;
-    enum bs_err err;
+    struct diffing *diffing = calloc(1, sizeof(*diffing));
 
+    if (diffing == NULL)
+        return BS_ERR_NOMEM;
+    act->work = diffing;
+    act->work_free = diffing_free;
+    act->go_on = policy_diff_go_on;
+    diffing->changes.document = &act->document;
+    const struct operator_policy_question question = { .text = admin_bytes(act, "FILE"),
+                                                       .profile = admin_text(act, "profile"),
+                                                       .rule = diff_rule,
+                                                       .device = diff_device,
+                                                       .context = &diffing->changes };
     document_table(&act->document, "rules", columns, 2);
-    err = operator_policy_diff(&act->call, &question, &found);
-    if (err != BS_OK)
-        return err;
-    if (changes.better + changes.worse == 0)
-        begin_devices(&act->document);
-    say_changes(&act->document, &found, &changes);
-    return BS_OK;
+    return operator_diff_begin(&act->call, &question, &diffing->diff);
 }
 
 static enum bs_err device_evidence(struct admin_act *act)

@@ -22,7 +22,7 @@ const char *admin_text(struct admin_act *act, const char *name)
     if (argument == NULL)
         return NULL;
     text = act->texts[argument - act->request->arguments];
-    assert(argument->value.size < ADMIN_TEXT_MAX); /* admin_run() has looked */
+    assert(argument->value.size < ADMIN_TEXT_MAX); /* check() has looked */
     memcpy(text, argument->value.data, argument->value.size);
     text[argument->value.size] = '\0';
     return text;
@@ -202,33 +202,74 @@ static enum bs_err run_act(struct admin_act *act)
     return err == BS_OK ? entry->run(act) : err;
 }
 
-enum bs_err admin_run(struct server *server, const char *actor, struct bs_span in, struct bs_buf *out)
-{
-    struct admin_request request = { 0 };
-    struct admin_act *act = calloc(1, sizeof(*act));
-    size_t begin = out->size;
-    enum bs_err err;
+struct admin_run {
+    struct bs_span in;
+    struct bs_buf *out;
+    size_t begin; /* of the document in `out` */
+    struct admin_request request;
+    struct admin_act act;
+};
 
-    if (act == NULL)
+void admin_run_free(struct admin_run *run)
+{
+    if (run == NULL)
+        return;
+    if (run->act.work_free != NULL)
+        run->act.work_free(run->act.work);
+    bs_wipe(run, sizeof(*run));
+    free(run);
+}
+
+enum bs_err admin_run_begin(struct server *server, const char *actor, struct bs_span in, struct bs_buf *out,
+                            struct admin_run **ret_run)
+{
+    struct admin_run *run = calloc(1, sizeof(*run));
+
+    if (run == NULL)
         return BS_ERR_NOMEM;
-    act->call.server = server;
-    act->call.actor = actor;
-    act->request = &request;
-    document_begin(&act->document, out);
-    err = admin_request_decode(in, &request);
-    if (err == BS_OK)
-        err = run_act(act);
+    *run = (struct admin_run){ .in = in, .out = out, .begin = out->size };
+    run->act.call.server = server;
+    run->act.call.actor = actor;
+    run->act.request = &run->request;
+    document_begin(&run->act.document, out);
+    *ret_run = run;
+    return BS_OK;
+}
+
+static enum bs_err end(struct admin_run *run, enum bs_err err)
+{
+    struct admin_act *act = &run->act;
+
     if (err != BS_OK && act->call.why[0] == '\0')
         (void)snprintf(act->call.why, OPERATOR_WHY_SIZE, "it failed: %s; see the log of bootseald", bs_err_name(err));
     if (err == BS_OK && act->document.err != BS_OK) {
         /* Too much to tell: the act is done, the telling is cut off whole. */
-        out->size = begin;
-        document_begin(&act->document, out);
+        run->out->size = run->begin;
+        document_begin(&act->document, run->out);
         (void)snprintf(act->call.why, OPERATOR_WHY_SIZE, "the answer is too long; ask for less");
         err = BS_ERR_NOMEM;
     }
-    err = document_end(&act->document, err == BS_OK ? 0 : bs_err_exit(err), err == BS_OK ? "" : act->call.why);
-    bs_wipe(act, sizeof(*act));
-    free(act);
-    return err;
+    return document_end(&act->document, err == BS_OK ? 0 : bs_err_exit(err), err == BS_OK ? "" : act->call.why);
+}
+
+enum bs_err admin_run_step(struct admin_run *run, bool *ret_is_done)
+{
+    struct admin_act *act = &run->act;
+    bool is_done = true;
+    enum bs_err err;
+
+    if (act->go_on != NULL) {
+        err = act->go_on(act, &is_done);
+    } else {
+        err = admin_request_decode(run->in, &run->request);
+        if (err == BS_OK)
+            err = run_act(act);
+        is_done = act->go_on == NULL;
+    }
+    if (err == BS_OK && !is_done) {
+        *ret_is_done = false;
+        return BS_OK;
+    }
+    *ret_is_done = true;
+    return end(run, err);
 }

@@ -29,9 +29,14 @@ struct admin_act {
     const struct admin_request *request;
     struct document document;
     char texts[ADMIN_ARGUMENTS_MAX][ADMIN_TEXT_MAX];
+
+    /* Of one that takes long: called again and again, while others are served in between, until it fails or says that it is done. */
+    enum bs_err (*go_on)(struct admin_act *act, bool *ret_is_done);
+    void *work; /* its own, freed by: */
+    void (*work_free)(void *work);
 };
 
-/* Text of an argument; NULL when it is not given. One that is too long or has a zero byte is treated by admin_run() before. */
+/* Text of an argument; NULL when it is not given. One that is too long or has a zero byte is treated by admin_run_step() before. */
 const char *admin_text(struct admin_act *act, const char *name);
 struct bs_span admin_bytes(const struct admin_act *act, const char *name);
 bool admin_flag(const struct admin_act *act, const char *name);
@@ -80,5 +85,11 @@ void admin_show_pcrs(struct document *document, const struct store_boot *boot, b
 /* The keys that a device made, as a table. */
 enum bs_err admin_show_keys(struct admin_act *act, const char *id) BS_MUST_USE;
 
-/* Runs a request for `actor`; a complete document is appended to `out`, whatever happens. */
-enum bs_err admin_run(struct server *server, const char *actor, struct bs_span in, struct bs_buf *out) BS_MUST_USE;
+/* A request for `actor`, which lives as `in` and `out` do as long as it is run. */
+struct admin_run;
+enum bs_err admin_run_begin(struct server *server, const char *actor, struct bs_span in, struct bs_buf *out,
+                            struct admin_run **ret_run) BS_MUST_USE;
+/* Some milliseconds of it. When it is done a complete document was appended to `out`, whatever happened; it is called no more then. */
+enum bs_err admin_run_step(struct admin_run *run, bool *ret_is_done) BS_MUST_USE;
+void admin_run_free(struct admin_run *run);
+BS_DEFINE_OWN(admin_run, struct admin_run, admin_run_free)

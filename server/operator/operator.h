@@ -208,8 +208,15 @@ struct operator_policy_changes {
     size_t judged;   /* devices that showed a boot */
     size_t left_out; /* devices beyond OPERATOR_POLICY_DEVICES_MAX */
 };
-enum bs_err operator_policy_diff(struct operator_call *call, const struct operator_policy_question *question,
-                                 struct operator_policy_changes *ret_changes) BS_MUST_USE;
+/* `call` and what the question points at live as long as it does. The rules are compared at once. */
+struct operator_diff;
+enum bs_err operator_diff_begin(struct operator_call *call, const struct operator_policy_question *question,
+                                struct operator_diff **ret_diff) BS_MUST_USE;
+/* Some milliseconds of devices. *ret_changes, which is the diff's, is NULL as long as there are more of them. */
+enum bs_err operator_diff_step(struct operator_diff *diff,
+                               const struct operator_policy_changes **ret_changes) BS_MUST_USE;
+void operator_diff_free(struct operator_diff *diff);
+BS_DEFINE_OWN(operator_diff, struct operator_diff, operator_diff_free)
 
 /* What the device showed last, as a file for `policy check` (server/policy/evidence_file.h); appends. REFUSED: nothing yet. */
 enum bs_err operator_device_evidence(struct operator_call *call, const char *id, struct bs_buf *out) BS_MUST_USE;

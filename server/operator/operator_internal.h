@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/operator/operator.h"
+#include "server/policy/policy_lines.h"
 
 #define OPERATOR_NAME_RULE "a release's name is up to %d letters, digits, '.', '_' and '-', and begins with no dot"
 
@@ -34,6 +35,14 @@ enum bs_err operator_check_renamed(struct operator_call *call, const struct stor
 /* Whether the digest that an operator gave, or its beginning, is that of the boot that the device showed last. */
 enum bs_err operator_check_question(struct operator_call *call, const char *wanted,
                                     const uint8_t question[STORE_DIGEST]);
+
+/* The policy of a text, where boots of this server's devices can keep it: INPUT with a sentence otherwise. */
+enum bs_err operator_policy_parse(struct operator_call *call, struct bs_span text,
+                                  struct policy_file *ret_policy) BS_MUST_USE;
+
+/* The lines in which it differs from the applied one of its name; version 0: there is none. */
+enum bs_err operator_policy_compare(struct operator_call *call, const struct policy_file *policy,
+                                    struct store_policy *ret_row, policy_lines_fn row, void *context) BS_MUST_USE;
 
 /* A row of the audit log for an act. */
 #define OPERATOR_AUDIT(call, act, device, ...) \

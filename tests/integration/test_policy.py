@@ -2,7 +2,12 @@
 
 import hashlib
 import json
+import os
+import re
+import signal
+import socket
 import sqlite3
+import struct
 import subprocess
 import textwrap
 
@@ -296,6 +301,70 @@ def test_a_policy_is_tried_on_an_image_that_nobody_has_booted(server, tmp_path):
         assert done.returncode == code, (name, words, done)
     done = server.ctl("reference", "evidence", "99", check=False)
     assert done.returncode == 4 and "bootsealctl reference list" in done.stderr and not done.stdout
+
+
+def clone(server, device, count):
+    """As many devices more that showed what this one did."""
+    with sqlite3.connect(server.folder / "bootseal.db") as database:
+        for table, key in (("device", "id"), ("evidence", "device")):
+            row, = database.execute(f"SELECT * FROM {table} WHERE {key} = ?", (bytes.fromhex(device.id),))
+            names = [column[1] for column in database.execute(f"PRAGMA table_info({table})")]
+            for number in range(count):
+                own = hashlib.sha256(b"%d" % number).digest()
+                new = {key: own} | ({"ak_name": row[names.index("ak_name")][:2] + own} if table == "device" else {})
+                database.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})",
+                                 [new.get(name, value) for name, value in zip(names, row)])
+    database.close()
+
+
+def ask(server, *words):
+    """A connection to the admin socket that has sent this request: an act, and a file's text."""
+    def string(kind, value):
+        return bytes([kind << 5 | 25]) + struct.pack(">H", len(value)) + value if len(value) > 255 else \
+            bytes([kind << 5 | 24, len(value)]) + value if len(value) > 23 else bytes([kind << 5 | len(value)]) + value
+    act, text = words
+    request = b"\x82" + string(3, act.encode()) + b"\x81\x82" + string(3, b"FILE") + string(2, text.encode())
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(str(server.folder / "admin.sock"))
+    line.sendall(struct.pack(">I", len(request)) + request)
+    return line
+
+
+def answer_of(line):
+    """The whole of it."""
+    with line:
+        line.settimeout(30)
+        pieces = b""
+        while piece := line.recv(65536):
+            pieces += piece
+    assert len(pieces) == 4 + struct.unpack_from(">I", pieces)[0], pieces
+    return pieces
+
+
+def test_a_comparison_of_a_fleet_lets_others_in_between(enrolled, server):
+    """Both wait when the server goes on: the comparison is begun first, and what is applied then holds for the devices after it."""
+    text = learned(server, enrolled)
+    follow(server, text)
+    server.stop()
+    clone(server, enrolled, 1000)
+    server.start()
+    other = ('name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; };\n'
+             'applications = ( { release = "none"; } );\n')
+    os.kill(server.pid, signal.SIGSTOP)
+    comparing, applying = ask(server, "policy diff", other), ask(server, "policy apply", other)
+    os.kill(server.pid, signal.SIGCONT)
+    answer = answer_of(comparing)
+    assert answer_of(applying).count(b"applied_by") == 1
+    assert server.json("policy", "list")["policies"][0]["version"] == 2
+    version = re.search(rb"gversion\x60([\x00-\x17])", answer)
+    assert version and version.group(1) == b"\x01", "the comparison began first"
+    assert answer.count(b"not good") < 1000, "and let nobody in before it was done"
+    assert b"fjudged\x60\x19\x03\xe9" in answer
+
+    # One that runs does not hold up the end, nor does somebody who says nothing; a sanitizer sees what they leave behind.
+    with ask(server, "policy diff", text), socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(str(server.folder / "admin.sock"))
+        server.stop()
 
 
 @pytest.mark.parametrize("name", ["golden"])

@@ -96,7 +96,11 @@ static int run(struct lab *lab, const struct admin_request *request, char why[OP
     BS_SCOPED_BUF struct bs_buf in = BS_BUF(ADMIN_REQUEST_MAX);
     BS_SCOPED_BUF struct bs_buf out = BS_BUF(DOCUMENT_MAX);
     assert_ok(admin_request_encode(request, &in));
-    assert_ok(admin_run(lab->server, "uid:1000(anna)", bs_buf_span(&in), &out));
+    BS_OWN(admin_run) run = NULL;
+    bool is_done = false;
+    assert_ok(admin_run_begin(lab->server, "uid:1000(anna)", bs_buf_span(&in), &out, &run));
+    while (!is_done)
+        assert_ok(admin_run_step(run, &is_done));
     /* The end node is [0, exit code, text]: the last 0x83 0x00 of the document. */
     for (size_t at = out.size; at-- > 0;)
         if (out.data[at] == 0x83 && at + 2 < out.size && out.data[at + 1] == 0) {

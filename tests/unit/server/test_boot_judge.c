@@ -139,14 +139,17 @@ static enum bs_err see_device(void *context, const struct operator_policy_device
 
 static struct operator_policy_changes compare(struct lab *lab, const char *text, const char *profile, struct seen *seen)
 {
-    struct operator_policy_changes changes;
+    BS_OWN(operator_diff) diff = NULL;
+    const struct operator_policy_changes *changes = NULL;
     struct operator_policy_question question = {
         .text = bs_span_of_string(text), .profile = profile, .rule = see_rule, .device = see_device, .context = seen
     };
     *seen = (struct seen){ 0 };
-    if (operator_policy_diff(&lab->call, &question, &changes) != BS_OK)
+    if (operator_diff_begin(&lab->call, &question, &diff) != BS_OK)
         fail_msg("%s", lab->call.why);
-    return changes;
+    while (!changes)
+        assert_ok(operator_diff_step(diff, &changes));
+    return *changes;
 }
 
 static void a_comparison_judges_the_devices_it_is_asked_about(void **state)
@@ -184,13 +187,14 @@ static void a_policy_of_what_no_device_quotes_is_not_taken(void **state)
     static const char *const text =
         "name = \"p\"; pcrs: { events = [4, 5]; " IGNORED "; }; applications = ( { release = \"none\"; } );";
     struct operator_policy applied;
-    struct operator_policy_changes changes;
+    struct operator_diff *diff = NULL;
     struct operator_policy_question question = { .text = bs_span_of_string(text),
                                                  .rule = see_rule,
                                                  .device = see_device };
     assert_err(operator_policy_apply(&lab->call, bs_span_of_string(text), &applied), BS_ERR_INPUT);
     assert_non_null(strstr(lab->call.why, "PCR 5 is not quoted, so that no boot is ever good"));
-    assert_err(operator_policy_diff(&lab->call, &question, &changes), BS_ERR_INPUT);
+    assert_err(operator_diff_begin(&lab->call, &question, &diff), BS_ERR_INPUT);
+    assert_null(diff);
     assert_non_null(strstr(lab->call.why, "PCR 5 is not quoted"));
 }
 
