@@ -122,6 +122,11 @@ static void say_value(struct bs_buf *out, const struct eventlog_variable *variab
         say(out, ": \"");
         say_text(out, option.name, bs_utf16_take);
         say(out, "\"");
+        say_path(out, option.path);
+        if (option.options.size > 0) {
+            say(out, ", options ");
+            say_data(out, option.options);
+        }
     } else if (is_boot_order(variable)) {
         say(out, ":");
         while (bs_read_le16(&numbers, &number))

@@ -36,13 +36,16 @@ struct call {
     struct predict_files predicted;
 };
 
-static void print_usage(void)
+/* Of one noun, or of all for NULL. */
+static void print_usage(const char *noun)
 {
     (void)puts(
         "usage: bootsealctl init DIR --name=HOST[,HOST...] [--listen=ADDRESS:PORT]\n"
         "       bootsealctl [--dir=DIR] [--json] [--color=auto|always|never] NOUN VERB [ARGUMENT] [--OPTION[=VALUE]...]\n");
     for (size_t i = 0; i < command_count; i++) {
         const struct command *command = &commands[i];
+        if (noun != NULL && strcmp(command->noun, noun) != 0)
+            continue;
         char line[128];
         int used = snprintf(line, sizeof(line), "%s%s%s%s%s%s%s%s", command->noun, command->verb != NULL ? " " : "",
                             command->verb != NULL ? command->verb : "", command->argument != NULL ? " " : "",
@@ -247,15 +250,21 @@ static int run(struct call *call)
     return err == BS_OK ? show(call, bs_buf_span(&document)) : bs_err_exit(err);
 }
 
+static bool is_noun(const char *word)
+{
+    bool is_known = false;
+
+    for (size_t i = 0; i < command_count; i++)
+        is_known = is_known || strcmp(commands[i].noun, word) == 0;
+    return is_known;
+}
+
 /* A noun that is there is told what can be done with it. */
 static int fail_command(const char *noun)
 {
     const char *comma = "";
-    bool is_known = false;
 
-    for (size_t i = 0; i < command_count; i++)
-        is_known = is_known || strcmp(commands[i].noun, noun) == 0;
-    if (!is_known)
+    if (!is_noun(noun))
         return fail_usage("no such command: ", noun);
     (void)fprintf(stderr, "bootsealctl: %s what? There is: ", noun);
     for (size_t i = 0; i < command_count; i++)
@@ -308,7 +317,7 @@ int main(int argc, char **argv)
     /* Wherever it stands: whoever asks for help does not know yet how to ask. */
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {
-            print_usage();
+            print_usage(argc > 2 && i > 1 && is_noun(argv[1]) ? argv[1] : NULL);
             return streams_end();
         }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {

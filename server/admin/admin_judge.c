@@ -95,6 +95,7 @@ static enum bs_err policy_list(struct admin_act *act)
 /* The devices' table begins with the first of them: the rules' one is before it. */
 struct changes {
     struct document *document;
+    bool has_profile; /* that the operator named */
     size_t rules;
     size_t better;
     size_t worse;
@@ -159,9 +160,13 @@ static void say_changes(struct document *document, const struct operator_policy_
     else if (changes->rules == 0)
         document_say(document, "It says what version %llu says, which is applied.",
                      (unsigned long long)found->applied.version);
-    document_say(document,
-                 "Of %zu devices that showed a boot, %zu would become good and %zu would not be good any more.",
-                 found->judged, changes->better, changes->worse);
+    if (found->judged == 0 && !changes->has_profile && found->profiles[0] == '\0')
+        document_say(document,
+                     "No profile names it, so it was tried on no device: --profile=NAME tries it on those of one.");
+    else
+        document_say(document,
+                     "Of %zu device%s that showed a boot, %zu would become good and %zu would not be good any more.",
+                     found->judged, found->judged == 1 ? "" : "s", changes->better, changes->worse);
     if (found->left_out > 0)
         document_say(document, "%zu more devices were not looked at.", found->left_out);
 }
@@ -206,6 +211,7 @@ static enum bs_err policy_diff(struct admin_act *act)
     act->work_free = diffing_free;
     act->go_on = policy_diff_go_on;
     diffing->changes.document = &act->document;
+    diffing->changes.has_profile = admin_text(act, "profile") != NULL;
     const struct operator_policy_question question = { .text = admin_bytes(act, "FILE"),
                                                        .profile = admin_text(act, "profile"),
                                                        .rule = diff_rule,

@@ -123,6 +123,16 @@ def test_an_answer_that_cannot_be_written_is_an_error(fleet, tmp_path):
         assert done.stderr == "bootsealctl: the output cannot be written: No space left on device\n", (words, done)
 
 
+def test_help_is_of_a_noun_where_one_is_named(fleet):
+    whole = fleet.server.ctl("--help")
+    assert "eventlog replay FILE" in whole and "device list" in whole
+    for words in (("eventlog", "--help"), ("eventlog", "show", "x", "--help")):
+        done = subprocess.run([lab.BUILD / "bootsealctl", *words], capture_output=True, text=True, check=True)
+        assert "eventlog replay FILE" in done.stdout and "device list" not in done.stdout, done
+    done = subprocess.run([lab.BUILD / "bootsealctl", "nothing", "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout == whole
+
+
 def test_labels_and_moves_reach_the_device(fleet):
     server = fleet.server
     shown = server.json("device", "label", fleet.moved, "site=north", "rack=7")

@@ -115,6 +115,8 @@ def test_a_wrong_policy_changes_nothing(server, tmp_path):
     done = server.ctl("profile", "apply", write(tmp_path, "wrong.profile", 'name = "p";\nitem = ();\n'), check=False)
     assert done.returncode == 4 and f"bootsealctl: {tmp_path}/wrong.profile:2: item: unknown key" in done.stderr, done
     assert server.ctl("policy", "show", "gateway") == good
+    assert "tried on no device: --profile=NAME" in server.ctl("policy", "diff", tmp_path / "good.conf")
+    assert "Of 0 devices" in server.ctl("policy", "diff", tmp_path / "good.conf", "--profile=demo")
     assert len(server.audit("policy.apply")) == 1
     for words in (("policy", "show", "other"), ("policy", "diff", tmp_path / "good.conf", "--profile=other"),
                   ("device", "evidence", "ffffffff"), ("reference", "learn", "ffffffff", "--name=x")):

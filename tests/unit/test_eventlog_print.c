@@ -53,6 +53,9 @@ static void variables_are_named_and_short_ones_shown(void **state)
                     "variable BootOrder: 0001 000F");
     assert_variable(EVENTLOG_VARIABLE_BOOT, GLOBAL_GUID, "Boot00AF", BS_SPAN("\1\0\0\0\2\0L\0x\0\0\0pp", 14),
                     "variable Boot00AF: \"Lx\"");
+    static const char loader[] = "\1\0\0\0\x0c\0L\0\0\0\4\4\x08\0x\0\0\0\x7f\xff\4\0q\0u\0";
+    assert_variable(EVENTLOG_VARIABLE_BOOT, GLOBAL_GUID, "Boot0001", BS_SPAN(loader, sizeof(loader) - 1),
+                    "variable Boot0001: \"L\" x, options \"qu\"");
     assert_variable(EVENTLOG_VARIABLE_AUTHORITY, GLOBAL_GUID, "db",
                     BS_SPAN("\x80"
                             "23456",
