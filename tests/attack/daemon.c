@@ -14,18 +14,19 @@
 
 struct daemon {
     pid_t pid;
+    int held; /* a socket that is bound to the port and does not listen: with SO_REUSEADDR bootseald can, and nobody else gets it */
 };
 
-/* One that nobody has now. */
-static uint16_t free_port(void)
+static uint16_t hold_port(struct daemon *daemon)
 {
+    int one = 1;
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+        bind(fd, (struct sockaddr *)&address, size) != 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0)
         MUST(BS_ERR_IO);
-    (void)close(fd);
+    daemon->held = fd;
     return ntohs(address.sin_port);
 }
 
@@ -68,7 +69,7 @@ struct daemon *daemon_start(struct lab *lab, uint16_t *ret_port)
 {
     const struct timespec moment = { .tv_nsec = 10000000 };
     struct daemon *daemon = calloc(1, sizeof(*daemon));
-    uint16_t port = free_port();
+    uint16_t port = hold_port(daemon);
     write_config(lab, port);
     (void)fflush(stdout);
     daemon->pid = fork();
@@ -93,5 +94,6 @@ void daemon_stop(struct daemon *daemon)
         (void)fprintf(stderr, "bootseald ended with status 0x%x\n", (unsigned)status);
         exit(70);
     }
+    (void)close(daemon->held);
     free(daemon);
 }

@@ -21,13 +21,6 @@ items = (
 """
 
 
-def free_port():
-    """A port of 127.0.0.1 that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Server(lab.Server):
     """bootseald, which can be killed, and asked by plain HTTP."""
 
@@ -61,7 +54,7 @@ class Server(lab.Server):
     def connect(self, source="127.0.0.1"):
         """A TLS connection, as anybody can make one, from an address of this machine."""
         context = ssl.create_default_context(cafile=self.folder / "image/server-ca.pem")
-        line = socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=60, source_address=(source, 0))
         try:
             return context.wrap_socket(line, server_hostname="localhost")
         except (OSError, ssl.SSLError):

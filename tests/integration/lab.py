@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from bootlab.console import Console
+from bootlab.port import Port
 from bootlab.run import run
 from bootlab.swtpm import Tpm
 
@@ -175,7 +176,8 @@ class Server:
 
     def __init__(self, folder, makers=(), names="localhost,127.0.0.1", listen=None):
         self.folder = Path(folder)
-        self.port = int(listen.rsplit(":", 1)[1]) if listen else _free_port()
+        self._kept = None if listen else Port()
+        self.port = int(listen.rsplit(":", 1)[1]) if listen else self._kept.number
         self._process = None
         self.log = None
         run(BUILD / "bootsealctl", "init", self.folder, f"--name={names}",
@@ -408,12 +410,6 @@ def at_time(text):
         if "libasan" in line:
             preload = line.split("=> ")[1].split()[0] + ":" + preload
     return {"LD_PRELOAD": preload, "FAKETIME": text, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def changed_boot(log, pcr=11):

@@ -11,7 +11,8 @@ import time
 import pytest
 
 import lab
-from fleet import Fleet, Server, free_port
+from bootlab.port import Port
+from fleet import Fleet, Server
 
 LIMITS = """
 limits: { handshake_ms = 1500; header_ms = 1500; body_ms = 1500; idle_ms = 1500;
@@ -25,7 +26,8 @@ GET = b"GET /v1/health HTTP/1.1\r\nHost: x\r\n"
 def make_server(folder, connections=4096, per_address=256):
     """A server with short limits."""
     server = Server(folder / "server")
-    server.metrics_port = free_port()
+    server.kept = Port()
+    server.metrics_port = server.kept.number
     with open(server.folder / "bootseald.conf", "a", encoding="utf-8") as conf:
         conf.write(LIMITS % (connections, per_address, server.metrics_port))
     server.start()
@@ -342,7 +344,8 @@ def test_ports_of_operators_rest_too_without_file_descriptors(server, which):
 
 def test_metrics_are_on_a_loopback_port_and_nowhere_else(tmp_path):
     fleet = Fleet(tmp_path)
-    port = free_port()
+    kept = Port()
+    port = kept.number
     fleet.configure(f'metrics: {{ listen = "127.0.0.1:{port}"; }};\n')
     server = fleet.server
     server.start()

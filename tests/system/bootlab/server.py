@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import programs
 from .console import Console
+from .port import Port
 from .run import run
 from .vm import HOST_ADDRESS, wait_until
 
@@ -23,7 +24,8 @@ class Server:
         """ek_roots: PEM files of the TPM makers that it trusts; environment: more of it, for its programs."""
         self.folder = Path(folder).resolve()
         self._environment = {**os.environ, **(environment or {})}
-        self.port = _free_port()
+        self._kept = Port()
+        self.port = self._kept.number
         self._process = None
         self.log = None
         run(programs.bootsealctl(), "init", self.folder, f"--name={HOST_ADDRESS}",
@@ -90,9 +92,3 @@ class Server:
     def ctl_json(self, *words):
         """bootsealctl --json with these words; what it said."""
         return json.loads(self.ctl(*words, "--json"))
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
