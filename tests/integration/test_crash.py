@@ -136,7 +136,7 @@ def test_full_disk_refuses_plainly_and_recovers_by_itself(small_disk, tmp_path):
     assert 'verdict="busy"' in metrics
     failed = server.ctl("profile", "apply", server.folder / "demo.profile", check=False)
     assert failed.returncode == 10 and "disk full" in failed.stderr, failed.stderr
-    assert "look at disk" in server.log.text
+    server.log.wait_for("look at disk", 10)
     filler.unlink()
     told = fleet.enroll("--count=20", "--parallel=4", f"--token={token}")
     assert len(told.confirmed) == 20

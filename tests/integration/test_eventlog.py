@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -287,6 +288,12 @@ def test_a_bank_that_events_leave_out_is_replayed_of_the_others(tmp_path):
     assert ctl("replay", path)[1] == ""
 
 
+def takes_connections(path):
+    """A path is there before anybody listens at it."""
+    with socket.socket(socket.AF_UNIX) as line:
+        return line.connect_ex(str(path)) == 0
+
+
 def pcr0_after_hcrtm(folder, data):
     """PCR 0 of a TPM whose hardware measured this before it was started, as the TPM itself reads it."""
     path = folder / "tpm.sock"
@@ -294,7 +301,7 @@ def pcr0_after_hcrtm(folder, data):
                            "--server", f"type=unixio,path={path}", "--ctrl", f"type=unixio,path={path}.ctrl"],
                           stdin=subprocess.DEVNULL) as tpm:
         try:
-            wait_until(lambda: path.exists() and (folder / "tpm.sock.ctrl").exists(), 20, "swtpm takes connections")
+            wait_until(lambda: takes_connections(path) and takes_connections(f"{path}.ctrl"), 20, "swtpm takes connections")
             lab.run("swtpm_ioctl", "--unix", f"{path}.ctrl", "-h", data)
             lab.run("tpm2_startup", "-c", "-T", f"swtpm:path={path}")
             return re.search(r"0x([0-9A-F]{64})", lab.run("tpm2_pcrread", "-T", f"swtpm:path={path}", "sha256:0"))[1].lower()

@@ -58,6 +58,7 @@ class Console:
         with self._changed:
             self._lines.append((seconds, line))
             self._text += line + "\n"
+            self._partial = ""  # it was the begin of this one
             self._changed.notify_all()
         if self._echo:
             self._echo(line)
