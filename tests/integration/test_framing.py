@@ -15,7 +15,7 @@ from bootlab.port import Port
 from fleet import Fleet, Server
 
 LIMITS = """
-limits: { handshake_ms = 1500; header_ms = 1500; body_ms = 1500; idle_ms = 1500;
+limits: { handshake_ms = %d; header_ms = %d; body_ms = %d; idle_ms = %d;
           connections = %d; connections_per_address = %d; };
 metrics: { listen = "127.0.0.1:%d"; };
 """
@@ -23,13 +23,16 @@ POST = b"POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r
 GET = b"GET /v1/health HTTP/1.1\r\nHost: x\r\n"
 
 
-def make_server(folder, connections=4096, per_address=256):
-    """A server with short limits."""
+PATIENT_MS, HASTY_MS = 120000, 1500  # for who is not about time, however busy this machine is; and for who is
+
+
+def make_server(folder, connections=4096, per_address=256, phase_ms=PATIENT_MS):
+    """A server with these limits; each phase of a connection may last so long."""
     server = Server(folder / "server")
     server.kept = Port()
     server.metrics_port = server.kept.number
     with open(server.folder / "bootseald.conf", "a", encoding="utf-8") as conf:
-        conf.write(LIMITS % (connections, per_address, server.metrics_port))
+        conf.write(LIMITS % (*[phase_ms] * 4, connections, per_address, server.metrics_port))
     server.start()
     lab.wait_until(lambda: value(server.ctl("metrics"), "bootseald_connections ") == 0, 10, "nobody is there")
     return server
@@ -149,10 +152,22 @@ def test_pipelined_requests_are_answered_in_order_and_garbage_after_the_last_is_
     assert ask(server, (GET + b"\r\n") * 3 + b"garbage\r\n\r\n" + GET + b"\r\n") == [200, 200, 200, 400]
 
 
-def closed_after(server, first, drip, every=0.05, most=6.0):
-    """Seconds until the server has closed a line on which bytes drip."""
+@pytest.fixture(name="hasty", scope="module")
+def fixture_hasty(tmp_path_factory):
+    """A server that waits for nobody for long."""
+    one = make_server(tmp_path_factory.mktemp("hasty"), phase_ms=HASTY_MS)
+    yield one
+    assert one.health() == 200
+    one.stop()
+
+
+DEFAULT_S = 10.0  # the shortest of these limits, where nothing is configured
+
+
+def closed_after(server, first, drip, every=0.05, most=DEFAULT_S):
+    """Seconds from before it was there until the server has closed a line on which bytes drip."""
+    begin = time.monotonic()
     with server.connect() as line:
-        begin = time.monotonic()
         line.sendall(first)
         while time.monotonic() - begin < most:
             if select.select([line], [], [], every)[0]:
@@ -170,16 +185,16 @@ def closed_after(server, first, drip, every=0.05, most=6.0):
                                         (POST + b"Content-Length: 200000\r\n\r\n", b"x"),
                                         (POST + b"Content-Length: 10\r\n\r\nxxx", b"")],
                          ids=["silent", "slow headers", "half a word", "slow body", "half a body"])
-def test_slow_senders_are_cut_off_however_they_drip(server, first, drip):
-    assert 1.0 < closed_after(server, first, drip) < 5.0
+def test_slow_senders_are_cut_off_however_they_drip(hasty, first, drip):
+    assert HASTY_MS / 1000 <= closed_after(hasty, first, drip) < DEFAULT_S
 
 
-def test_a_handshake_that_does_not_end_is_cut_off(server):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+def test_a_handshake_that_does_not_end_is_cut_off(hasty):
+    begin = time.monotonic()
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=10) as line:
         line.sendall(b"\x16\x03\x01\x02\x00\x01")
-        begin = time.monotonic()
         receive(line)
-        assert time.monotonic() - begin < 5.0
+        assert HASTY_MS / 1000 <= time.monotonic() - begin < DEFAULT_S
 
 
 def test_what_is_no_tls_1_3_gets_nowhere_and_is_counted(server):
@@ -223,11 +238,6 @@ def test_idle_connections_are_bounded_in_memory(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
     server = make_server(tmp_path, connections=2100, per_address=2100)
-    conf = server.folder / "bootseald.conf"
-    server.stop()
-    conf.write_text(conf.read_text().replace("header_ms = 1500", "header_ms = 120000").replace(
-        "idle_ms = 1500", "idle_ms = 120000"))
-    server.start()
     server.health()
     before = server.memory()
     context = ssl.create_default_context(cafile=server.folder / "image/server-ca.pem")
@@ -255,7 +265,8 @@ def test_one_address_cannot_take_all_places(tmp_path):
     lines = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(30)]
     lab.wait_until(lambda: value(server.ctl("metrics"), "bootseald_connections_refused_by_address_total") == 20, 10,
                    "twenty of thirty are refused")
-    assert len([line for line in lines if select.select([line], [], [], 0.1)[0]]) == 20
+    lab.wait_until(lambda: len(select.select(lines, [], [], 0)[0]) >= 20, 10, "twenty of thirty are closed")
+    assert len(select.select(lines, [], [], 0.1)[0]) == 20
     # Another address is served as if nothing was.
     context = ssl.create_default_context(cafile=server.folder / "image/server-ca.pem")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10, source_address=("127.0.0.2", 0)) as plain, \
@@ -270,7 +281,7 @@ def test_one_address_cannot_take_all_places(tmp_path):
 
 
 def test_all_addresses_together_are_limited_and_the_rest_wait(tmp_path):
-    server = make_server(tmp_path, connections=20, per_address=8)
+    server = make_server(tmp_path, connections=20, per_address=8, phase_ms=HASTY_MS)
     lines = []
     for number in range(2, 6):
         for _ in range(8):
@@ -331,8 +342,8 @@ def test_ports_of_operators_rest_too_without_file_descriptors(server, which):
         with socket.socket(family) as line:
             line.connect(address)
             lab.wait_until(lambda: server.log.text.count("cannot accept") > begin, 10, "it cannot accept")
-            before, when = cpu_seconds(server.pid), time.monotonic()
-            lab.wait_until(lambda: server.log.text.count("cannot accept") > begin + 1, 10, "it tries again")
+            seen, before, when = server.log.text.count("cannot accept"), cpu_seconds(server.pid), time.monotonic()
+            lab.wait_until(lambda: server.log.text.count("cannot accept") > seen, 10, "it tries again")
             assert cpu_seconds(server.pid) - before < (time.monotonic() - when) / 4
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
