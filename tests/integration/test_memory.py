@@ -1,5 +1,8 @@
 """What is held for those who have proven nothing is bounded: above limits.memory the server says `busy`, and serves on."""
 
+import contextlib
+import select
+
 import pytest
 
 import lab
@@ -20,25 +23,36 @@ def fixture_fleet(tmp_path):
     fleet.server.stop()
 
 
+def wait_held(server, bodies):
+    """Until room for exactly so many bodies is taken."""
+    held = f"bootseald_memory_held_bytes {bodies * REQUEST_MAX}\n"
+    lab.wait_until(lambda: held in server.ctl("metrics"), 20, f"room for {bodies} bodies is taken")
+
+
 def fill(server):
     """Takes all of it, by bodies that do not come: the lines."""
     lines = [server.connect() for _ in range(4)]
     for line in lines:
         line.sendall(HEAD)
-    taken = f"bootseald_memory_held_bytes {4 * REQUEST_MAX}\n"
-    lab.wait_until(lambda: taken in server.ctl("metrics"), 20, "the memory is taken")
+    wait_held(server, 4)
     return lines
 
 
-def turned_away(server, source="127.0.0.1"):
-    """The answer to one more body; empty when it is waited for."""
-    with server.connect(source) as line:
-        line.settimeout(1)
+def turned_away(server):
+    """The answer to one more body, for which there is no room."""
+    with server.connect() as line:
         line.sendall(HEAD)
-        try:
-            return line.recv(4096)
-        except TimeoutError:
-            return b""
+        return line.recv(4096)
+
+
+@contextlib.contextmanager
+def taken_in(server, bodies, source="127.0.0.1"):
+    """One more body, the last of so many, that the server waits for while the block lasts: it says nothing."""
+    with server.connect(source) as line:
+        line.sendall(HEAD)
+        wait_held(server, bodies)
+        yield
+        assert not select.select([line], [], [], 0)[0]
 
 
 def test_bodies_above_the_limit_are_turned_away_and_room_comes_back(fleet):
@@ -49,7 +63,9 @@ def test_bodies_above_the_limit_are_turned_away_and_room_comes_back(fleet):
     assert fleet.server.health() == 200
     assert 'bootseald_verdicts_total{verdict="busy",reason="overloaded"}' in fleet.server.ctl("metrics")
     lines.pop().close()
-    lab.wait_until(lambda: turned_away(fleet.server) == b"", 20, "there is room for one again")
+    wait_held(fleet.server, 3)
+    with taken_in(fleet.server, 4):
+        assert turned_away(fleet.server).startswith(b"HTTP/1.1 503 ")
     for line in lines:
         line.close()
 
@@ -63,10 +79,13 @@ def test_one_address_cannot_take_all_of_it(fleet):
     lines = fill(server)
     assert turned_away(server).startswith(b"HTTP/1.1 503 ")
     assert fleet.enroll("--patience=0", check=False).busy
-    assert turned_away(server, source="127.0.0.2") == b""
+    with taken_in(server, 5, source="127.0.0.2"):
+        pass
     for line in lines:
         line.close()
-    lab.wait_until(lambda: turned_away(server) == b"", 20, "there is room again")
+    wait_held(server, 0)
+    with taken_in(server, 1):
+        pass
 
 
 def test_devices_are_told_to_come_back_while_challenges_have_no_room(fleet):
