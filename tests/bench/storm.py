@@ -23,6 +23,10 @@ PROFILE = 'name = "fleet"; items = ( { name = "app.conf"; kind = "file"; text = 
 SLOT_S = 0.1  # arrivals are counted in slots of this length
 
 
+# A try that reached the server, up to how long the step took, with the pause before it; the first one says where it is as well.
+REACHED = r"connected: .*\n(?:.*connected to.*\n)?.* after (\d+) ms"
+
+
 class Blank:
     """A TPM as it leaves its maker, before anybody made a certificate for it."""
 
@@ -32,11 +36,11 @@ class Blank:
 
 
 class Agent(threading.Thread):
-    """One device: boots when the flag falls."""
+    """One device: boots when the flag falls. It is told to stop when it has come back so often, if that is said."""
 
-    def __init__(self, device, flag):
+    def __init__(self, device, flag, returns=None):
         super().__init__(daemon=True)
-        self.device, self._flag = device, flag
+        self.device, self._flag, self._returns = device, flag, returns
         self.code = self.begun = self.seconds = None
         self.boot = None
 
@@ -44,6 +48,11 @@ class Agent(threading.Thread):
         self._flag.wait()
         self.begun = time.monotonic()
         self.boot = self.device.start()
+        if self._returns is not None:
+            seen = 0
+            for _ in range(1 + self._returns):
+                seen = self.boot.console.wait_for(REACHED, 600, after=seen).end()
+            self.boot.process.terminate()
         self.code = self.boot.end(600)
         self.seconds = time.monotonic() - self.begun
 
@@ -52,6 +61,12 @@ class Agent(threading.Thread):
         log = (self.device.folder / f"console-{self.device.boots}.log").read_text()
         tries = re.findall(r"^\[ *([0-9.]+)\] .*(?:unreachable after \d+ ms|connected: )", log, re.M)
         return [self.begun + float(when) for when in tries]
+
+
+    def pauses(self):
+        """Seconds from the end of a try to when the next one reached the server, by the agent's own clock."""
+        tries = [int(ms) / 1000 for ms in re.findall(REACHED, self.boot.console.text)]
+        return tries[1:] if self._returns is None else tries[1:1 + self._returns]  # when it is told to stop it tries at once
 
 
 class Storm:
@@ -87,10 +102,10 @@ class Storm:
             f"against the work alone     {self.total_s / work:.1f} (boots one after the other on {cores} cores: {work:.1f} s)"))
 
 
-def switch_on(folder, count, at_a_time, registered=True, retry_after=1, wait=300):
+def switch_on(folder, count, at_a_time, registered=True, retry_after=1, returns=None):
     """The storm: `count` agents at once against a server that takes `at_a_time` connections from one address.
 
-    registered: the server knows them, so they need nobody; else it asks them to come back until boot.wait is over.
+    registered: the server knows them, so they need nobody; else it asks them to come back, until they have done so `returns` times.
     """
     server = lab.Server(folder / "server")
     conf = server.folder / "bootseald.conf"
@@ -105,7 +120,7 @@ def switch_on(folder, count, at_a_time, registered=True, retry_after=1, wait=300
             home = folder / f"d{number}"
             home.mkdir()
             device = lab.Device(home, Blank(home / "blank"), server)
-            device.settings.update(wait=wait)
+            device.settings.update(wait=300)
             devices.append(device)
             device.power_on()
             device.write_config()
@@ -125,7 +140,7 @@ def switch_on(folder, count, at_a_time, registered=True, retry_after=1, wait=300
         assert first.run()[0] == 0
         alone_s = time.monotonic() - begun
         flag = threading.Event()
-        agents = [Agent(device, flag) for device in fleet]
+        agents = [Agent(device, flag, returns) for device in fleet]
         for agent in agents:
             agent.start()
         flag.set()
