@@ -2,7 +2,7 @@
 
 import os
 import struct
-import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +10,16 @@ import eventlog
 import lab
 from conftest import PROFILE
 from ends import fails
+
+
+def is_connected(pid):
+    """This process has a Unix socket of its own that is connected, whether or not somebody has accepted it."""
+    connected = {line.split()[6] for line in Path("/proc/net/unix").read_text().splitlines()[1:] if line.split()[5] == "03"}
+    try:
+        links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if int(link.name) > 2]
+    except FileNotFoundError:  # a descriptor that was closed meanwhile
+        return False
+    return any(link.removeprefix("socket:[").rstrip("]") in connected for link in links)
 
 
 @pytest.mark.parametrize("how, words", [("there is none", "enable it in the firmware setup"),
@@ -22,9 +32,11 @@ def test_a_tpm_that_does_not_answer_is_told(new_device, how, words):
         device.tpm.stop()
     else:
         device.tpm.suspend()
-        if how == "it dies":
-            threading.Timer(1, device.tpm.stop).start()
-    code, console = device.run(wait=0, timeout=2)
+    boot = device.start(wait=0, timeout=30 if how == "it dies" else 2)
+    if how == "it dies":
+        lab.wait_until(lambda: is_connected(boot.process.pid), 30, "the agent waits for the TPM")
+        device.tpm.stop()
+    code, console = boot.end(), boot.console.text
     device.tpm.stop()
     assert code == 40, console
     assert ("TPM swtpm:" in device.report["message"]) and words in device.report["message"]

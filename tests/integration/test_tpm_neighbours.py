@@ -70,7 +70,7 @@ class Neighbour(threading.Thread):
         """Stops it: nothing that it did may have failed."""
         self._leave.set()
         self.join(30)
-        assert self.done > 20 and not self.failed, self.failed
+        assert not self.is_alive() and not self.failed, self.failed
 
 
 @contextlib.contextmanager
@@ -78,7 +78,10 @@ def neighbour(proxy):
     """While the block lasts."""
     one = Neighbour(proxy.path)
     one.start()
+    lab.wait_until(lambda: one.done > 20 or one.failed, 30, "the neighbour lives")
+    before = one.done
     yield
+    lab.wait_until(lambda: one.done > before + 20 or one.failed, 30, "the neighbour goes on")
     one.leave()
 
 
