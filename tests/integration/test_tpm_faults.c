@@ -18,7 +18,10 @@
 #define BANK CRYPTO_SHA256
 #define BOOT_MASK (1u << 9)
 #define CAP BS_CAP_PCR_DEFAULT
-#define TIMEOUT_MS 300
+/* Of a command: where all are answered, however busy this machine is; where one is not; where it does not matter which. */
+#define PATIENCE_MS 20000
+#define TIMEOUT_MS 1000
+#define HASTE_MS 300
 
 /* What is sealed before anything goes wrong, and a challenge for the EK. */
 struct bench {
@@ -29,13 +32,14 @@ struct bench {
     TPMT_PUBLIC srk;
     struct bs_buf id_object, encrypted;
     unsigned open_commands, enroll_commands;
+    int64_t timeout_ms;
 };
 
 static struct tpm_options options_of(const struct bench *bench)
 {
     struct tpm_options options = lab_options(bench->lab);
     options.exclusive = true;
-    options.timeout_ms = TIMEOUT_MS;
+    options.timeout_ms = bench->timeout_ms;
     return options;
 }
 
@@ -98,6 +102,15 @@ static enum bs_err attempt(struct bench *bench, flow_fn flow)
     return err;
 }
 
+/* Commands that come late are as those that do not come. */
+static enum bs_err attempt_in_haste(struct bench *bench, flow_fn flow)
+{
+    bench->timeout_ms = HASTE_MS;
+    enum bs_err err = attempt(bench, flow);
+    bench->timeout_ms = PATIENCE_MS;
+    return err;
+}
+
 static void prepare(struct bench *bench)
 {
     const struct tpm_options options = options_of(bench);
@@ -136,6 +149,7 @@ static int setup(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
     bench->lab = lab_new();
+    bench->timeout_ms = PATIENCE_MS;
     prepare(bench);
     bench->open_commands = commands_of(bench, open_flow);
     bench->enroll_commands = commands_of(bench, enroll_flow);
@@ -178,8 +192,8 @@ static void asking_again_for_ever_ends_in_time(void **state)
     struct bench *bench = *state;
     int64_t start = bs_clock_monotonic_ms();
     lab_fault(bench->lab, LAB_CODE, TPM2_CC_Load, TPM2_RC_RETRY, UINT32_MAX);
-    FAILS(attempt(bench, open_flow), BS_ERR_TPM_TIMEOUT);
-    assert_true(bs_clock_monotonic_ms() - start < 10 * TIMEOUT_MS);
+    FAILS(attempt_in_haste(bench, open_flow), BS_ERR_TPM_TIMEOUT);
+    assert_true(bs_clock_monotonic_ms() - start < 10 * HASTE_MS);
     lab_fault(bench->lab, LAB_NONE, 0, 0, 0);
     OK(attempt(bench, open_flow));
 }
@@ -223,7 +237,8 @@ static void an_error_at_any_command_leaves_nothing_loaded(void **state)
 static void silence_is_a_timeout_and_the_next_call_works(void **state)
 {
     struct bench *bench = *state;
-    const struct tpm_options options = options_of(bench);
+    struct tpm_options options = options_of(bench);
+    options.timeout_ms = TIMEOUT_MS;
     for (unsigned i = 0; i < bench->open_commands; i++) {
         BS_OWN(secret) secret = NULL;
         BS_OWN(tpm) tpm = NULL;
@@ -247,7 +262,8 @@ static void an_answer_after_the_timeout_is_none(void **state)
 {
     static const uint32_t commands[] = { TPM2_CC_Load, TPM2_CC_StartAuthSession, TPM2_CC_Unseal };
     struct bench *bench = *state;
-    const struct tpm_options options = options_of(bench);
+    struct tpm_options options = options_of(bench);
+    options.timeout_ms = TIMEOUT_MS;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         BS_OWN(secret) secret = NULL;
         BS_OWN(tpm) tpm = NULL;
@@ -287,9 +303,9 @@ static void nonsense_does_no_harm(void **state)
         for (unsigned i = 0; i < length_of(bench, f); i++)
             for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
                 lab_fault_at(bench->lab, LAB_NOISE, i, sizes[s]);
-                (void)!attempt(bench, flows[f]);
+                (void)!attempt_in_haste(bench, flows[f]);
                 lab_fault_at(bench->lab, LAB_GARBAGE, i, sizes[s] < 10 ? 10 : sizes[s]);
-                (void)!attempt(bench, flows[f]);
+                (void)!attempt_in_haste(bench, flows[f]);
             }
     lab_fault(bench->lab, LAB_NONE, 0, 0, 0);
     OK(attempt(bench, open_flow));
@@ -302,7 +318,7 @@ static void a_flipped_bit_never_gives_another_secret(void **state)
     for (unsigned i = 0; i < bench->open_commands; i++)
         for (uint32_t byte = 0; byte < 120; byte += i + 2 == bench->open_commands ? 1 : 7) {
             lab_fault_at(bench->lab, LAB_FLIP, i, byte);
-            (void)!attempt(bench, open_flow);
+            (void)!attempt_in_haste(bench, open_flow);
         }
     lab_fault(bench->lab, LAB_NONE, 0, 0, 0);
     OK(attempt(bench, open_flow));
