@@ -21,10 +21,9 @@ from fleet import OTHER_LOG, Fleet
 DOCUMENT = lab.REPOSITORY / "docs/json.md"
 
 
-@pytest.fixture(name="fleet", scope="module")
-def fixture_fleet(tmp_path_factory):
+def whole_fleet(folder):
     """A server with devices in every state: approved, pending, refused, revoked, imported."""
-    one = Fleet(tmp_path_factory.mktemp("operator"))
+    one = Fleet(folder)
     server = one.server
     server.start()
     token = one.token()
@@ -34,6 +33,18 @@ def fixture_fleet(tmp_path_factory):
     one.token_text = token
     yield one
     server.stop()
+
+
+@pytest.fixture(name="fleet", scope="module")
+def fixture_fleet(tmp_path_factory):
+    """One for all tests that leave it much as it was."""
+    yield from whole_fleet(tmp_path_factory.mktemp("operator"))
+
+
+@pytest.fixture(name="own_fleet")
+def fixture_own_fleet(tmp_path):
+    """One for a test that does everything to it."""
+    yield from whole_fleet(tmp_path)
 
 
 def on_terminal(server, *words, width=80, height=24):
@@ -287,9 +298,9 @@ def documented():
     return found
 
 
-def test_json_is_what_its_document_says(fleet, tmp_path):
+def test_json_is_what_its_document_says(own_fleet, tmp_path):
     """Every command that has JSON is run; every member is in docs/json.md, and every member there was seen."""
-    server = fleet.server
+    fleet, server = own_fleet, own_fleet.server
     csv = tmp_path / "devices.csv"
     csv.write_text("ek_sha256,serial\n" + "ab" * 32 + ",SN-1\n")
     profile = tmp_path / "p.profile"
