@@ -154,9 +154,9 @@ def test_a_server_that_is_busy_is_asked_again_when_it_says(victim, pki):
 
     with relay.TlsServer(pki.folder / "keys/server.pem", answer=busy) as server:
         console, _ = ends(victim, 10, "busy", url=server.url, wait=5)
-        gaps = [came - before for before, came in zip(answered, server.times[1:])]
-    assert len(server.times) in (2, 3), console
-    assert all(2 <= gap < 4 for gap in gaps), gaps
+    times = list(zip(server.times, answered, server.times[1:]))
+    assert len(times) in (1, 2), console
+    assert all(came - before >= 2 and came - told < 4 for before, told, came in times), times
 
 
 # ---- it hangs up, or takes its time
