@@ -57,7 +57,8 @@
  * variables      Demands each variable, once and before the separator of its PCR, by the digest that the firmware measured. `pcr` is
  *                needed for names that are not known (known: PK, KEK, db, dbx, dbr, dbt and the like in 7, Boot* in 1, Mok* in
  *                14, which has no separator).
- * applications   In PCR 4, by Authenticode digest. A group with `digests` demands one of them, any number of times. Groups with
+ * applications   In PCR 4, by Authenticode digest. A group with `digests` demands one of them, any number of times. Of groups that
+ *                are not optional, the first event of each comes in the order of the groups (releases: in the place of the first). Groups with
  *                `release` are alternatives: one of these references must match with all of its events in PCRs 4, 9 and 11 (those of
  *                the three that are in `events`), in their order, and of several that do the one with the most takes them; events of other
  *                groups may stand between them.

@@ -14,6 +14,7 @@ struct lines {
 /* A string of a policy has up to 1023 bytes (conf.h); in quotes each may be two. */
 #define QUOTED_SIZE (2 * 1023 + 3)
 #define HEAD_SIZE (QUOTED_SIZE + 512)
+#define PLACE_SIZE (QUOTED_SIZE + 1024 + 1)
 
 /* A line is never cut: what is not in it would be a change that nobody sees. */
 #define SAY(lines, ...)                                              \
@@ -108,6 +109,39 @@ static void say_variables(struct lines *lines, const struct policy_file *policy)
     }
 }
 
+/* What it is called where the order is told: by a name, and by a digest, too, where another group has that name. */
+static void name_place(const struct policy_file *policy, size_t index, char ret_text[PLACE_SIZE])
+{
+    const struct policy_application *groups = policy->applications.items;
+    char name[QUOTED_SIZE];
+    size_t alike = 0;
+    if (groups[index].release) {
+        snprintf(ret_text, PLACE_SIZE, "the release");
+        return;
+    }
+    for (size_t i = 0; i < policy->applications.count; i++)
+        alike += groups[i].name && strcmp(groups[i].name, groups[index].name) == 0;
+    snprintf(ret_text, PLACE_SIZE, "%s%s%s", quote(groups[index].name, name), alike > 1 ? " " : "",
+             alike > 1 ? groups[index].digests.items[0] : "");
+}
+
+/* Which of those that have to be there is started next. */
+static void say_order(struct lines *lines, const struct policy_file *policy)
+{
+    const struct policy_application *groups = policy->applications.items;
+    char last[PLACE_SIZE] = "", next[PLACE_SIZE];
+    bool has_release = false;
+    for (size_t i = 0; i < policy->applications.count; i++) {
+        if (groups[i].is_optional || (groups[i].release && has_release))
+            continue;
+        has_release = has_release || groups[i].release;
+        name_place(policy, i, next);
+        if (last[0])
+            SAY(lines, "applications: %s, then %s", last, next);
+        memcpy(last, next, sizeof(last));
+    }
+}
+
 static void say_applications(struct lines *lines, const struct policy_file *policy)
 {
     const struct policy_application *applications = policy->applications.items;
@@ -125,6 +159,7 @@ static void say_applications(struct lines *lines, const struct policy_file *poli
                             applications[k].is_optional == group.is_optional;
         say_group(lines, &group);
     }
+    say_order(lines, policy);
 }
 
 static void say_sections(struct lines *lines, const struct policy_file *policy)

@@ -19,25 +19,85 @@ static bool take_group(struct judge *judge, const struct policy_application *gro
     return is_there;
 }
 
+static void say_missing(struct judge *judge, size_t index)
+{
+    const struct policy_application *group =
+        (const struct policy_application *)judge->policy->applications.items + index;
+    struct policy_verdict *fault = judge_fault(judge, JUDGE_APPLICATIONS, "applications.[%zu]", index);
+    if (!fault)
+        return;
+    fault->has_pcr = true;
+    fault->pcr = APPLICATION_PCR;
+    JUDGE_SAY(fault->text, "the application %s of the policy was not started", group->name);
+    digest_list_text(&group->digests, judge->bank, fault->expected, sizeof(fault->expected));
+    JUDGE_SAY(
+        fault->advice,
+        "If it was updated on purpose, add the new digest to the group %s of applications and apply the policy (or optional = true "
+        "where a good boot can do without it); else put the approved one back.",
+        group->name);
+}
+
+/* What a policy demands, at one place of its order: a group, or the release that fits. */
+struct place {
+    const char *name;
+    const struct judge_event *first; /* of its events in PCR 4; NULL: it has none there */
+};
+
+static const struct judge_event *find_first(struct judge *judge, const struct conf_strings *digests)
+{
+    for (struct judge_event *e = NULL; (e = judge_next(judge, e, APPLICATION_PCR));)
+        if (e->is_taken && e->taken_by == JUDGE_APPLICATIONS &&
+            (!digests || digest_list_has(digests, judge->bank, e->digest)))
+            return e;
+    return NULL;
+}
+
+static void say_early(struct judge *judge, size_t index, const struct place *early, const struct place *place)
+{
+    struct policy_verdict *fault = judge_fault(judge, JUDGE_APPLICATIONS, "applications.[%zu]", index);
+    if (!fault)
+        return;
+    judge_name_event(judge, fault, early->first);
+    JUDGE_SAY(fault->text, "%s was started before %s, and the policy names it behind", early->name, place->name);
+    judge_describe(judge->bank, &place->first->event, fault->expected, sizeof(fault->expected));
+    JUDGE_SAY(
+        fault->advice,
+        "Groups of applications stand in the order in which a good boot starts them: put %s before %s if this boot is one; else "
+        "look at what the firmware is told to start first.",
+        early->name, place->name);
+}
+
+/*
+ * Whatever runs can extend PCR 4 by what it left out, but only behind what was started before. So the order says who could pass on what: a
+ * kernel that is started in the place of the boot loader that a policy demands before it does not become good by measuring that one later.
+ */
+static void check_order(struct judge *judge, const struct judge_event *release)
+{
+    const struct policy_application *groups = judge->policy->applications.items;
+    struct place last = { NULL, NULL };
+    for (size_t i = 0; i < judge->policy->applications.count; i++) {
+        const struct place place = { groups[i].release ? "the release" : groups[i].name,
+                                     groups[i].release ? release : find_first(judge, &groups[i].digests) };
+        if (groups[i].is_optional || !place.first)
+            continue;
+        if (last.first && place.first < last.first) {
+            say_early(judge, i, &place, &last);
+            return;
+        }
+        last = place;
+        if (groups[i].release)
+            release = NULL; /* of alternatives the first one's place is that of all */
+    }
+}
+
 /* Releases first: what else was started is then one of the other groups' or nobody's. */
 void rule_applications(struct judge *judge)
 {
     const struct policy_application *groups = judge->policy->applications.items;
     rule_release(judge);
-    for (size_t i = 0; i < judge->policy->applications.count; i++) {
-        if (groups[i].release || take_group(judge, &groups[i]) || groups[i].is_optional)
-            continue;
-        struct policy_verdict *fault = judge_fault(judge, JUDGE_APPLICATIONS, "applications.[%zu]", i);
-        if (!fault)
-            continue;
-        fault->has_pcr = true;
-        fault->pcr = APPLICATION_PCR;
-        JUDGE_SAY(fault->text, "the application %s of the policy was not started", groups[i].name);
-        digest_list_text(&groups[i].digests, judge->bank, fault->expected, sizeof(fault->expected));
-        JUDGE_SAY(
-            fault->advice,
-            "If it was updated on purpose, add the new digest to the group %s of applications and apply the policy (or optional = true "
-            "where a good boot can do without it); else put the approved one back.",
-            groups[i].name);
-    }
+    const struct judge_event *release = find_first(judge, NULL);
+    for (size_t i = 0; i < judge->policy->applications.count; i++)
+        if (!groups[i].release && !take_group(judge, &groups[i]) && !groups[i].is_optional)
+            say_missing(judge, i);
+    check_order(judge, release);
 }

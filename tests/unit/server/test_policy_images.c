@@ -48,6 +48,57 @@ static void every_group_is_demanded_unless_it_is_optional(void **state)
     good(P(4), BOTH); /* started twice is started */
 }
 
+#define GROUP(name, digest, more) "{ name = \"" name "\"; digests = [\"" digest "\"]; " more "}"
+#define FILL66 "sha256:6666666666666666666666666666666666666666666666666666666666666666"
+
+/* What runs can measure what it left out, but not before what it is. */
+static void what_is_demanded_was_started_in_the_order_of_the_policy(void **state)
+{
+    (void)state;
+    static const char *const both = "applications = ( " GROUP("shim", FILL41, "") ", " GROUP("uki", FILL42, "") " );",
+                             *const turned =
+                                 "applications = ( " GROUP("uki", FILL42, "") ", " GROUP("shim", FILL41, "") " );";
+    good(P(4), both);
+    refused(P(4), turned, "applications.[1]", "shim was started before uki");
+    good(P(4), "applications = ( " GROUP("uki", FILL42, "") ", " GROUP("shim", FILL41, "optional = true; ") " );");
+    good(P(4), "applications = ( " GROUP("uki", FILL42, "optional = true; ") ", " GROUP("shim", FILL41, "") " );");
+    /* The image alone, and shim measured by what it runs. */
+    log_remove(&table, "shim");
+    log_filled(&table, "shim", 4, EVENTLOG_BOOT_APPLICATION, 0x41);
+    refused(P(4), both, "applications.[1]", "uki was started before shim");
+    assert_non_null(strstr(scene.verdict.expected, FILL41));
+    assert_non_null(strstr(scene.verdict.found, FILL42));
+    /* The first time counts: a boot that came back is one, too. */
+    reset();
+    log_filled(&table, "again", 4, EVENTLOG_BOOT_APPLICATION, 0x41);
+    log_filled(&table, "uki again", 4, EVENTLOG_BOOT_APPLICATION, 0x42);
+    good(P(4), both);
+    refused(P(4), turned, "applications.[1]", "shim was started before uki");
+    /* One of three that is not beside the one that it comes before. */
+    log_filled(&table, "third", 4, EVENTLOG_BOOT_APPLICATION, 0x66);
+    refused(P(4),
+            "applications = ( " GROUP("third", FILL66, "") ", " GROUP("uki", FILL42, "optional = true; ") ", " GROUP(
+                "shim", FILL41, "") " );",
+            "applications.[2]", "shim was started before third");
+    /* An event of two groups is in the place of both. */
+    good(P(4), "applications = ( " GROUP("a", FILL41 "\", \"" FILL42,
+                                         "") ", " GROUP("b", FILL41, "") ", " GROUP("c", FILL66, "") " );");
+}
+
+static void a_release_has_its_place_among_what_was_started(void **state)
+{
+    (void)state;
+    static struct log_table image;
+    log_copy(&table, &image);
+    log_remove(&image, "shim");
+    log_boot(&image, &reference);
+    scene.references[0] = &reference;
+    good(P(4), "applications = ( " GROUP("shim", FILL41, "") ", { release = \"none\"; }, { release = \"gw-1.4\"; } );");
+    refused(P(4),
+            "applications = ( { release = \"none\"; }, " GROUP("shim", FILL41, "") ", { release = \"gw-1.4\"; } );",
+            "applications.[1]", "shim was started before the release");
+}
+
 static void an_application_of_another_bank_does_not_count(void **state)
 {
     (void)state;
@@ -99,9 +150,8 @@ static void releases_are_alternatives_and_leave_room_for_others(void **state)
     log_boot(&table, &reference);
     scene.references[0] = &reference;
     reset();
-    good(RELEASE_PCRS,
-         "applications = ( { release = \"gw-9\"; }, { release = \"gw-1.4\"; }, { name = \"shim\"; digests = [\"" FILL41
-         "\"]; } );");
+    good(RELEASE_PCRS, "applications = ( { name = \"shim\"; digests = [\"" FILL41
+                       "\"]; }, { release = \"gw-9\"; }, { release = \"gw-1.4\"; } );");
     refused(RELEASE_PCRS, RELEASE, "applications", "something was started");
 }
 
@@ -315,6 +365,8 @@ int main(void)
         STAGE_TEST(applications_are_known_by_their_digest),
         STAGE_TEST(an_application_before_ours_is_refused),
         STAGE_TEST(every_group_is_demanded_unless_it_is_optional),
+        STAGE_TEST(what_is_demanded_was_started_in_the_order_of_the_policy),
+        STAGE_TEST(a_release_has_its_place_among_what_was_started),
         STAGE_TEST(an_application_of_another_bank_does_not_count),
         STAGE_TEST(a_release_is_all_of_its_events),
         STAGE_TEST(a_release_keeps_its_order),

@@ -156,6 +156,28 @@ static void events_that_are_like_a_rule_s_are_measured(void **state)
     bs_buf_free(&cert.der);
 }
 
+/* The image by itself, and what it was started by measured when it runs. */
+static void the_order_of_what_was_started_is_learned(void **state)
+{
+    (void)state;
+    struct log_cert cert;
+    static struct log_table table;
+    struct scene scene = { .verdict = { .is_good = false } };
+    struct scene_boot boot = SCENE_BOOT;
+    BS_SCOPED_BUF struct bs_buf text = BS_BUF(1000000);
+    log_cert_read("leaf.pem", &cert);
+    log_base(&table, &cert, &cert);
+    log_boot(&table, &boot);
+    learn(&scene, &boot, &text);
+    assert_good(&scene, &boot, (const char *)text.data);
+    log_remove(&table, "shim");
+    log_filled(&table, "shim", 4, EVENTLOG_BOOT_APPLICATION, 0x41);
+    log_boot(&table, &boot);
+    assert_not_good(&scene, &boot, (const char *)text.data, "applications.[1]", "was started before started 1");
+    scene_boot_free(&boot);
+    bs_buf_free(&cert.der);
+}
+
 /* Ones are what a reset leaves in PCR 17, so that nothing was measured there, cap or not. */
 static void a_pcr_as_a_reset_left_it_is_of_no_cap(void **state)
 {
@@ -184,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_boot_that_its_log_does_not_explain_teaches_nothing),
         cmocka_unit_test(where_nothing_was_started_the_value_is_taken),
         cmocka_unit_test(events_that_are_like_a_rule_s_are_measured),
+        cmocka_unit_test(the_order_of_what_was_started_is_learned),
         cmocka_unit_test(a_pcr_as_a_reset_left_it_is_of_no_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,35 @@ static void a_change_of_any_rule_is_a_line(void **state)
         }
 }
 
+#define STARTED(first, second) "name = \"p\"; pcrs: { events = [4]; }; applications = ( " first ", " second " );"
+#define ONE(name, digest, more) "{ name = \"" name "\"; digests = [" digest "]; " more "}"
+
+static void assert_changes(const char *before, const char *after, size_t changes)
+{
+    struct counted counted = compare(before, after);
+    if (counted.added != changes || counted.removed != changes)
+        fail_msg("%s against %s: %zu added, %zu removed", before, after, counted.added, counted.removed);
+}
+
+/* It is a rule, but for what need not be there, and among releases. */
+static void the_order_of_what_is_started_is_told(void **state)
+{
+    (void)state;
+    assert_changes(STARTED(ONE("a", DIGEST_A, ""), ONE("b", DIGEST_B, "")),
+                   STARTED(ONE("b", DIGEST_B, ""), ONE("a", DIGEST_A, "")), 1);
+    assert_changes(STARTED(ONE("a", DIGEST_A, ""), ONE("a", DIGEST_B, "")),
+                   STARTED(ONE("a", DIGEST_B, ""), ONE("a", DIGEST_A, "")), 1);
+    assert_changes(STARTED(ONE("a", DIGEST_A, ""), "{ release = \"r\"; }, { release = \"s\"; }"),
+                   STARTED("{ release = \"r\"; }, { release = \"s\"; }", ONE("a", DIGEST_A, "")), 1);
+    assert_changes(STARTED(ONE("a", DIGEST_A, ""), ONE("b", DIGEST_B, "optional = true; ")),
+                   STARTED(ONE("b", DIGEST_B, "optional = true; "), ONE("a", DIGEST_A, "")), 0);
+    assert_changes(STARTED("{ release = \"r\"; }", "{ release = \"s\"; }"),
+                   STARTED("{ release = \"s\"; }", "{ release = \"r\"; }"), 0);
+    struct counted told = compare(STARTED(ONE("b", DIGEST_B, ""), ONE("a", DIGEST_A, "")),
+                                  STARTED(ONE("a", DIGEST_A, ""), ONE("b", DIGEST_B, "")));
+    assert_string_equal(told.first, "applications: \"b\", then \"a\"");
+}
+
 static void layout_and_comments_are_no_change(void **state)
 {
     (void)state;
@@ -233,6 +262,7 @@ static void a_long_line_is_not_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_change_of_any_rule_is_a_line),    cmocka_unit_test(the_order_of_what_is_started_is_told),
         cmocka_unit_test(a_change_of_any_rule_is_a_line),    cmocka_unit_test(layout_and_comments_are_no_change),
         cmocka_unit_test(to_demand_less_is_a_change),        cmocka_unit_test(digests_that_change_groups_are_a_change),
         cmocka_unit_test(no_string_looks_like_another_rule), cmocka_unit_test(a_long_line_is_not_cut),
