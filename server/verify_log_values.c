@@ -108,7 +108,7 @@ static const char *fault_of(const struct message_pcrs *pcrs, const struct verify
                               : "it was extended, but no log has an event for it";
     }
     if (bs_span_equal(value, BS_SPAN(replay->values[pcr], replay->size)) ||
-        (pcr == BS_PHASE_PCR && !logs->has_userspace && phase_is_entered(replay, value)))
+        (pcr == BS_PHASE_PCR && !logs->has_userspace && phase_is_entered(replay, pcrs->values[BS_PHASE_PCR])))
         return NULL;
     return eventlog_is_reset(pcr, value) ? "it is at its reset value, and the log has events for it"
                                          : "the events of the log lead to another value";
