@@ -262,10 +262,13 @@ static void a_long_line_is_not_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_change_of_any_rule_is_a_line),    cmocka_unit_test(the_order_of_what_is_started_is_told),
-        cmocka_unit_test(a_change_of_any_rule_is_a_line),    cmocka_unit_test(layout_and_comments_are_no_change),
-        cmocka_unit_test(to_demand_less_is_a_change),        cmocka_unit_test(digests_that_change_groups_are_a_change),
-        cmocka_unit_test(no_string_looks_like_another_rule), cmocka_unit_test(a_long_line_is_not_cut),
+        cmocka_unit_test(a_change_of_any_rule_is_a_line),
+        cmocka_unit_test(the_order_of_what_is_started_is_told),
+        cmocka_unit_test(layout_and_comments_are_no_change),
+        cmocka_unit_test(to_demand_less_is_a_change),
+        cmocka_unit_test(digests_that_change_groups_are_a_change),
+        cmocka_unit_test(no_string_looks_like_another_rule),
+        cmocka_unit_test(a_long_line_is_not_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
