@@ -46,8 +46,25 @@ struct place {
 static const struct judge_event *find_first(struct judge *judge, const struct conf_strings *digests)
 {
     for (struct judge_event *e = NULL; (e = judge_next(judge, e, APPLICATION_PCR));)
-        if (e->is_taken && e->taken_by == JUDGE_APPLICATIONS &&
-            (!digests || digest_list_has(digests, judge->bank, e->digest)))
+        if (e->is_taken && e->taken_by == JUDGE_APPLICATIONS && digest_list_has(digests, judge->bank, e->digest))
+            return e;
+    return NULL;
+}
+
+static bool is_named_before_releases(const struct judge *judge, struct bs_span digest)
+{
+    const struct policy_application *groups = judge->policy->applications.items;
+    for (size_t i = 0; i < judge->policy->applications.count && !groups[i].release; i++)
+        if (digest_list_has(&groups[i].digests, judge->bank, digest))
+            return true;
+    return false;
+}
+
+/* A reference of a whole boot has the boot loaders, too: where the policy names them before it, its place is that of what it adds to them. */
+static const struct judge_event *find_release(struct judge *judge)
+{
+    for (struct judge_event *e = NULL; (e = judge_next(judge, e, APPLICATION_PCR));)
+        if (e->is_taken && e->taken_by == JUDGE_APPLICATIONS && !is_named_before_releases(judge, e->digest))
             return e;
     return NULL;
 }
@@ -95,7 +112,7 @@ void rule_applications(struct judge *judge)
 {
     const struct policy_application *groups = judge->policy->applications.items;
     rule_release(judge);
-    const struct judge_event *release = find_first(judge, NULL);
+    const struct judge_event *release = find_release(judge); /* as long as nobody else took any */
     for (size_t i = 0; i < judge->policy->applications.count; i++)
         if (!groups[i].release && !take_group(judge, &groups[i]) && !groups[i].is_optional)
             say_missing(judge, i);

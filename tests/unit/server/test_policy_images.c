@@ -99,6 +99,30 @@ static void a_release_has_its_place_among_what_was_started(void **state)
             "applications.[1]", "shim was started before the release");
 }
 
+#define SHIM GROUP("shim", FILL41, "")
+#define LOADER GROUP("loader", FILL66, "")
+
+/* As `reference learn` pins it: of a boot with all its loaders, which a policy may name beside it. */
+static void a_release_of_a_whole_boot_is_in_the_place_of_its_image(void **state)
+{
+    (void)state;
+    static const char *const all = "applications = ( " SHIM ", " LOADER ", { release = \"gw-1.4\"; } );";
+    static const char *const early = "applications = ( " SHIM ", { release = \"gw-1.4\"; }, " LOADER " );";
+    log_filled(&table, "loader", 4, EVENTLOG_BOOT_APPLICATION, 0x66);
+    log_move_before(&table, "uki");
+    log_boot(&table, &reference);
+    scene.references[0] = &reference;
+    good(P(4), all);
+    good(P(4), early);
+    /* One that the loader is not in: the image has to be behind it all the same. */
+    log_remove(&table, "loader");
+    log_boot(&table, &reference);
+    log_filled(&table, "loader", 4, EVENTLOG_BOOT_APPLICATION, 0x66);
+    refused(P(4), all, "applications.[2]", "the release was started before loader");
+    assert_non_null(strstr(scene.verdict.found, FILL42));
+    good(P(4), early);
+}
+
 static void an_application_of_another_bank_does_not_count(void **state)
 {
     (void)state;
@@ -367,6 +391,7 @@ int main(void)
         STAGE_TEST(every_group_is_demanded_unless_it_is_optional),
         STAGE_TEST(what_is_demanded_was_started_in_the_order_of_the_policy),
         STAGE_TEST(a_release_has_its_place_among_what_was_started),
+        STAGE_TEST(a_release_of_a_whole_boot_is_in_the_place_of_its_image),
         STAGE_TEST(an_application_of_another_bank_does_not_count),
         STAGE_TEST(a_release_is_all_of_its_events),
         STAGE_TEST(a_release_keeps_its_order),
