@@ -29,8 +29,8 @@ struct caller;
 
 struct admin {
     struct server *server;
-    struct event_base *base;
-    struct caller *callers;
+    struct caller *callers, **last; /* where the next one is to be linked */
+    struct event *turn; /* the next slice of a request that takes long; one at a time, however many there are */
     struct evconnlistener *accepting;
     struct accept_pause pause;
     struct limit accept_errors;
@@ -38,30 +38,39 @@ struct admin {
 };
 
 struct caller {
-    struct admin *admin;
+    struct admin *admin;         /* NULL: it left */
     struct caller *next, **link; /* what points at it */
     struct bufferevent *stream;
     char actor[64];
     bool is_answered;
     struct admin_run *run; /* of its request, which stays in the stream's input as long */
     struct bs_buf out;
-    struct event *turn; /* the next slice of it */
 };
+
+static void enter(struct admin *admin, struct caller *caller)
+{
+    caller->admin = admin;
+    caller->next = NULL;
+    caller->link = admin->last;
+    *admin->last = caller;
+    admin->last = &caller->next;
+}
 
 static void leave(struct caller *caller)
 {
+    if (caller->admin == NULL)
+        return;
     *caller->link = caller->next;
     if (caller->next != NULL)
         caller->next->link = caller->link;
-    caller->next = NULL;
-    caller->link = &caller->next;
+    else
+        caller->admin->last = caller->link;
+    caller->admin = NULL;
 }
 
 static void hang_up(struct caller *caller)
 {
     leave(caller);
-    if (caller->turn != NULL)
-        event_free(caller->turn);
     admin_run_free(caller->run);
     bs_buf_free(&caller->out);
     bufferevent_free(caller->stream);
@@ -84,28 +93,39 @@ static void answer(struct caller *caller)
 /* A slice of the request, and the next one after whatever else is ready. */
 static void go_on(struct caller *caller)
 {
-    const struct timeval at_once = { 0, 0 };
+    const struct timeval at_once = { .tv_usec = 1 }; /* zero would not be repeated */
     bool is_done = false;
     bool has_failed = admin_run_step(caller->run, &is_done) != BS_OK || caller->out.size > UINT32_MAX;
 
     if (!has_failed && is_done)
         answer(caller);
-    else if (has_failed || event_add(caller->turn, &at_once) != 0)
+    else if (has_failed || event_add(caller->admin->turn, &at_once) != 0)
         hang_up(caller);
 }
 
+/* All of them within one turn would keep devices waiting by their number. So one, and it stands behind the others then. */
 static void on_turn(evutil_socket_t fd, short what, void *context)
 {
+    struct admin *admin = context;
+    struct caller *caller = admin->callers;
+
     (void)fd;
     (void)what;
-    go_on(context);
+    while (caller != NULL && (caller->run == NULL || caller->is_answered))
+        caller = caller->next;
+    if (caller == NULL) {
+        (void)event_del(admin->turn);
+        return;
+    }
+    leave(caller);
+    enter(admin, caller);
+    go_on(caller);
 }
 
 /* The input stays as it is from here on, for the request points into it. */
 static void begin(struct caller *caller, struct bs_span request)
 {
-    caller->turn = evtimer_new(caller->admin->base, on_turn, caller);
-    if (caller->turn == NULL || bufferevent_disable(caller->stream, EV_READ) != 0 ||
+    if (bufferevent_disable(caller->stream, EV_READ) != 0 ||
         admin_run_begin(caller->admin->server, caller->actor, request, &caller->out, &caller->run) != BS_OK)
         hang_up(caller);
     else
@@ -167,16 +187,6 @@ static bool identify(int fd, char *actor, size_t size)
         user = NULL;
     (void)snprintf(actor, size, "uid:%u(%s)", peer.uid, user != NULL ? user->pw_name : "?");
     return peer.uid == 0 || peer.uid == geteuid();
-}
-
-static void enter(struct admin *admin, struct caller *caller)
-{
-    caller->admin = admin;
-    caller->next = admin->callers;
-    caller->link = &admin->callers;
-    if (caller->next != NULL)
-        caller->next->link = &caller->next;
-    admin->callers = caller;
 }
 
 static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr *address, int size,
@@ -268,9 +278,13 @@ static enum bs_err accept_on(struct admin *admin, struct event_base *base, int f
     }
     admin->pause = (struct accept_pause){ .accepting = admin->accepting, .lines = &admin->accept_errors };
     evconnlistener_set_error_cb(admin->accepting, on_accept_error);
-    err = accept_pause_open(&admin->pause, base);
-    if (err != BS_OK)
+    admin->turn = event_new(base, -1, EV_PERSIST, on_turn, admin);
+    err = admin->turn != NULL ? accept_pause_open(&admin->pause, base) : BS_ERR_NOMEM;
+    if (err != BS_OK) {
+        if (admin->turn != NULL)
+            event_free(admin->turn);
         evconnlistener_free(admin->accepting);
+    }
     return err;
 }
 
@@ -283,7 +297,7 @@ enum bs_err admin_start(struct event_base *base, struct server *server, struct a
     if (admin == NULL)
         return BS_ERR_NOMEM;
     admin->server = server;
-    admin->base = base;
+    admin->last = &admin->callers;
     err = server_path(server->dir, CONFIG_SOCKET, &admin->path);
     if (err == BS_OK)
         err = bind_to(admin->path, &fd);
@@ -309,6 +323,7 @@ void admin_free(struct admin *admin)
         else
             hang_up(admin->callers);
     }
+    event_free(admin->turn);
     accept_pause_close(&admin->pause);
     evconnlistener_free(admin->accepting);
     (void)unlink(admin->path);

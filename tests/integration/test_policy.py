@@ -363,6 +363,16 @@ def test_a_comparison_of_a_fleet_lets_others_in_between(enrolled, server):
     assert answer.count(b"not good") < 1000, "and let nobody in before it was done"
     assert b"fjudged\x60\x19\x03\xe9" in answer
 
+    # Many take turns: libevent reads the last one in pieces of 4 KiB, and behind each piece one slice of one of them is done.
+    back = text + "#" + (20000 - len(text)) * "x" + "\n"
+    os.kill(server.pid, signal.SIGSTOP)
+    comparing, applying = [ask(server, "policy diff", text) for _ in range(12)], ask(server, "policy apply", back)
+    os.kill(server.pid, signal.SIGCONT)
+    assert answer_of(applying).count(b"applied_by") == 1
+    answers = [answer_of(line) for line in comparing]
+    assert all(b"fjudged\x60\x19\x03\xe9" in answer for answer in answers)
+    assert 1 <= sum(b"hnow_good\x60\x00" not in answer for answer in answers) <= 8, "not all looked at devices before"
+
     # One that runs does not hold up the end, nor does somebody who says nothing; a sanitizer sees what they leave behind.
     with ask(server, "policy diff", text), socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(server.folder / "admin.sock"))
