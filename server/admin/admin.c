@@ -38,7 +38,7 @@ struct admin {
 };
 
 struct caller {
-    struct admin *admin;         /* NULL: it left */
+    struct admin *admin;
     struct caller *next, **link; /* what points at it */
     struct bufferevent *stream;
     char actor[64];
@@ -58,14 +58,11 @@ static void enter(struct admin *admin, struct caller *caller)
 
 static void leave(struct caller *caller)
 {
-    if (caller->admin == NULL)
-        return;
     *caller->link = caller->next;
     if (caller->next != NULL)
         caller->next->link = caller->link;
     else
         caller->admin->last = caller->link;
-    caller->admin = NULL;
 }
 
 static void hang_up(struct caller *caller)
@@ -313,20 +310,31 @@ enum bs_err admin_start(struct event_base *base, struct server *server, struct a
     return BS_OK;
 }
 
+void admin_drain(struct admin *admin)
+{
+    struct caller *next;
+
+    if (admin == NULL || admin->accepting == NULL)
+        return;
+    for (struct caller *i = admin->callers; i != NULL; i = next) {
+        next = i->next;
+        if (!i->is_answered)
+            hang_up(i);
+    }
+    accept_pause_close(&admin->pause);
+    evconnlistener_free(admin->accepting);
+    admin->accepting = NULL;
+    (void)unlink(admin->path);
+}
+
 void admin_free(struct admin *admin)
 {
     if (admin == NULL)
         return;
-    while (admin->callers != NULL) {
-        if (admin->callers->is_answered)
-            leave(admin->callers); /* what was answered is still sent */
-        else
-            hang_up(admin->callers);
-    }
+    admin_drain(admin);
+    while (admin->callers != NULL)
+        hang_up(admin->callers);
     event_free(admin->turn);
-    accept_pause_close(&admin->pause);
-    evconnlistener_free(admin->accepting);
-    (void)unlink(admin->path);
     free(admin->path);
     free(admin);
 }

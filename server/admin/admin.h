@@ -12,4 +12,7 @@ struct admin;
 
 /* Binds DIR/admin.sock (0600), replacing one that nobody listens on. CONFIG when another bootseald serves this folder. */
 enum bs_err admin_start(struct event_base *base, struct server *server, struct admin **ret_admin) BS_MUST_USE;
-void admin_free(struct admin *admin); /* removes the socket */
+/* Nobody is served any more, and the socket is removed; what was answered is still sent, as long as the loop runs. */
+void admin_drain(struct admin *admin);
+/* Before the loop's base: what was not sent by now is not. */
+void admin_free(struct admin *admin);

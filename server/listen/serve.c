@@ -71,8 +71,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     bs_notice("listen", "%s: finishing what was begun", number == SIGTERM ? "SIGTERM" : "SIGINT");
     notify("STOPPING=1");
     /* The loop ends when the last connection does, or when patience does. */
-    admin_free(service->admin);
-    service->admin = NULL;
+    admin_drain(service->admin);
     listen_metrics_free(service->metrics);
     service->metrics = NULL;
     listen_drain(service->listener);
