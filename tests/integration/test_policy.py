@@ -335,7 +335,7 @@ def ask(server, *words):
 def answer_of(line):
     """The whole of it."""
     with line:
-        line.settimeout(30)
+        line.settimeout(60)
         pieces = b""
         while piece := line.recv(65536):
             pieces += piece
@@ -348,7 +348,7 @@ def test_a_comparison_of_a_fleet_lets_others_in_between(enrolled, server):
     text = learned(server, enrolled)
     follow(server, text)
     server.stop()
-    clone(server, enrolled, 1000)
+    clone(server, enrolled, 400)
     server.start()
     other = ('name = "gateway"; pcrs: { events = [4]; ignore = [0, 2, 7, 9, 11]; };\n'
              'applications = ( { release = "none"; } );\n')
@@ -360,25 +360,25 @@ def test_a_comparison_of_a_fleet_lets_others_in_between(enrolled, server):
     assert server.json("policy", "list")["policies"][0]["version"] == 2
     version = re.search(rb"gversion\x60([\x00-\x17])", answer)
     assert version and version.group(1) == b"\x01", "the comparison began first"
-    assert answer.count(b"not good") < 1000, "and let nobody in before it was done"
-    assert b"fjudged\x60\x19\x03\xe9" in answer
+    assert answer.count(b"not good") < 400, "and let nobody in before it was done"
+    assert b"fjudged\x60\x19\x01\x91" in answer
 
     # Many take turns: libevent reads the last one in pieces of 4 KiB, and behind each piece one slice of one of them is done.
     back = text + "#" + (20000 - len(text)) * "x" + "\n"
     os.kill(server.pid, signal.SIGSTOP)
-    comparing, applying = [ask(server, "policy diff", text) for _ in range(12)], ask(server, "policy apply", back)
+    comparing, applying = [ask(server, "policy diff", text) for _ in range(8)], ask(server, "policy apply", back)
     os.kill(server.pid, signal.SIGCONT)
     assert answer_of(applying).count(b"applied_by") == 1
     answers = [answer_of(line) for line in comparing]
-    assert all(b"fjudged\x60\x19\x03\xe9" in answer for answer in answers)
-    assert 1 <= sum(b"hnow_good\x60\x00" not in answer for answer in answers) <= 8, "not all looked at devices before"
+    assert all(b"fjudged\x60\x19\x01\x91" in answer for answer in answers)
+    assert 1 <= sum(b"hnow_good\x60\x00" not in answer for answer in answers) <= 6, "not all looked at devices before"
 
-    # One that runs does not hold up the end, nor does somebody who says nothing, or who does not read what would fill the socket twice; a
+    # One that runs does not hold up the end, nor does somebody who says nothing, or who does not read more than the socket holds; a
     # sanitizer sees what they leave behind.
     with ask(server, "policy diff", other) as deaf, ask(server, "policy diff", text), socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(server.folder / "admin.sock"))
         deaf.settimeout(60)
-        assert struct.unpack(">I", deaf.recv(4))[0] > 500000
+        assert struct.unpack(">I", deaf.recv(4))[0] > deaf.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         server.stop()
 
 
