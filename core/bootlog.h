@@ -25,7 +25,8 @@ struct bootlog {
 enum bs_err bootlog_read(const char *path, struct bs_buf *out, char ret_why[BOOTLOG_WHY_MAX]) BS_MUST_USE;
 
 /*
- * `file` is a firmware's log, as long as may be when all behind the first EVENTLOG_SIZE_MAX bytes is padding, or one of the userspace alone; `userspace` (NULL: none) is what follows a firmware's. Both must outlive the log.
+ * `file` is a firmware's log, as long as may be when all behind the first EVENTLOG_SIZE_MAX bytes is padding, or one of the userspace
+ * alone; `userspace` (NULL: none) is what follows a firmware's. Both must outlive the log.
  * INPUT with a sentence in *ret_why.
  */
 enum bs_err bootlog_open(struct bs_span file, const struct bs_span *userspace, struct bootlog *ret_log,

@@ -17,7 +17,7 @@ from world import World  # noqa: E402  the path comes first
 
 # A child with a child of its own that its end does not end, and what is put in order at the end.
 PROGRAM = """
-import signal, subprocess, sys, time
+import os, signal, subprocess, sys
 from alone import run_alone
 
 def work(end):
@@ -25,12 +25,14 @@ def work(end):
         line = subprocess.Popen(["sh", "-c", "setsid sleep 1000 & echo on; sleep 1000"], stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL).stdout
         assert line.readline() == b"on\\n"
+        woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake)
         print("ready", flush=True)
         if end == "raises":
             raise RuntimeError("on purpose")
         if end == "waits":
-            while True:
-                time.sleep(0.01)  # not pause(): a signal that comes just before it would not end it
+            os.read(woken, 1)  # not pause(): a signal that comes just before that would not end it
         return 3
     finally:
         print("in order", flush=True)

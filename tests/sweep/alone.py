@@ -64,13 +64,13 @@ def _prctl(option, value):
 
 def _children():
     """Of this process, those that have ended too."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for folder in Path("/proc").glob("[0-9]*"):  # no deeper: a glob fails where a folder goes away beneath it
         try:
-            parent = int(path.read_bytes().rpartition(b")")[2].split()[1])
+            parent = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
         except OSError:
             continue  # it has ended
         if parent == os.getpid():
-            yield int(path.parent.name)
+            yield int(folder.name)
 
 
 def _kill_children():
