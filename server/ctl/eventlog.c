@@ -59,6 +59,10 @@ static int open_logs(const struct ctl_eventlog *request, struct files *files, st
     char why[BOOTLOG_WHY_MAX];
     const char *userspace = request->userspace_path;
 
+    if (userspace && strcmp(request->path, "-") == 0 && strcmp(userspace, "-") == 0) {
+        (void)fputs("bootsealctl: the two logs cannot both be the standard input\n", stderr);
+        return BS_EXIT_USAGE;
+    }
     if (bootlog_read(request->path, &files->log, why) != BS_OK)
         return fail(request->path, why);
     if (userspace && bootlog_read(userspace, &files->userspace, why) != BS_OK)

@@ -207,6 +207,12 @@ def test_the_standard_input_links_and_pipes_are_files_too(show, tmp_path):
     os.close(read)
 
 
+def test_two_logs_are_not_both_on_the_standard_input():
+    for verb in ("show", "replay"):
+        said = ctl(verb, "-", "--userspace=-", data=(lab.LOGS / "ovmf4M-uki-full.bin").read_bytes(), code=2)[1]
+        assert said == "bootsealctl: the two logs cannot both be the standard input\n"
+
+
 def test_what_is_no_log_ends_with_4_and_one_sentence(tmp_path):
     real = (lab.LOGS / "ovmf4M-uki-full.bin").read_bytes()
     wrong = {
